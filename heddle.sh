@@ -222,7 +222,7 @@ check() {
 
 docs() {
   install_packages
-  build_targets heddle
+  build_targets heddle heddle-run
   docs/generate.sh "$build" docs
 }
 

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+#   docs/generate.sh BUILD_DIR OUT_DIR
+#
+# Writes OUT_DIR/reference (operations, attributes and passes from TableGen, the
+# tools' --help) and OUT_DIR/gallery (a picture of every example).
+
+set -euo pipefail
+
+build=$(realpath "$1")
+out=$(realpath "$2")
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+llvm=/usr/lib/llvm-22
+
+rm -rf "$out/reference" "$out/gallery"
+mkdir -p "$out/reference" "$out/gallery"
+
+tablegen() {
+  "$llvm/bin/mlir-tblgen" -I . -I "$llvm/include" "$@"
+}
+tablegen -gen-dialect-doc -dialect=attn dialect/attn/AttnOps.td -o "$out/reference/attn.md"
+tablegen -gen-dialect-doc -dialect=tile dialect/tile/TileOps.td -o "$out/reference/tile.md"
+tablegen -gen-pass-doc passes/Passes.td -o "$out/reference/passes.md"
+
+{
+  echo "<!-- Made by docs/generate.sh; do not edit. -->"
+  echo
+  echo "# Command lines"
+  for tool in heddle "heddle run" "heddle show" "heddle compile" "heddle targets" heddle-run; do
+    printf '\n## `%s`\n\n```text\n' "$tool"
+    # Word splitting gives program and subcommand.
+    # shellcheck disable=SC2086
+    (cd "$build/bin" && ./$tool --help)
+    printf '```\n'
+  done
+} >"$out/reference/tools.md"
+
+{
+  echo "<!-- Made by docs/generate.sh; do not edit. -->"
+  echo
+  echo "# Gallery"
+  echo
+  echo "The patterns of \`examples/\` with their defaults, 4096 queries (down) by 4096 keys"
+  echo "(across), head 0, in tiles of 64 x 64."
+  for pattern in examples/*.mlir; do
+    name=$(basename "$pattern" .mlir)
+    "$build/bin/heddle" show "$pattern" --svg "$out/gallery/$name.svg" \
+      --shape b=1,hq=8,hkv=8,sq=4096,sk=4096,d=64 >/dev/null
+    printf '\n## [%s](../../%s)\n\n![tiles of %s](%s.svg)\n' "$name" "$pattern" "$name" "$name"
+  done
+} >"$out/gallery/README.md"
