@@ -22,6 +22,10 @@ tablegen() {
 tablegen -gen-dialect-doc -dialect=attn dialect/attn/AttnOps.td -o "$out/reference/attn.md"
 tablegen -gen-dialect-doc -dialect=tile dialect/tile/TileOps.td -o "$out/reference/tile.md"
 tablegen -gen-pass-doc passes/Passes.td -o "$out/reference/passes.md"
+for passes in codegen/*/Passes.td; do
+  target=$(basename "$(dirname "$passes")")
+  tablegen -gen-pass-doc "$passes" -o "$out/reference/passes-$target.md"
+done
 
 {
   echo "<!-- Made by docs/generate.sh; do not edit. -->"

@@ -110,10 +110,11 @@ def main():
         place = f"{options.document.name}:{line}"
         words = info.split()
         language = words[0] if words else ""
-        for word in words:
-            if word.startswith("file="):
-                path = options.scratch / word[len("file=") :]
-                path.write_text("\n".join(lines) + "\n")
+        files = [word[len("file=") :] for word in words if word.startswith("file=")]
+        for name in files:
+            (options.scratch / name).write_text("\n".join(lines) + "\n")
+        if files:
+            continue
         if language == "sh":
             output = ""
             for command in commands(lines):
