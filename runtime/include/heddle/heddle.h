@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The Heddle runtime: open a bundle, look at what it holds, plan a problem,
+// launch it on CPU threads. Plain C, no dependency but the C library.
+//
+//   heddle_bundle *bundle;  const heddle_kernel *kernel;
+//   heddle_plan *plan;      heddle_pool *pool;
+//   heddle_error *error = heddle_bundle_open("liba_shape.so", &bundle);
+//   ...
+//
+// Every function that can fail returns NULL on success or an error object that
+// the caller frees. On failure, output parameters are set to NULL and no tensor
+// has been written.
+
+#ifndef HEDDLE_HEDDLE_H
+#define HEDDLE_HEDDLE_H
+
+#include "heddle/abi.h"
+
+#if defined(__GNUC__)
+#define HEDDLE_API __attribute__((visibility("default")))
+#else
+#define HEDDLE_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct heddle_error heddle_error;
+typedef struct heddle_bundle heddle_bundle;
+typedef struct heddle_kernel heddle_kernel;
+typedef struct heddle_plan heddle_plan;
+typedef struct heddle_pool heddle_pool;
+
+/// What kind of thing went wrong; the message says what exactly.
+typedef enum heddle_code_kind {
+  HEDDLE_INVALID_ARGUMENT = 1, /* a shape, parameter or pointer is wrong */
+  HEDDLE_NOT_FOUND = 2,        /* no such file, kernel or parameter */
+  HEDDLE_INVALID_BUNDLE = 3,   /* not a bundle, or damaged */
+  HEDDLE_VERSION_MISMATCH = 4, /* a bundle of another ABI version */
+  HEDDLE_UNSUPPORTED = 5,      /* another architecture, or code this machine
+                                  cannot run */
+  HEDDLE_OUT_OF_MEMORY = 6,
+} heddle_code_kind;
+
+/// Lower-case sentence without a full stop: what was found, what was expected.
+/// Valid until the error is freed.
+HEDDLE_API const char *heddle_error_message(const heddle_error *error);
+HEDDLE_API heddle_code_kind heddle_error_kind(const heddle_error *error);
+/// Frees `error`; NULL is allowed.
+HEDDLE_API void heddle_error_free(heddle_error *error);
+
+/// The runtime's own version, for example "0.1.0".
+HEDDLE_API const char *heddle_version(void);
+
+/// Opens a bundle file (a shared library written by `heddle compile`).
+HEDDLE_API heddle_error *heddle_bundle_open(const char *path,
+                                            heddle_bundle **out);
+/// Wraps a descriptor that is already in memory (a JIT's, or a bundle linked
+/// into the program). The descriptor must outlive the bundle.
+HEDDLE_API heddle_error *
+heddle_bundle_from_descriptor(const heddle_descriptor *descriptor,
+                              heddle_bundle **out);
+/// Closes the bundle; its kernels and plans must not be used any more.
+HEDDLE_API void heddle_bundle_close(heddle_bundle *bundle);
+/// The manifest, JSON text owned by the bundle.
+HEDDLE_API const char *heddle_bundle_manifest(const heddle_bundle *bundle);
+HEDDLE_API int64_t heddle_bundle_num_kernels(const heddle_bundle *bundle);
+/// The i-th kernel, 0 <= i < heddle_bundle_num_kernels; NULL outside.
+HEDDLE_API const heddle_kernel *
+heddle_bundle_kernel(const heddle_bundle *bundle, int64_t i);
+/// The kernel called `name`.
+HEDDLE_API heddle_error *heddle_bundle_find(const heddle_bundle *bundle,
+                                            const char *name,
+                                            const heddle_kernel **out);
+
+/// What the kernel is: name, pattern, dtype, head dims, parameters.
+HEDDLE_API const heddle_entry *heddle_kernel_entry(const heddle_kernel *kernel);
+/// The code this machine will run: the first listed level whose instruction-set
+/// extensions are all present. The environment variable HEDDLE_LEVEL names a
+/// level to use instead. Fails with HEDDLE_UNSUPPORTED when there is none,
+/// naming what the bundle holds and what the machine lacks. The environment
+/// variable HEDDLE_CPU_FEATURES, a comma-separated list of extension names,
+/// hides every extension it does not list (it cannot add one), so that a
+/// machine can stand in for a lesser one.
+HEDDLE_API heddle_error *heddle_kernel_code(const heddle_kernel *kernel,
+                                            const heddle_code **out);
+
+/// The code called `level`, whatever HEDDLE_LEVEL says. Fails with
+/// HEDDLE_NOT_FOUND when the kernel has no such level, and with
+/// HEDDLE_UNSUPPORTED when this machine lacks an extension that it needs.
+HEDDLE_API heddle_error *heddle_kernel_code_at(const heddle_kernel *kernel,
+                                               const char *level,
+                                               const heddle_code **out);
+
+/// Sizes of one problem: each in [0, 2^31], heads_q a multiple of heads_kv, and
+/// batch * heads_q * seq_q * seq_k at most 2^63 - 1. Every origin and parameter
+/// lies in [-2^31, 2^31].
+typedef struct heddle_problem {
+  int64_t batch;
+  int64_t heads_q;
+  int64_t heads_kv;
+  int64_t seq_q;
+  int64_t seq_k;
+  /// `batch` values, or NULL for all zero.
+  const int64_t *origin;
+  /// One value per parameter of the kernel, or NULL when it has none.
+  const int64_t *params;
+} heddle_problem;
+
+/// How much work a problem is.
+typedef struct heddle_stats {
+  int64_t tiles_full;
+  int64_t tiles_partial;
+  int64_t tiles_empty;
+  int64_t kept_pairs; /* over all batches and query heads */
+} heddle_stats;
+
+/// Orders the tasks of a problem longest first. Copies origin and params. Uses
+/// memory proportional to the number of query tiles, never to keys.
+HEDDLE_API heddle_error *heddle_plan_create(const heddle_kernel *kernel,
+                                            const heddle_problem *problem,
+                                            heddle_plan **out);
+/// Like heddle_plan_create, for the code `code` of the same kernel, as obtained
+/// from heddle_kernel_code or heddle_kernel_code_at.
+HEDDLE_API heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
+                                                 const heddle_code *code,
+                                                 const heddle_problem *problem,
+                                                 heddle_plan **out);
+HEDDLE_API void heddle_plan_destroy(heddle_plan *plan);
+/// The code that the plan was made for.
+HEDDLE_API const heddle_code *heddle_plan_code(const heddle_plan *plan);
+/// Number of tasks, i.e. batch * heads_q * ceil(seq_q / query_tile).
+HEDDLE_API int64_t heddle_plan_num_tasks(const heddle_plan *plan);
+/// Bytes of index memory the plan holds (for reports).
+HEDDLE_API int64_t heddle_plan_bytes(const heddle_plan *plan);
+/// Counts tiles and kept pairs exactly, on the threads of `pool`.
+HEDDLE_API heddle_error *heddle_plan_stats(const heddle_plan *plan,
+                                           heddle_pool *pool,
+                                           heddle_stats *out);
+
+/// A fixed set of worker threads; the calling thread is one of them. `threads`
+/// 0 means one per core that the calling thread may run on, at most 1024.
+/// Threads are pinned when there is a core for each, the calling thread only
+/// while it works; HEDDLE_PIN=0 in the environment prevents it. Launches from
+/// several host threads on one pool take turns. Destroying a pool waits for the
+/// launch that is running; no other may start.
+HEDDLE_API heddle_error *heddle_pool_create(int32_t threads, heddle_pool **out);
+HEDDLE_API void heddle_pool_destroy(heddle_pool *pool);
+HEDDLE_API int32_t heddle_pool_threads(const heddle_pool *pool);
+
+/// A tensor of the caller, as in DLPack: element strides, NULL for row major.
+/// Axes are (batch, head, sequence, feature); lse has the first three only.
+/// The feature stride must be 1 where the feature axis is longer than 1; other
+/// strides of inputs may be anything, zero included. `data` may be NULL only
+/// where the tensor is empty.
+typedef struct heddle_tensor {
+  void *data;
+  heddle_dtype dtype;
+  int32_t rank;
+  const int64_t *shape;
+  const int64_t *strides;
+} heddle_tensor;
+
+/// The tensors of one launch:
+///
+///   q    (batch, heads_q,  seq_q, d_qk)      o    (batch, heads_q, seq_q, d_v)
+///   k    (batch, heads_kv, seq_k, d_qk)      lse  (batch, heads_q, seq_q)
+///   v    (batch, heads_kv, seq_k, d_v)
+///
+/// `lse` may be NULL. No element of o or lse may share memory with another
+/// element of any tensor; sharing is reported where it is plain (equal
+/// addresses, zero strides, overlapping gapless tensors) and undefined
+/// otherwise. `scale` is the factor on q·k, finite; 0 means 1/sqrt(d_qk).
+typedef struct heddle_tensors {
+  const heddle_tensor *q, *k, *v, *o, *lse;
+  float scale;
+} heddle_tensors;
+
+/// Runs a plan on the threads of `pool`. Checks every tensor against the plan
+/// first; nothing is written when a check fails. Rows that keep no key get
+/// o = 0 and lse = -infinity. Results are bit-equal for any number of threads.
+/// The floating-point environment of the caller is left as it was.
+HEDDLE_API heddle_error *heddle_launch(const heddle_plan *plan,
+                                       const heddle_tensors *tensors,
+                                       heddle_pool *pool);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // HEDDLE_HEDDLE_H
