@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Tiles of bits: one integer word per key and vector of queries, made from the
+// pattern's formula and turned back into vectors of i1 where a verb uses them.
+
+#ifndef HEDDLE_CODEGEN_CPU_MASKS_H
+#define HEDDLE_CODEGEN_CPU_MASKS_H
+
+#include "codegen/cpu/Tiles.h"
+#include "dialect/tile/Tile.h"
+
+namespace heddle::cpu {
+
+/// A `tile.bits` whose operands have been lowered (all i64).
+struct BitsSource {
+  attn::FormulaAttr Formula;
+  mlir::RankedTensorType Type;
+  mlir::Value Batch, Head, FirstQuery, FirstKey, NumKeys;
+  mlir::SmallVector<mlir::Value> Params;
+  /// Every bit is one.
+  bool Full = false;
+};
+
+/// Writes the words of a tile: [key][vector].
+void emitBits(KernelBuilder &B, const BitsSource &Bits, const Buffer &To);
+
+/// The number of ones in rows [0, Rows), as i64, without storing any word.
+mlir::Value emitCount(KernelBuilder &B, const BitsSource &Bits,
+                      mlir::Value Rows);
+/// The same for words that have been stored.
+mlir::Value emitCount(KernelBuilder &B, const Tile &Bits, mlir::Value Rows);
+
+/// The mask of the vector at `Word`, which points to a mask word.
+mlir::Value loadMask(KernelBuilder &B, mlir::Value Word);
+
+/// Scores with -inf where the bit is zero.
+void emitMask(KernelBuilder &B, mlir::RankedTensorType Type,
+              const Buffer &Scores, const Buffer &Bits, const Buffer &To);
+
+} // namespace heddle::cpu
+
+#endif // HEDDLE_CODEGEN_CPU_MASKS_H

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/MicroKernel.h"
+
+#include "codegen/cpu/Masks.h"
+#include "llvm/ADT/STLExtras.h"
+
+#include <algorithm>
+
+using namespace heddle::cpu;
+using namespace mlir;
+
+namespace {
+
+/// One register tile: rows [FirstRow, FirstRow + Rows) and `Vectors` vectors
+/// from `FirstVector` on.
+class RegisterTile {
+public:
+  RegisterTile(KernelBuilder &B, const Product &P, Value FirstRow, int64_t Rows,
+               Value FirstVector, int64_t Vectors)
+      : B(B), P(P), FirstRow(FirstRow), FirstVector(FirstVector), Rows(Rows),
+        Vectors(Vectors) {}
+
+  void emit(ArrayRef<Value> RowPointers);
+
+private:
+  Value matrixRow(Value Matrix, Value Row) {
+    Value At = B.add(B.mul(Row, P.Length), B.mul(FirstVector, B.lanes()));
+    return B.offset(Matrix, At);
+  }
+  KernelBuilder::Values initial();
+  /// Steps [Step, Step + Count) of the reduction.
+  KernelBuilder::Values advance(ArrayRef<Value> RowPointers, Value Step,
+                                int64_t Count, ValueRange Sums);
+
+  KernelBuilder &B;
+  const Product &P;
+  Value FirstRow, FirstVector;
+  int64_t Rows, Vectors;
+};
+
+} // namespace
+
+KernelBuilder::Values RegisterTile::initial() {
+  KernelBuilder::Values Sums;
+  if (!P.InitialC) {
+    Sums.assign(Rows * Vectors, B.splat(0.0F));
+    return Sums;
+  }
+  KernelBuilder::Values Factors;
+  if (P.Factor) {
+    Value Base = B.offset(P.Factor, B.mul(FirstVector, B.lanes()));
+    for (int64_t J = 0; J < Vectors; ++J)
+      Factors.push_back(B.loadVector(B.offset(Base, J * B.lanes())));
+  }
+  Value Base = matrixRow(P.InitialC, FirstRow);
+  for (int64_t I = 0; I < Rows; ++I)
+    for (int64_t J = 0; J < Vectors; ++J) {
+      Value Sum = B.loadVector(B.offset(Base, I * P.Length + J * B.lanes()));
+      Sums.push_back(P.Factor ? B.fmul(Sum, Factors[J]) : Sum);
+    }
+  return Sums;
+}
+
+KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
+                                            Value Step, int64_t Count,
+                                            ValueRange Carried) {
+  KernelBuilder::Values Sums = llvm::to_vector_of<Value>(Carried);
+  Value BRow = matrixRow(P.B, Step);
+  Value WordRow;
+  int64_t WordLength = P.Length / B.lanes();
+  if (P.Words)
+    WordRow = B.offset(P.Words, B.add(B.mul(Step, WordLength), FirstVector),
+                       wordType(B));
+  KernelBuilder::Values AtStep;
+  if (!P.ReduceOverRows)
+    for (Value Pointer : RowPointers)
+      AtStep.push_back(B.offset(Pointer, Step));
+
+  for (int64_t U = 0; U < Count; ++U) {
+    KernelBuilder::Values Right, Masks;
+    for (int64_t J = 0; J < Vectors; ++J) {
+      Right.push_back(
+          B.loadVector(B.offset(BRow, U * P.Length + J * B.lanes())));
+      if (P.Words)
+        Masks.push_back(
+            loadMask(B, B.offset(WordRow, U * WordLength + J, wordType(B))));
+    }
+    Value Row;
+    if (P.ReduceOverRows)
+      Row = B.offset(P.A.row(B, B.add(Step, U)), FirstRow);
+    for (int64_t I = 0; I < Rows; ++I) {
+      Value Pointer =
+          P.ReduceOverRows ? B.offset(Row, I) : B.offset(AtStep[I], U);
+      Value Left = B.splat(B.loadScalar(Pointer));
+      for (int64_t J = 0; J < Vectors; ++J) {
+        Value &Sum = Sums[I * Vectors + J];
+        Value Next = B.fma(Left, Right[J], Sum);
+        Sum = P.Words ? B.select(Masks[J], Next, Sum) : Next;
+      }
+    }
+  }
+  return Sums;
+}
+
+void RegisterTile::emit(ArrayRef<Value> RowPointers) {
+  int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
+  int64_t Main = P.Depth / Unroll * Unroll;
+  KernelBuilder::Values Sums =
+      B.loop(Main, Unroll, initial(), [&](Value Step, ValueRange Carried) {
+        return advance(RowPointers, Step, Unroll, Carried);
+      });
+  if (Main < P.Depth)
+    Sums = advance(RowPointers, B.i64(Main), P.Depth - Main, Sums);
+  Value Base = matrixRow(P.C, FirstRow);
+  for (int64_t I = 0; I < Rows; ++I)
+    for (int64_t J = 0; J < Vectors; ++J)
+      B.storeVector(Sums[I * Vectors + J],
+                    B.offset(Base, I * P.Length + J * B.lanes()));
+}
+
+/// All vectors of rows [FirstRow, FirstRow + Rows), as many at once as the
+/// registers hold beside the operands of one step.
+static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
+                     int64_t Rows) {
+  const Shape &S = B.shape();
+  int64_t Vectors = P.Length / S.Lanes;
+  int64_t Fit = (S.Registers - 1 - S.ProductScratch) / (Rows + 1);
+  int64_t AtOnce = largestDivisor(Vectors, std::max<int64_t>(Fit, 1));
+  KernelBuilder::Values RowPointers;
+  if (!P.ReduceOverRows)
+    for (int64_t I = 0; I < Rows; ++I)
+      RowPointers.push_back(P.A.row(B, B.add(FirstRow, I)));
+  B.loop(Vectors, AtOnce, [&](Value FirstVector) {
+    RegisterTile(B, P, FirstRow, Rows, FirstVector, AtOnce).emit(RowPointers);
+  });
+}
+
+void heddle::cpu::emitProduct(KernelBuilder &B, const Product &P) {
+  int64_t Fit = std::max<int64_t>(
+      1, (B.shape().Registers - 2 - B.shape().ProductScratch) / 2);
+  int64_t AtOnce =
+      std::min(P.Rows, largestDivisor(B.shape().Rows, Fit));
+  int64_t Main = P.Rows / AtOnce * AtOnce;
+  B.loop(Main, AtOnce, [&](Value FirstRow) {
+    emitRows(B, P, FirstRow, AtOnce);
+  });
+  if (Main < P.Rows)
+    emitRows(B, P, B.i64(Main), P.Rows - Main);
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The one matrix kernel behind `tile.scores` and `tile.accumulate`: a register
+// tile of rows x vectors, every step of the reduction broadcasts one element
+// per row and loads each vector once.
+
+#ifndef HEDDLE_CODEGEN_CPU_MICROKERNEL_H
+#define HEDDLE_CODEGEN_CPU_MICROKERNEL_H
+
+#include "codegen/cpu/Tiles.h"
+
+namespace heddle::cpu {
+
+/// C[i][:] = C0[i][:] * factor[:] + sum over t < Depth of a(i, t) * B[t][:],
+/// for i < Rows. Matrices B, C0, C have rows of `Length` elements.
+struct Product {
+  int64_t Rows, Depth, Length;
+  /// a(i, t) is element t of row i (keys of `scores`), or with
+  /// `ReduceOverRows` element i of row t (values of `accumulate`).
+  RowView A;
+  bool ReduceOverRows;
+  mlir::Value B;
+  /// Null for zero.
+  mlir::Value InitialC;
+  /// One per query; null for one.
+  mlir::Value Factor;
+  /// Mask words [t][vector], or null: a product whose bit is zero takes no
+  /// part, whatever its value.
+  mlir::Value Words;
+  /// May be the same as `InitialC`.
+  mlir::Value C;
+};
+
+void emitProduct(KernelBuilder &B, const Product &P);
+
+} // namespace heddle::cpu
+
+#endif // HEDDLE_CODEGEN_CPU_MICROKERNEL_H

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/Tiles.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+
+using namespace heddle::cpu;
+using namespace mlir;
+
+Value RowView::row(KernelBuilder &B, Value Row) const {
+  if (Last)
+    Row = B.min(Row, Last);
+  return B.offset(Base, B.mul(Row, Stride));
+}
+
+Buffer Workspace::allocate(int64_t Bytes) {
+  Bytes = llvm::alignTo(Bytes, 64);
+  Buffer Result;
+  if (auto It = Free.find(Bytes); It != Free.end()) {
+    Result = It->second;
+    Free.erase(It);
+  } else {
+    Result.Offset = End;
+    Result.Bytes = Bytes;
+    End += Bytes;
+    // Addresses are computed once, at the top, where every use sees them.
+    OpBuilder::InsertionGuard Guard(B);
+    if (Operation *Last = Base.getDefiningOp())
+      B.setInsertionPointAfter(Last);
+    else
+      B.setInsertionPointToStart(Entry);
+    Result.Base = B.offset(Base, Result.Offset, B.getI8Type());
+  }
+  Live.push_back(Result);
+  return Result;
+}
+
+void Workspace::close(size_t Mark, ArrayRef<Buffer> Kept) {
+  SmallVector<Buffer> Since(Live.begin() + Mark, Live.end());
+  Live.truncate(Mark);
+  for (const Buffer &Buf : Since) {
+    if (llvm::is_contained(Kept, Buf))
+      Live.push_back(Buf);
+    else
+      Free.emplace(Buf.Bytes, Buf);
+  }
+}
+
+bool Workspace::isSince(const Buffer &Buf, size_t Mark) const {
+  return llvm::is_contained(ArrayRef(Live).drop_front(Mark), Buf);
+}
+
+IntegerType heddle::cpu::wordType(KernelBuilder &B) {
+  return B.getIntegerType(
+      std::max<uint64_t>(8, llvm::PowerOf2Ceil(B.lanes())));
+}
+
+int64_t heddle::cpu::rowLength(KernelBuilder &B, RankedTensorType Type) {
+  int64_t Vectors = B.shape().vectors(Type.getDimSize(0));
+  return Type.getElementType().isInteger(1) ? Vectors : Vectors * B.lanes();
+}
+
+int64_t heddle::cpu::tileBytes(KernelBuilder &B, RankedTensorType Type) {
+  int64_t Rows = Type.getRank() == 2 ? Type.getDimSize(1) : 1;
+  int64_t Element = Type.getElementType().isInteger(1)
+                        ? wordType(B).getWidth() / 8
+                        : 4;
+  return Rows * rowLength(B, Type) * Element;
+}
+
+void heddle::cpu::forEachVector(KernelBuilder &B, RankedTensorType Type,
+                                function_ref<void(Value)> Body) {
+  B.loop(tileBytes(B, Type) / 4, B.lanes(), Body);
+}
+
+void heddle::cpu::copyBuffer(KernelBuilder &B, RankedTensorType Type,
+                             const Buffer &From, const Buffer &To) {
+  if (From == To)
+    return;
+  if (!Type.getElementType().isInteger(1)) {
+    forEachVector(B, Type, [&](Value At) {
+      B.storeVector(B.loadVector(B.offset(From.Base, At)),
+                    B.offset(To.Base, At));
+    });
+    return;
+  }
+  IntegerType Word = wordType(B);
+  B.loop(tileBytes(B, Type) / (Word.getWidth() / 8), 1, [&](Value At) {
+    B.storeScalar(B.loadScalar(B.offset(From.Base, At, Word), Word),
+                  B.offset(To.Base, At, Word));
+  });
+}

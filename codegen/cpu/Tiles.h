@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where tile values live. Queries run along the lanes: a tile of n x d elements
+// that was computed, or that a query-side verb wants, is stored as [d][n] in
+// the task's workspace, so that no reduction crosses lanes. Rows of keys and
+// values are used where they are: such a tile is only an address.
+
+#ifndef HEDDLE_CODEGEN_CPU_TILES_H
+#define HEDDLE_CODEGEN_CPU_TILES_H
+
+#include "codegen/cpu/KernelBuilder.h"
+#include "mlir/IR/BuiltinTypes.h"
+
+#include <map>
+#include <optional>
+
+namespace heddle::cpu {
+
+/// A piece of the workspace.
+struct Buffer {
+  int64_t Offset = -1;
+  int64_t Bytes = 0;
+  mlir::Value Base;
+
+  bool operator==(const Buffer &Other) const { return Offset == Other.Offset; }
+  bool operator<(const Buffer &Other) const { return Offset < Other.Offset; }
+  explicit operator bool() const { return Offset >= 0; }
+};
+
+/// Rows of f32 elements somewhere in memory.
+struct RowView {
+  /// The tile's row 0, whether or not it exists.
+  mlir::Value Base;
+  /// Elements from row to row.
+  mlir::Value Stride;
+  /// The last row that may be read, relative to row 0; null when every row of
+  /// the tile exists.
+  mlir::Value Last;
+
+  /// The address of a row; that of the last one for a row that does not exist.
+  mlir::Value row(KernelBuilder &B, mlir::Value Row) const;
+};
+
+/// The value of an SSA tile.
+struct Tile {
+  mlir::RankedTensorType Type;
+  /// [axis 1][axis 0 rounded up to whole vectors] elements, or for a tile of
+  /// bits [axis 1] rows of one mask word per vector.
+  Buffer Data;
+  /// Instead of `Data`: a tile nobody needs along the lanes.
+  std::optional<RowView> InPlace;
+  /// Stands for the elements times a factor per query.
+  std::optional<Buffer> Factor;
+
+  int64_t queries() const { return Type.getDimSize(0); }
+  /// Extent of axis 1; 1 for row statistics.
+  int64_t features() const {
+    return Type.getRank() == 2 ? Type.getDimSize(1) : 1;
+  }
+  bool isBits() const { return Type.getElementType().isInteger(1); }
+  bool inWorkspace() const { return Data && !Factor; }
+};
+
+/// Hands out the workspace. What is allocated between `open` and `close` is
+/// free again afterwards, apart from what is kept.
+class Workspace {
+public:
+  Workspace(KernelBuilder &B, mlir::Block *Entry, mlir::Value Base)
+      : B(B), Entry(Entry), Base(Base) {}
+
+  Buffer allocate(int64_t Bytes);
+  size_t open() const { return Live.size(); }
+  void close(size_t Mark, llvm::ArrayRef<Buffer> Kept = {});
+  /// True if the buffer was allocated after `Mark` was taken.
+  bool isSince(const Buffer &Buf, size_t Mark) const;
+
+  /// How much of it was in use at most.
+  int64_t size() const { return End; }
+
+private:
+  KernelBuilder &B;
+  mlir::Block *Entry;
+  mlir::Value Base;
+  int64_t End = 0;
+  llvm::SmallVector<Buffer> Live;
+  std::multimap<int64_t, Buffer> Free;
+};
+
+/// The integer type that holds the mask bits of one vector.
+mlir::IntegerType wordType(KernelBuilder &B);
+/// Bytes of a tile of this type.
+int64_t tileBytes(KernelBuilder &B, mlir::RankedTensorType Type);
+/// Elements from one row of the stored tile to the next.
+int64_t rowLength(KernelBuilder &B, mlir::RankedTensorType Type);
+
+/// Element by element over the whole of two stored tiles of one type.
+void forEachVector(KernelBuilder &B, mlir::RankedTensorType Type,
+                   llvm::function_ref<void(mlir::Value Offset)> Body);
+void copyBuffer(KernelBuilder &B, mlir::RankedTensorType Type,
+                const Buffer &From, const Buffer &To);
+
+} // namespace heddle::cpu
+
+#endif // HEDDLE_CODEGEN_CPU_TILES_H
