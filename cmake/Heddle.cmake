@@ -1,0 +1,39 @@
+# How Heddle's own targets are built: warnings are errors, two flavours of
+# library (plain C++ for the runtime, LLVM conventions for the compiler).
+
+add_library(heddle_warnings INTERFACE)
+target_compile_options(heddle_warnings INTERFACE -Wall -Wextra -Werror
+  # LLVM's and MLIR's headers and generated code trip this one.
+  -Wno-unused-parameter)
+if(HEDDLE_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined
+                      -fno-omit-frame-pointer)
+  # LLVM is built without sanitizers: its vtables are not instrumented.
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=vptr>)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+# heddle_add_library(NAME sources... [LINK libs...]): a static library of the
+# compiler, linked against the LLVM and MLIR shared libraries only (naming an
+# archive beside them would give two copies of every TypeID).
+function(heddle_add_library name)
+  cmake_parse_arguments(ARG "" "" "LINK;DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
+                         -ffunction-sections -fdata-sections)
+  target_link_libraries(${name} PRIVATE heddle_warnings PUBLIC ${ARG_LINK} MLIR LLVM)
+  if(ARG_DEPENDS)
+    add_dependencies(${name} ${ARG_DEPENDS})
+  endif()
+endfunction()
+
+# heddle_add_tool(NAME sources... [LINK libs...]): a program of the compiler.
+# CLI11 throws inside the program, so exceptions stay on here.
+function(heddle_add_tool name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE heddle_warnings ${ARG_LINK})
+  target_link_options(${name} PRIVATE -Wl,--gc-sections)
+endfunction()

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The `attn` dialect: patterns, attention, and the attributes they carry.
+
+#ifndef HEDDLE_DIALECT_ATTN_ATTN_H
+#define HEDDLE_DIALECT_ATTN_ATTN_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/AffineExpr.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialect/attn/AttnDialect.h.inc"
+#include "dialect/attn/AttnEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialect/attn/AttnAttrs.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialect/attn/AttnTypes.h.inc"
+#define GET_OP_CLASSES
+#include "dialect/attn/AttnOps.h.inc"
+
+#endif // HEDDLE_DIALECT_ATTN_ATTN_H

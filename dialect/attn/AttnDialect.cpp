@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialect/attn/Attn.h"
+#include "dialect/attn/Formula.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace heddle::attn;
+
+#include "dialect/attn/AttnDialect.cpp.inc"
+#include "dialect/attn/AttnEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialect/attn/AttnAttrs.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialect/attn/AttnTypes.cpp.inc"
+
+void AttnDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialect/attn/AttnOps.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialect/attn/AttnAttrs.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialect/attn/AttnTypes.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes
+//===----------------------------------------------------------------------===//
+
+/// One end of an interval: an integer, or `inf` with the sign that leaves the
+/// end open.
+static ParseResult parseEnd(AsmParser &parser, bool isLow,
+                            std::optional<int64_t> &end) {
+  SMLoc loc = parser.getCurrentLocation();
+  bool negative = succeeded(parser.parseOptionalMinus());
+  if (succeeded(parser.parseOptionalKeyword("inf"))) {
+    if (negative == isLow)
+      return success();
+    return parser.emitError(loc)
+           << "expected '" << (isLow ? "-inf" : "inf") << "' or an integer as "
+           << (isLow ? "lower" : "upper") << " end of an interval, found '"
+           << (isLow ? "inf" : "-inf") << "'";
+  }
+  int64_t value;
+  if (parser.parseInteger(value))
+    return failure();
+  end = negative ? -value : value;
+  return success();
+}
+
+Attribute IntervalAttr::parse(AsmParser &parser, Type) {
+  std::optional<int64_t> lo, hi;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() || parseEnd(parser, /*isLow=*/true, lo) ||
+      parser.parseComma() || parseEnd(parser, /*isLow=*/false, hi) ||
+      parser.parseGreater())
+    return {};
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                    lo, hi);
+}
+
+void IntervalAttr::print(AsmPrinter &printer) const {
+  printer << "<";
+  getLo() ? printer << *getLo() : printer << "-inf";
+  printer << ", ";
+  getHi() ? printer << *getHi() : printer << "inf";
+  printer << ">";
+}
+
+LogicalResult IntervalAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   std::optional<int64_t> lo,
+                                   std::optional<int64_t> hi) {
+  if (lo && hi && *lo > *hi)
+    return emitError() << "[interval-1] expected an interval's lower end to be "
+                          "at most its upper end, found "
+                       << *lo << " and " << *hi;
+  for (std::optional<int64_t> end : {lo, hi})
+    if (end && std::abs(static_cast<double>(*end)) > kExpressionLimit)
+      return emitError() << "[interval-2] expected an interval's ends to be at "
+                            "most 2^58 in magnitude, found "
+                         << *end;
+  return success();
+}
+
+LogicalResult ResidueAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  int64_t remainder, int64_t modulus) {
+  if (modulus < 1 || static_cast<double>(modulus) > kExpressionLimit)
+    return emitError() << "[residue-1] expected a modulus in [1, 2^58], found "
+                       << modulus;
+  if (remainder < 0 || remainder >= modulus)
+    return emitError() << "[residue-2] expected a remainder in [0, " << modulus
+                       << "), found " << remainder;
+  return success();
+}
+
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t queryTile, int64_t keyTile,
+                                   int64_t rows, int64_t lanes,
+                                   int64_t unroll) {
+  for (auto [name, size] : {std::pair("query_tile", queryTile),
+                            {"key_tile", keyTile},
+                            {"rows", rows},
+                            {"lanes", lanes},
+                            {"unroll", unroll}})
+    if (size < 1)
+      return emitError() << "[schedule-1] expected a positive '" << name
+                         << "', found " << size;
+  if (queryTile % lanes != 0)
+    return emitError() << "[schedule-2] expected 'lanes' to divide "
+                          "'query_tile', found "
+                       << lanes << " and " << queryTile;
+  if (keyTile % rows != 0)
+    return emitError() << "[schedule-3] expected 'rows' to divide 'key_tile', "
+                          "found "
+                       << rows << " and " << keyTile;
+  if (keyTile % unroll != 0)
+    return emitError() << "[schedule-4] expected 'unroll' to divide "
+                          "'key_tile', found "
+                       << unroll << " and " << keyTile;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+Type ViewType::parse(AsmParser &parser) {
+  SmallVector<int64_t> width;
+  Type elementType;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() ||
+      parser.parseDimensionList(width, /*allowDynamic=*/false) ||
+      parser.parseType(elementType) || parser.parseGreater())
+    return {};
+  if (width.size() != 1) {
+    parser.emitError(loc) << "expected one extent in a view type, found "
+                          << width.size();
+    return {};
+  }
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                    width.front(), elementType);
+}
+
+void ViewType::print(AsmPrinter &printer) const {
+  printer << "<" << getWidth() << "x" << getElementType() << ">";
+}
+
+LogicalResult ViewType::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t width, Type elementType) {
+  if (width < 1)
+    return emitError() << "[view-1] expected a positive width, found " << width;
+  return success();
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HEDDLE_TILE_ENUMS_TD
+#define HEDDLE_TILE_ENUMS_TD
+
+include "mlir/IR/EnumAttr.td"
+
+def Tile_Axis : I32EnumAttr<"Axis", "axis of a view", [
+    I32EnumAttrCase<"Batch", 0, "batch">, I32EnumAttrCase<"Head", 1, "head">,
+    I32EnumAttrCase<"Position", 2, "position">]> {
+  let cppNamespace = "::heddle::tile";
+}
+
+#endif // HEDDLE_TILE_ENUMS_TD

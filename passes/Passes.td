@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HEDDLE_PASSES_TD
+#define HEDDLE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def AttnNormalizePattern : Pass<"attn-normalize-pattern", "::mlir::ModuleOp"> {
+  let summary = "writes every pattern as a formula";
+  let description = [{
+    Fills in the `formula` of every `attn.pattern`: negation normal form, affine
+    expressions in canonical order, interval atoms that share a form merged (see
+    `#attn.formula`). Minima and maxima become conjunctions and disjunctions of
+    comparisons; parameters stay symbolic. An operation that has no place in a
+    formula (a product of two variables, a division by a parameter) is an error
+    at that operation. Afterwards every pattern has a formula; the region stays,
+    it is what the reference interpreter runs.
+
+    Before:
+
+    ```mlir
+    attn.pattern @sliding_window(%window: index) keep(%b, %h, %q, %k) {
+      %d = arith.subi %q, %k : index
+      %past = attn.in %d, #attn.interval<0, inf>
+      %near = arith.cmpi slt, %d, %window : index
+      %kept = arith.andi %past, %near : i1
+      attn.keep %kept
+    }
+    ```
+
+    After:
+
+    ```mlir
+    attn.pattern @sliding_window(%window: index) keep(%b, %h, %q, %k)
+        formula #attn.formula<q - k in [0, p0)> { … }
+    ```
+  }];
+}
+
+def AttnAssignSchedule : Pass<"attn-assign-schedule", "::mlir::ModuleOp"> {
+  let summary = "chooses the sizes every kernel is built with";
+  let description = [{
+    Gives every function that holds an `attn.attention` the attribute
+    `tile.entry`: its kernel's name, the level its code is for, head dims and a
+    schedule. Name and level come from the attributes `attn.kernel` and
+    `attn.level` of the function, which disappear; without them from the
+    function's name and the option. A schedule on the operation wins over the
+    target's choice and is checked against what the target can build.
+
+    Before:
+
+    ```mlir
+    func.func @f(…) attributes {attn.kernel = "dense", attn.level = "x"} {
+      %o, %lse = attn.attention @dense() … : tensor<?x?x?x64xf32>, …
+    ```
+
+    After:
+
+    ```mlir
+    func.func @f(…) attributes {tile.entry = #attn.entry<"dense", @dense, "x",
+        qk = 64, v = 64, <query_tile = 48, key_tile = 64, …>>} {
+      %o, %lse = attn.attention @dense() … : tensor<?x?x?x64xf32>, …
+    ```
+  }];
+  let options = [
+    Option<"level", "level", "std::string", "\"\"",
+           "level for functions without the attribute 'attn.level' (default: the "
+           "best one this machine can run)">];
+}
+
+def AttnTile : Pass<"attn-tile", "::mlir::ModuleOp"> {
+  let summary = "attention as a loop over the live key tiles of a query tile";
+  let description = [{
+    Every function with `tile.entry` becomes two kernel functions at the tile
+    level (see the `tile` dialect for their arguments): `<name>_task`, which
+    computes one query tile of one head, and `<name>_count`, which counts what
+    that task visits. The function must do nothing but the attention, on its own
+    arguments. Requires formulas and entries; afterwards no `attn.attention` is
+    left in such functions.
+
+    Before:
+
+    ```mlir
+    func.func @f(%q: tensor<?x?x?x64xf32>, …) attributes {tile.entry = …} {
+      %o, %lse = attn.attention @causal() q(%q) k(%k) v(%v) scale(%s) : …
+      return %o, %lse : …
+    }
+    ```
+
+    After:
+
+    ```mlir
+    func.func @f_task(%b: index, %h: index, %tile: index, …) {
+      %tiles = attn.tiles #attn.formula<all(q - k in [0, inf), k in [-inf, n))>
+        at(%b, %h, %q0) keys(%n) tile 48 x 64
+      %acc:3 = tile.foreach %tiles init(%o0, %m0, %l0 : …) {
+      ^bb0(%k0: index, %status: i32, %o: …, %m: …, %l: …):
+        %k = tile.load %keys[%b, %kv, %k0] : …
+        %s = tile.scores %q, %k : …
+        %bits = tile.bits … status(%status) : tensor<48x64xi1>
+        %x = tile.mask %s, %bits : …
+        %p, %m1, %l1, %alpha = tile.softmax_step %x, %m, %l : …
+        …
+      }
+      %r, %lse = tile.finish %acc#0, %acc#1, %acc#2 : …
+      tile.store %r, %out[%b, %h, %i0] : …
+    ```
+  }];
+  let dependentDialects = ["::heddle::tile::TileDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def AttnExpandTiles : Pass<"attn-expand-tiles", "::mlir::ModuleOp"> {
+  let summary = "loops over live tiles as loops over runs";
+  let description = [{
+    A `tile.foreach` over `attn.tiles` becomes a loop over the runs of the
+    pattern: at the current key the formula answers with a status and the key up
+    to which it holds (`at` in dialect/attn/Sets.h, emitted as arithmetic on
+    lengths and parameters), a counted loop covers the run, and the next question
+    is asked where the run ends. There is one body for full tiles and one for
+    partial tiles, each with a constant status; empty runs are one jump.
+    Afterwards no `tile.foreach` and no `attn.tiles` is left.
+
+    Before:
+
+    ```mlir
+    %tiles = attn.tiles #attn.formula<…> at(%b, %h, %q0) keys(%n) tile 48 x 64
+    %r = tile.foreach %tiles init(%x : …) { ^bb0(%k0: index, %status: i32, %acc: …): … }
+    ```
+
+    After:
+
+    ```mlir
+    %r:2 = scf.while (%k = %c0, %acc = %x) : … {
+      %more = arith.cmpi slt, %k, %n : index
+      scf.condition(%more) %k, %acc : …
+    } do {
+    ^bb0(%k: index, %acc: …):
+      … // %status, %until
+      %f = scf.for %k0 = %k to %full_end step %c64 iter_args(%a = %acc) { … }
+      %p = scf.for %k0 = %k to %partial_end step %c64 iter_args(%a = %f) { … }
+      scf.yield %until, %p : …
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def TileSimplify : Pass<"tile-simplify", "::mlir::ModuleOp"> {
+  let summary = "folds what a known status makes unnecessary";
+  let description = [{
+    In the body for full tiles every bit is one: masks disappear, products need
+    no `where`, counts are products. Applies the folds and canonicalisations of
+    the `tile` dialect and removes what is dead.
+
+    Before:
+
+    ```mlir
+    %bits = tile.bits #attn.formula<…> at(…) keys(%n) status(%full) : tensor<48x64xi1>
+    %x = tile.mask %s, %bits : tensor<48x64xf32>, tensor<48x64xi1>
+    %r = tile.accumulate %o, %p, %v where %bits : …
+    ```
+
+    After:
+
+    ```mlir
+    %r = tile.accumulate %o, %p, %v : …
+    ```
+  }];
+}
+
+def AttnEmitEntry : Pass<"attn-emit-entry", "::mlir::ModuleOp"> {
+  let summary = "adds the descriptor that the runtime finds kernels by";
+  let description = [{
+    Collects the kernel functions of the module (`llvm.func` with `tile.kernel`,
+    `tile.entry`, `tile.workspace` and `tile.features`) and adds what
+    `heddle/abi.h` defines as constant data: one entry per kernel name, one code
+    per level in the order of the functions, parameters with their defaults, the
+    JSON manifest, and the exported symbol `heddle_bundle_descriptor`. The
+    architecture is that of the module's target triple, or of this machine when
+    it has none.
+
+    Needs the formulas of `attn-normalize-pattern` to tell whether a kernel
+    depends on batch and head. Afterwards no `attn.pattern` and none of the four
+    attributes is left. Fails when a level lacks its task or count function,
+    when functions of one name disagree, or when a pattern is missing.
+
+    Before:
+
+    ```mlir
+    attn.pattern @dense keep(%b, %h, %q, %k) { … }
+    llvm.func hidden @dense_x_task(…) attributes {tile.kernel = "task",
+        tile.entry = #attn.entry<"dense", @dense, "x", …>, …} { … }
+    llvm.func hidden @dense_x_count(…) attributes {tile.kernel = "count", …} { … }
+    ```
+
+    After:
+
+    ```mlir
+    llvm.func hidden @dense_x_task(…) { … }
+    llvm.func hidden @dense_x_count(…) { … }
+    llvm.mlir.global private constant @heddle.codes.4() : !llvm.array<1 x struct<…>> { … }
+    llvm.mlir.global private constant @heddle.entries.9() : !llvm.array<1 x struct<…>> { … }
+    llvm.mlir.global external constant @heddle_bundle_descriptor() : !llvm.struct<…> { … }
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif // HEDDLE_PASSES_TD

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/Pipeline.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/Passes.h"
+
+using namespace mlir;
+
+void heddle::buildAttnPipeline(OpPassManager &passes) {
+  passes.addPass(createAttnNormalizePattern());
+  passes.addPass(createAttnAssignSchedule());
+}
+
+void heddle::buildTilePipeline(OpPassManager &passes) {
+  passes.addPass(createAttnTile());
+  passes.addPass(createAttnExpandTiles());
+  passes.addPass(createTileSimplify());
+  passes.addPass(mlir::createCSEPass());
+}
