@@ -431,7 +431,9 @@ static void flatten(FormulaKind kind, ArrayRef<FormulaAttr> children,
 
 /// True when one of the formulas is the negation of another.
 static bool hasOpposites(const llvm::SetVector<FormulaAttr> &formulas) {
-  return llvm::any_of(formulas, [&](FormulaAttr formula) {
+  // The negation of an atom is itself built by `getAny`, of one element mostly:
+  // asking no further there ends the recursion.
+  return formulas.size() > 1 && llvm::any_of(formulas, [&](FormulaAttr formula) {
     return formula.getChildren().empty() && formulas.contains(getNot(formula));
   });
 }
