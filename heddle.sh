@@ -17,8 +17,8 @@ usage: ./heddle.sh COMMAND
   demo     build the compiler, show a pattern's picture, run its kernel and
            check the result
   test     build everything and run all tests
-  check    formatting, clang-tidy, and the error tests under the address and
-           undefined-behaviour sanitizers
+  check    formatting, licence lines, clang-tidy, and the error tests under the
+           address and undefined-behaviour sanitizers
   build    build everything
   format   rewrite the C and C++ sources with clang-format
   docs     regenerate docs/reference and docs/gallery
@@ -192,6 +192,22 @@ check_format() {
   sources | xargs clang-format-22 --dry-run --Werror
 }
 
+# The licence line comes first (second after #!), and no file is a burden.
+check_sources() {
+  local file bad=0
+  while read -r file; do
+    if ! head -n 2 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception'; then
+      echo "$file: no SPDX line at the top"
+      bad=1
+    fi
+    if [[ $(wc -l <"$file") -gt 800 ]]; then
+      echo "$file: more than 800 lines"
+      bad=1
+    fi
+  done < <(git ls-files '*.c' '*.h' '*.cpp' '*.td' '*.py' '*.py.in' '*.sh' '*.mlir' .ci/run)
+  return $bad
+}
+
 # Every translation unit of the build that is ours; headers come with them.
 check_tidy() {
   sources | grep '\.cpp$' | xargs -P "$(jobs)" -n 1 \
@@ -215,6 +231,7 @@ check() {
   build_targets
   new_results
   check_that format check_format
+  check_that sources check_sources
   check_that tidy check_tidy
   run_sanitized
   summary

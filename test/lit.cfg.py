@@ -29,6 +29,7 @@ for name in ("HEDDLE_SH", "HEDDLE_LEVEL", "HEDDLE_CPU_FEATURES", "ASAN_OPTIONS")
         config.environment[name] = os.environ[name]
 
 config.substitutions += [
+    ("%{path}", config.environment["PATH"]),
     ("%heddle_src", config.heddle_source_dir),
     ("%heddle_build", config.heddle_build_dir),
     ("%heddle_lib_dir", os.path.join(config.heddle_build_dir, "lib")),
