@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A tile map for people, for browsers and for programs.
+
+#ifndef HEDDLE_FRONTENDS_HEDDLE_SHOWRENDER_H
+#define HEDDLE_FRONTENDS_HEDDLE_SHOWRENDER_H
+
+#include "frontends/heddle/Show.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace heddle {
+
+/// How the terminal picture may look.
+struct TextStyle {
+  /// Columns available.
+  unsigned Width = 80;
+  /// Shaded blocks; plain ASCII otherwise.
+  bool Unicode = false;
+  bool Colour = false;
+};
+
+enum class ColourMode { Auto, Always, Never };
+
+/// The style that fits standard output: its width, the character set of the
+/// locale (LC_ALL, LC_CTYPE, LANG), and, when the mode is automatic, colour on
+/// a terminal unless NO_COLOR is set to something.
+TextStyle detectTextStyle(ColourMode Mode);
+
+/// Picture, legend and counts. Maps that are too wide are reduced.
+void printShowText(const ShowResult &Result, llvm::raw_ostream &Os,
+                   const TextStyle &Style);
+
+/// One JSON object: the problem, all counts, and for every query tile its runs
+/// of live tiles as [first key tile, number of tiles, "partial" or "full"].
+void printShowJson(const ShowResult &Result, llvm::raw_ostream &Os);
+
+/// A self-contained SVG that follows the viewer's light or dark scheme. Its
+/// size is bounded whatever the lengths are.
+void printShowSvg(const ShowResult &Result, llvm::raw_ostream &Os);
+
+/// Writes the SVG to a file that appears complete or not at all.
+llvm::Error writeShowSvg(const ShowResult &Result, llvm::StringRef Path);
+
+/// "@a_shape(sink = 64, window = 1024)".
+std::string describePattern(const ShowResult &Result);
+/// "1,234,567".
+std::string groupDigits(int64_t X);
+/// The lines below a picture: kept pairs, tiles, rows.
+std::vector<std::pair<std::string, std::string>>
+describeCounts(const ShowResult &Result);
+
+} // namespace heddle
+
+#endif // HEDDLE_FRONTENDS_HEDDLE_SHOWRENDER_H

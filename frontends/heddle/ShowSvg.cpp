@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontends/heddle/ShowGrid.h"
+#include "frontends/heddle/ShowRender.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <algorithm>
+#include <map>
+
+using namespace heddle;
+
+namespace {
+
+/// The picture, in pixels.
+constexpr int64_t MaxCells = 256;
+constexpr int64_t MapSize = 512;
+constexpr int64_t MaxCellSize = 24;
+constexpr int64_t Left = 76;
+constexpr int64_t Top = 76;
+constexpr int64_t Right = 24;
+constexpr int64_t LineHeight = 18;
+constexpr int64_t MinWidth = 440;
+
+constexpr const char *Classes[NumCellLevels] = {"empty", "some", "half", "live",
+                                                "full"};
+
+constexpr llvm::StringLiteral Style = R"(<style>
+text { font: 12px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #24292f; }
+.title { font-weight: bold; font-size: 14px; }
+.axis { fill: #57606a; font-size: 11px; }
+.paper { fill: #ffffff; }
+.empty { fill: #eaeef2; }
+.some { fill: #c8dcf0; }
+.half { fill: #8fbce6; }
+.live { fill: #e6a33a; }
+.full { fill: #1f5fa8; }
+.frame { fill: none; stroke: #8c959f; }
+@media (prefers-color-scheme: dark) {
+text { fill: #e6edf3; }
+.axis { fill: #9198a1; }
+.paper { fill: #0d1117; }
+.empty { fill: #21262d; }
+.some { fill: #17385c; }
+.half { fill: #255f99; }
+.live { fill: #d29922; }
+.full { fill: #79c0ff; }
+.frame { stroke: #6e7681; }
+}
+</style>
+)";
+
+std::string escape(llvm::StringRef Text) {
+  std::string Out;
+  llvm::raw_string_ostream Stream(Out);
+  llvm::printHTMLEscaped(Text, Stream);
+  return Out;
+}
+
+/// A rectangle of cells of one level.
+struct Box {
+  int64_t Row, Col, Rows, Cols;
+};
+
+/// Covers the cells of a level with rectangles: stretches of a row, continued
+/// downwards while the rows below have the very same stretch.
+std::vector<Box> cover(const ShowGrid &Grid, CellLevel Level) {
+  std::vector<Box> Out;
+  // Open rectangles by (first column, number of columns).
+  std::map<std::pair<int64_t, int64_t>, Box> Open;
+  for (int64_t Row = 0; Row <= Grid.rows(); ++Row) {
+    std::map<std::pair<int64_t, int64_t>, Box> Next;
+    for (int64_t Col = 0; Row < Grid.rows() && Col < Grid.cols();) {
+      if (Grid.level(Row, Col) != Level) {
+        ++Col;
+        continue;
+      }
+      int64_t End = Col + 1;
+      while (End < Grid.cols() && Grid.level(Row, End) == Level)
+        ++End;
+      std::pair<int64_t, int64_t> Key(Col, End - Col);
+      Box Here{Row, Col, 1, End - Col};
+      if (auto It = Open.find(Key); It != Open.end()) {
+        Here = It->second;
+        ++Here.Rows;
+        Open.erase(It);
+      }
+      Next.emplace(Key, Here);
+      Col = End;
+    }
+    for (const auto &[Key, Done] : Open)
+      Out.push_back(Done);
+    Open = std::move(Next);
+  }
+  return Out;
+}
+
+class Drawing {
+public:
+  Drawing(const ShowResult &Result, llvm::raw_ostream &Os)
+      : Result(Result), Os(Os), Grid(makeGrid()),
+        Cell(std::clamp<int64_t>(
+            MapSize / std::max<int64_t>({Grid.rows(), Grid.cols(), 1}), 1,
+            MaxCellSize)),
+        MapWidth(Cell * Grid.cols()), MapHeight(Cell * Grid.rows()) {}
+
+  void draw() {
+    const auto Counts = describeCounts(Result);
+    const std::string Title = describePattern(Result);
+    size_t Longest = Title.size() + 4;
+    for (const auto &[Name, Text] : Counts)
+      Longest = std::max(Longest, Text.size() + 14);
+    // A character of the font is at most 8 pixels wide.
+    const int64_t Width = std::max(
+        {Left + MapWidth + Right, MinWidth, 24 + 8 * int64_t(Longest)});
+    const int64_t LegendTop = Top + MapHeight + 28;
+    const int64_t Height =
+        LegendTop + LineHeight * (int64_t(Counts.size()) + 2);
+    Os << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " << Width
+       << ' ' << Height << "\" width=\"" << Width << "\" height=\"" << Height
+       << "\" role=\"img\">\n<title>" << escape(Title) << "</title>\n"
+       << Style << "<rect class=\"paper\" width=\"" << Width << "\" height=\""
+       << Height << "\"/>\n";
+    text(16, 26, "title", Title);
+    text(16, 44, "axis",
+         std::to_string(Result.Options.Queries) + " queries (down) x " +
+             std::to_string(Result.Options.Keys) + " keys (across), tiles " +
+             std::to_string(Result.Options.TileQueries) + " x " +
+             std::to_string(Result.Options.TileKeys));
+    map();
+    axes();
+    legend(LegendTop);
+    int64_t Y = LegendTop + 2 * LineHeight;
+    for (const auto &[Name, Text] : Counts) {
+      text(16, Y, "axis", Name);
+      text(120, Y, "", Text);
+      Y += LineHeight;
+    }
+    Os << "</svg>\n";
+  }
+
+private:
+  /// Cells stay square: the longer side has up to MaxCells of them.
+  ShowGrid makeGrid() const {
+    const int64_t Longest =
+        std::max<int64_t>({Result.QueryTiles, Result.KeyTiles, 1});
+    if (Longest <= MaxCells)
+      return ShowGrid(Result, MaxCells, MaxCells);
+    auto Share = [&](int64_t Tiles) {
+      return std::max<int64_t>(1, (Tiles * MaxCells + Longest / 2) / Longest);
+    };
+    return ShowGrid(Result, Share(Result.QueryTiles), Share(Result.KeyTiles));
+  }
+
+  void text(int64_t X, int64_t Y, llvm::StringRef Class, llvm::StringRef Text,
+            llvm::StringRef Anchor = "") {
+    Os << "<text x=\"" << X << "\" y=\"" << Y << '"';
+    if (!Class.empty())
+      Os << " class=\"" << Class << '"';
+    if (!Anchor.empty())
+      Os << " text-anchor=\"" << Anchor << '"';
+    Os << '>' << escape(Text) << "</text>\n";
+  }
+
+  void map() {
+    if (MapWidth == 0 || MapHeight == 0)
+      return;
+    Os << "<g shape-rendering=\"crispEdges\" transform=\"translate(" << Left
+       << ' ' << Top << ")\">\n<rect class=\"empty\" width=\"" << MapWidth
+       << "\" height=\"" << MapHeight << "\"/>\n";
+    for (CellLevel Level :
+         {CellLevel::Some, CellLevel::Half, CellLevel::Live, CellLevel::Full}) {
+      const std::vector<Box> Boxes = cover(Grid, Level);
+      if (Boxes.empty())
+        continue;
+      Os << "<path class=\"" << Classes[static_cast<unsigned>(Level)]
+         << "\" d=\"";
+      for (const Box &B : Boxes)
+        Os << 'M' << B.Col * Cell << ' ' << B.Row * Cell << 'h' << B.Cols * Cell
+           << 'v' << B.Rows * Cell << 'h' << -B.Cols * Cell << 'z';
+      Os << "\"/>\n";
+    }
+    Os << "<rect class=\"frame\" width=\"" << MapWidth << "\" height=\""
+       << MapHeight << "\"/>\n</g>\n";
+  }
+
+  /// Positions where cells begin, as many as fit without touching.
+  void axes() {
+    const int64_t Columns = std::max<int64_t>(1, 72 / Cell);
+    for (int64_t Col = 0; Col < Grid.cols(); Col += Columns)
+      text(Left + Col * Cell, Top - 6, "axis",
+           std::to_string(Grid.firstKeyTile(Col) * Result.Options.TileKeys));
+    const int64_t Step = std::max<int64_t>(1, 48 / Cell);
+    for (int64_t Row = 0; Row < Grid.rows(); Row += Step)
+      text(
+          Left - 6, Top + Row * Cell + 10, "axis",
+          std::to_string(Result.Options.Origin +
+                         Grid.firstQueryTile(Row) * Result.Options.TileQueries),
+          "end");
+  }
+
+  void legend(int64_t Y) {
+    struct Entry {
+      CellLevel Level;
+      const char *Text;
+    };
+    constexpr Entry Exact[] = {{CellLevel::Full, "full"},
+                               {CellLevel::Live, "partial"},
+                               {CellLevel::Empty, "empty"}};
+    constexpr Entry Reduced[] = {{CellLevel::Full, "full"},
+                                 {CellLevel::Live, "all live"},
+                                 {CellLevel::Half, "half live"},
+                                 {CellLevel::Some, "some live"},
+                                 {CellLevel::Empty, "empty"}};
+    int64_t X = 16;
+    for (const Entry &E : Grid.isReduced() ? llvm::ArrayRef<Entry>(Reduced)
+                                           : llvm::ArrayRef<Entry>(Exact)) {
+      Os << "<rect class=\"" << Classes[static_cast<unsigned>(E.Level)]
+         << "\" x=\"" << X << "\" y=\"" << Y - 10
+         << "\" width=\"12\" height=\"12\"/>\n";
+      text(X + 16, Y, "", E.Text);
+      X += 16 + 8 * int64_t(llvm::StringRef(E.Text).size()) + 12;
+    }
+  }
+
+  const ShowResult &Result;
+  llvm::raw_ostream &Os;
+  ShowGrid Grid;
+  int64_t Cell;
+  int64_t MapWidth;
+  int64_t MapHeight;
+};
+
+} // namespace
+
+void heddle::printShowSvg(const ShowResult &Result, llvm::raw_ostream &Os) {
+  Drawing(Result, Os).draw();
+}
+
+llvm::Error heddle::writeShowSvg(const ShowResult &Result,
+                                 llvm::StringRef Path) {
+  llvm::Error Failure = llvm::writeToOutput(Path, [&](llvm::raw_ostream &Os) {
+    printShowSvg(Result, Os);
+    return llvm::Error::success();
+  });
+  if (!Failure)
+    return llvm::Error::success();
+  return llvm::createStringError(
+      std::make_error_code(std::errc::io_error),
+      "cannot write '" + Path + "': " + llvm::toString(std::move(Failure)));
+}

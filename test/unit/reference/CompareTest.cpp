@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialect/attn/reference/Compare.h"
+#include "test/unit/reference/Patterns.h"
+
+#include "gmock/gmock.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace heddle::attn;
+using namespace heddle::attn::test;
+
+namespace {
+
+constexpr float NotANumber = std::numeric_limits<float>::quiet_NaN();
+
+/// A result of two heads, three rows, four columns, and the same rounded to
+/// f32. Row 2 of head 1 is empty.
+class CompareTest : public testing::Test {
+protected:
+  CompareTest() : O(1, 2, 3, 4), Lse(1, 2, 3, 1) {
+    Want.Batch = 1;
+    Want.Heads = 2;
+    Want.Rows = 3;
+    Want.Width = 4;
+    O.randomise(5);
+    Lse.randomise(6);
+    for (int64_t T = 0; T < 4; ++T)
+      O.at(0, 1, 2, T) = 0;
+    Lse.at(0, 1, 2, 0) = -HUGE_VALF;
+    // What rounding leaves.
+    for (float X : O.Data)
+      Want.O.push_back(static_cast<double>(X) * (1 + 3e-8));
+    for (float X : Lse.Data)
+      Want.Lse.push_back(static_cast<double>(X) * (1 - 3e-8));
+  }
+
+  Comparison run(Tolerance Allowed = {}) {
+    heddle_view LseView = Lse.view();
+    return llvm::cantFail(compare(Want, O.view(), &LseView, Allowed));
+  }
+
+  ReferenceResult Want;
+  Tensor O, Lse;
+};
+
+TEST_F(CompareTest, RoundingPasses) {
+  Comparison C = run();
+  EXPECT_TRUE(C.passed());
+  EXPECT_GT(C.largestError(), 0.0);
+  EXPECT_LT(C.largestError(), 1e-7);
+  EXPECT_FALSE(C.FirstFailure);
+}
+
+TEST_F(CompareTest, EveryElementCounts) {
+  for (Tensor *Result : {&O, &Lse})
+    for (float &X : Result->Data) {
+      const float Before = X;
+      X = std::isinf(X) ? 0.0F : X + 1e-4F;
+      EXPECT_EQ(run().Failures, 1);
+      X = Before;
+    }
+  EXPECT_TRUE(run().passed());
+}
+
+TEST_F(CompareTest, NamesFirstAndWorst) {
+  O.at(0, 0, 1, 2) += 1e-3F;
+  O.at(0, 1, 0, 3) += 1e-1F;
+  Lse.at(0, 1, 1, 0) += 1.0F;
+  Comparison C = run();
+  EXPECT_EQ(C.Failures, 3);
+  EXPECT_EQ(C.FirstFailure->H, 0);
+  EXPECT_EQ(C.FirstFailure->Row, 1);
+  EXPECT_EQ(C.FirstFailure->Column, 2);
+  EXPECT_EQ(C.WorstOutput->H, 1);
+  EXPECT_EQ(C.WorstOutput->Row, 0);
+  EXPECT_EQ(C.WorstOutput->Column, 3);
+  EXPECT_EQ(C.WorstLse->Row, 1);
+  EXPECT_EQ(C.WorstLse->Column, -1);
+  std::string Text;
+  llvm::raw_string_ostream Stream(Text);
+  C.print(Stream, {});
+  EXPECT_THAT(Text, testing::HasSubstr("3 elements differ"));
+  EXPECT_THAT(Text, testing::HasSubstr("o[b=0, h=0, q=1, t=2]: found"));
+  EXPECT_THAT(Text, testing::HasSubstr("lse[b=0, h=1, q=1]: found"));
+}
+
+TEST_F(CompareTest, FiniteMustMeetFinite) {
+  const float Infinity = HUGE_VALF;
+  for (float Bad : {NotANumber, Infinity, -Infinity}) {
+    float &X = O.at(0, 0, 2, 1);
+    const float Before = X;
+    X = Bad;
+    EXPECT_EQ(run().Failures, 1);
+    X = Before;
+    double &Y = Want.O[5];
+    const double Expected = Y;
+    Y = static_cast<double>(Bad);
+    EXPECT_EQ(run().Failures, 1);
+    Y = Expected;
+  }
+  // Both not finite.
+  Want.O[5] = static_cast<double>(NotANumber);
+  O.Data[5] = NotANumber;
+  EXPECT_TRUE(run().passed());
+  O.Data[5] = Infinity;
+  EXPECT_TRUE(run().passed());
+  Want.O[5] = -static_cast<double>(Infinity);
+  EXPECT_FALSE(run().passed());
+}
+
+TEST_F(CompareTest, EmptyRowsMustBeExact) {
+  float &X = Lse.at(0, 1, 2, 0);
+  for (float Bad : {NotANumber, HUGE_VALF, -1e30F}) {
+    X = Bad;
+    EXPECT_EQ(run().Failures, 1) << Bad;
+  }
+  X = -HUGE_VALF;
+  EXPECT_TRUE(run().passed());
+}
+
+TEST_F(CompareTest, RowsAreScaledByThemselves) {
+  // A row that is small beside its head: an error of its own size must show.
+  for (int64_t T = 0; T < 4; ++T) {
+    O.at(0, 0, 0, T) = 0.01F;
+    Want.O[static_cast<size_t>(T)] = 0.01;
+  }
+  EXPECT_TRUE(run().passed());
+  O.at(0, 0, 0, 0) += 1e-6F;
+  EXPECT_FALSE(run().passed());
+}
+
+TEST_F(CompareTest, LseMayBeLeftOut) {
+  Lse.Data[0] += 1;
+  EXPECT_FALSE(run().passed());
+  EXPECT_TRUE(llvm::cantFail(compare(Want, O.view(), nullptr)).passed());
+}
+
+TEST_F(CompareTest, ShapesMustFit) {
+  Tensor Wide(1, 2, 3, 5);
+  llvm::Expected<Comparison> C = compare(Want, Wide.view(), nullptr);
+  ASSERT_FALSE(static_cast<bool>(C));
+  EXPECT_THAT(llvm::toString(C.takeError()),
+              testing::HasSubstr("shape 1x2x3x4, found 1x2x3x5"));
+}
+
+TEST_F(CompareTest, AToleranceCanBeGiven) {
+  O.Data[0] += 1e-3F;
+  EXPECT_FALSE(run().passed());
+  EXPECT_TRUE(run({1e-1}).passed());
+}
+
+} // namespace
