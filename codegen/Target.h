@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The only door to a target. A target serves one or more levels (variants of
+// its code for machines with different instruction-set extensions); everything
+// outside `codegen/<target>/` knows levels as names and nothing else.
+
+#ifndef HEDDLE_CODEGEN_TARGET_H
+#define HEDDLE_CODEGEN_TARGET_H
+
+#include "dialect/attn/Attn.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace heddle {
+
+/// What a `func.func` with one `attn.attention` carries until its schedule is
+/// assigned: the kernel's name in the bundle, and the level its code is for.
+/// `attn-assign-schedule` replaces both by `tile.entry`.
+inline constexpr llvm::StringLiteral kKernelNameAttr = "attn.kernel";
+inline constexpr llvm::StringLiteral kLevelAttr = "attn.level";
+
+/// One level of a target.
+struct Level {
+  /// Unique over all targets.
+  std::string Name;
+  /// Names of the instruction-set extensions its code needs.
+  std::vector<std::string> Features;
+  /// Those of them (or the architecture) that this machine lacks.
+  std::vector<std::string> Missing;
+
+  bool runsHere() const { return Missing.empty(); }
+};
+
+/// Turns modules in the LLVM dialect into code of a target. Owns what is slow
+/// to make (target machines), so keep one for many modules; not thread-safe.
+class Emitter {
+public:
+  virtual ~Emitter() = default;
+
+  /// The time spent in each step, summed over the calls, in milliseconds.
+  struct Times {
+    double Translate = 0, Optimize = 0, Codegen = 0;
+  };
+
+  /// LLVM IR text, after the target's optimisations.
+  virtual llvm::Error emitLLVM(mlir::ModuleOp Module,
+                               llvm::raw_ostream &Out) = 0;
+  /// Assembly text.
+  virtual llvm::Error emitAssembly(mlir::ModuleOp Module,
+                                   llvm::raw_pwrite_stream &Out) = 0;
+  /// A relocatable object file.
+  virtual llvm::Error emitObject(mlir::ModuleOp Module,
+                                 llvm::raw_pwrite_stream &Out) = 0;
+
+  const Times &times() const { return Spent; }
+
+protected:
+  Times Spent;
+};
+
+class Target {
+public:
+  virtual ~Target() = default;
+
+  virtual llvm::StringRef name() const = 0;
+
+  /// Its levels, best first.
+  virtual std::vector<Level> levels() const = 0;
+
+  /// The dialects that occur in its lowering, and their interfaces and
+  /// translations.
+  virtual void registerDialects(mlir::DialectRegistry &Registry) const = 0;
+
+  /// Its own passes, for `heddle-opt`.
+  virtual void registerPasses() const = 0;
+
+  /// The sizes it builds the kernel of these head dims with, each in [1, 512],
+  /// for one of its levels.
+  virtual attn::ScheduleAttr chooseSchedule(mlir::MLIRContext *Context,
+                                            llvm::StringRef Level,
+                                            int64_t HeadDimQk,
+                                            int64_t HeadDimV) const = 0;
+
+  /// Empty if code can be made for this schedule at this level, otherwise what
+  /// is wrong with it, in the style of an error message.
+  virtual std::string checkSchedule(attn::ScheduleAttr Schedule,
+                                    llvm::StringRef Level) const = 0;
+
+  /// Triple and data layout of its code, as attributes of the module. Comes
+  /// before the lowering.
+  virtual void setModuleAttributes(mlir::ModuleOp Module) const = 0;
+
+  /// Tile level to the target's level.
+  virtual void addLoweringPasses(mlir::OpPassManager &Passes) const = 0;
+
+  /// The target's level (with the entry emitted) to the LLVM dialect.
+  virtual void addLLVMPasses(mlir::OpPassManager &Passes) const = 0;
+
+  virtual std::unique_ptr<Emitter> createEmitter() const = 0;
+};
+
+/// Every target of this build; the first is the default.
+llvm::ArrayRef<const Target *> targets();
+
+/// The target called `Name`, or null.
+const Target *findTarget(llvm::StringRef Name);
+
+/// The target that serves the level called `Name`, or null.
+const Target *findTargetOfLevel(llvm::StringRef Name);
+
+/// Registers the dialects / the passes of every target.
+void registerTargetDialects(mlir::DialectRegistry &Registry);
+void registerTargetPasses();
+
+} // namespace heddle
+
+#endif // HEDDLE_CODEGEN_TARGET_H

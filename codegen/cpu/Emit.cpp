@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/Emit.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Analysis/CGSCCPassManager.h"
+#include "llvm/Analysis/LoopAnalysisManager.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
+
+#include <chrono>
+#include <mutex>
+
+using namespace heddle;
+
+/// Adds the time of its scope to `Sum`, in milliseconds.
+namespace {
+class Stopwatch {
+public:
+  explicit Stopwatch(double &Sum)
+      : Sum(Sum), Start(std::chrono::steady_clock::now()) {}
+  ~Stopwatch() {
+    Sum += std::chrono::duration<double, std::milli>(
+               std::chrono::steady_clock::now() - Start)
+               .count();
+  }
+  Stopwatch(const Stopwatch &) = delete;
+  Stopwatch &operator=(const Stopwatch &) = delete;
+
+private:
+  double &Sum;
+  std::chrono::steady_clock::time_point Start;
+};
+} // namespace
+
+/// A machine for this architecture without any extension.
+static std::unique_ptr<llvm::TargetMachine> createMachine(std::string &Error) {
+  static std::once_flag Once;
+  std::call_once(Once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+  });
+  llvm::Triple Triple(llvm::sys::getProcessTriple());
+  const llvm::Target *T = llvm::TargetRegistry::lookupTarget(Triple, Error);
+  if (!T)
+    return nullptr;
+  return std::unique_ptr<llvm::TargetMachine>(T->createTargetMachine(
+      Triple, /*CPU=*/"", /*Features=*/"", llvm::TargetOptions(),
+      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+}
+
+void cpu::setModuleAttributes(mlir::ModuleOp Module) {
+  // Both are the same for every module of the process.
+  static const std::pair<std::string, std::string> Known = [] {
+    std::string Error;
+    std::unique_ptr<llvm::TargetMachine> Machine = createMachine(Error);
+    return Machine ? std::pair(
+                         Machine->getTargetTriple().str(),
+                         Machine->createDataLayout().getStringRepresentation())
+                   : std::pair(llvm::sys::getProcessTriple(), std::string());
+  }();
+  mlir::Builder Builder(Module.getContext());
+  Module->setAttr(mlir::LLVM::LLVMDialect::getTargetTripleAttrName(),
+                  Builder.getStringAttr(Known.first));
+  if (!Known.second.empty())
+    Module->setAttr(mlir::LLVM::LLVMDialect::getDataLayoutAttrName(),
+                    Builder.getStringAttr(Known.second));
+}
+
+namespace {
+
+class CpuEmitter : public Emitter {
+public:
+  llvm::Error emitLLVM(mlir::ModuleOp Module, llvm::raw_ostream &Out) override;
+  llvm::Error emitAssembly(mlir::ModuleOp Module,
+                           llvm::raw_pwrite_stream &Out) override {
+    return emitFile(Module, Out, llvm::CodeGenFileType::AssemblyFile);
+  }
+  llvm::Error emitObject(mlir::ModuleOp Module,
+                         llvm::raw_pwrite_stream &Out) override {
+    return emitFile(Module, Out, llvm::CodeGenFileType::ObjectFile);
+  }
+
+private:
+  /// Translated and optimised, or null with an error.
+  llvm::Expected<std::unique_ptr<llvm::Module>>
+  translate(mlir::ModuleOp Module, llvm::LLVMContext &Context);
+  void optimize(llvm::Module &Module);
+  llvm::Error emitFile(mlir::ModuleOp Module, llvm::raw_pwrite_stream &Out,
+                       llvm::CodeGenFileType Kind);
+
+  std::unique_ptr<llvm::TargetMachine> Machine;
+};
+
+/// Keeps what LLVM reports while code is made.
+class CollectErrors : public llvm::DiagnosticHandler {
+public:
+  explicit CollectErrors(std::string &Text) : Text(Text) {}
+
+  bool handleDiagnostics(const llvm::DiagnosticInfo &Info) override {
+    if (Info.getSeverity() != llvm::DS_Error)
+      return true;
+    llvm::raw_string_ostream Out(Text);
+    if (!Text.empty())
+      Out << "; ";
+    llvm::DiagnosticPrinterRawOStream Printer(Out);
+    Info.print(Printer);
+    return true;
+  }
+
+private:
+  std::string &Text;
+};
+
+} // namespace
+
+/// Properties that every function of ours has and no lowering need repeat.
+static void addFunctionAttributes(llvm::Module &Module) {
+  for (llvm::Function &F : Module) {
+    if (F.isDeclaration())
+      continue;
+    F.addFnAttr(llvm::Attribute::NoUnwind);
+    F.addFnAttr("frame-pointer", "none");
+    // A bundle links against nothing, so no loop may become a call of memset.
+    F.addFnAttr("no-builtins");
+  }
+}
+
+void CpuEmitter::optimize(llvm::Module &Module) {
+  Stopwatch Watch(Spent.Optimize);
+  llvm::LoopAnalysisManager Loops;
+  llvm::FunctionAnalysisManager Functions;
+  llvm::CGSCCAnalysisManager Components;
+  llvm::ModuleAnalysisManager Modules;
+  llvm::PassBuilder Builder(Machine.get());
+  Builder.registerModuleAnalyses(Modules);
+  Builder.registerCGSCCAnalyses(Components);
+  Builder.registerFunctionAnalyses(Functions);
+  Builder.registerLoopAnalyses(Loops);
+  Builder.crossRegisterProxies(Loops, Functions, Components, Modules);
+  llvm::ModulePassManager Passes =
+      Builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1);
+  Passes.run(Module, Modules);
+}
+
+llvm::Expected<std::unique_ptr<llvm::Module>>
+CpuEmitter::translate(mlir::ModuleOp Module, llvm::LLVMContext &Context) {
+  if (!Machine) {
+    std::string Error;
+    Machine = createMachine(Error);
+    if (!Machine)
+      return llvm::createStringError("no code generator for this machine: %s",
+                                     Error.c_str());
+  }
+  std::unique_ptr<llvm::Module> Result;
+  {
+    Stopwatch Watch(Spent.Translate);
+    Result = mlir::translateModuleToLLVMIR(Module, Context, "heddle",
+                                           /*disableVerification=*/true);
+  }
+  if (!Result)
+    return llvm::createStringError("the module has no translation to LLVM IR");
+  addFunctionAttributes(*Result);
+  optimize(*Result);
+  return Result;
+}
+
+llvm::Error CpuEmitter::emitLLVM(mlir::ModuleOp Module,
+                                 llvm::raw_ostream &Out) {
+  llvm::LLVMContext Context;
+  llvm::Expected<std::unique_ptr<llvm::Module>> Code =
+      translate(Module, Context);
+  if (!Code)
+    return Code.takeError();
+  (*Code)->print(Out, nullptr);
+  return llvm::Error::success();
+}
+
+llvm::Error CpuEmitter::emitFile(mlir::ModuleOp Module,
+                                 llvm::raw_pwrite_stream &Out,
+                                 llvm::CodeGenFileType Kind) {
+  llvm::LLVMContext Context;
+  std::string Errors;
+  Context.setDiagnosticHandler(std::make_unique<CollectErrors>(Errors));
+  llvm::Expected<std::unique_ptr<llvm::Module>> Code =
+      translate(Module, Context);
+  if (!Code)
+    return Code.takeError();
+  Stopwatch Watch(Spent.Codegen);
+  llvm::legacy::PassManager Passes;
+  if (Machine->addPassesToEmitFile(Passes, Out, nullptr, Kind,
+                                   /*DisableVerify=*/true))
+    return llvm::createStringError("the code generator of this machine cannot "
+                                   "write files");
+  Passes.run(**Code);
+  if (!Errors.empty())
+    return llvm::createStringError("code generation failed: %s",
+                                   Errors.c_str());
+  return llvm::Error::success();
+}
+
+std::unique_ptr<Emitter> cpu::createEmitter() {
+  return std::make_unique<CpuEmitter>();
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontends/cpp/Compiler.h"
+
+#include "frontends/cpp/Header.h"
+#include "frontends/cpp/Jit.h"
+#include "frontends/cpp/Kernels.h"
+#include "frontends/cpp/Link.h"
+#include "frontends/cpp/OutputFile.h"
+#include "frontends/cpp/Session.h"
+#include "passes/Passes.h"
+#include "passes/Pipeline.h"
+
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+
+using namespace heddle;
+
+struct Compiler::Impl {
+  std::shared_ptr<Session> Shared = std::make_shared<Session>();
+};
+
+Source::Source(std::unique_ptr<Impl> Content) : Content(std::move(Content)) {}
+Source::Source(Source &&) noexcept = default;
+Source &Source::operator=(Source &&) noexcept = default;
+Source::~Source() = default;
+
+mlir::ModuleOp Source::module() const { return *Content->Module; }
+double Source::parseTime() const { return Content->ParseTime; }
+
+static PatternInfo describe(attn::PatternOp Pattern) {
+  PatternInfo Info;
+  Info.Name = Pattern.getSymName().str();
+  for (unsigned I = 0; I < Pattern.getNumParams(); ++I)
+    Info.Params.push_back(
+        {Pattern.getParamName(I).str(), Pattern.getParamDefault(I)});
+  return Info;
+}
+
+std::vector<PatternInfo> Source::patterns() const {
+  std::vector<PatternInfo> Result;
+  for (attn::PatternOp Pattern : Content->Module->getOps<attn::PatternOp>())
+    Result.push_back(describe(Pattern));
+  return Result;
+}
+
+std::vector<LevelInfo> heddle::listLevels() {
+  std::vector<LevelInfo> Result;
+  for (const Target *T : targets())
+    for (const Level &L : T->levels())
+      Result.push_back({T->name().str(), L.Name, L.Features, L.Missing});
+  return Result;
+}
+
+std::optional<Stage> heddle::findStage(std::string_view Name) {
+  if (Name == "attn")
+    return Stage::Attn;
+  if (Name == "tile")
+    return Stage::Tile;
+  if (findTarget(Name))
+    return Stage::Target;
+  if (Name == "llvm")
+    return Stage::Llvm;
+  if (Name == "asm")
+    return Stage::Assembly;
+  if (Name == "obj")
+    return Stage::Object;
+  return std::nullopt;
+}
+
+std::vector<std::string> heddle::stageNames() {
+  std::vector<std::string> Names = {"attn", "tile"};
+  for (const Target *T : targets())
+    Names.push_back(T->name().str());
+  Names.insert(Names.end(), {"llvm", "asm", "obj"});
+  return Names;
+}
+
+Compiler::Compiler() : Content(std::make_unique<Impl>()) {}
+Compiler::Compiler(Compiler &&) noexcept = default;
+Compiler &Compiler::operator=(Compiler &&) noexcept = default;
+Compiler::~Compiler() = default;
+
+Result<Source> Compiler::parse(std::string_view Text, const std::string &Name) {
+  Clock Time;
+  auto Parsed = std::make_unique<Source::Impl>();
+  Parsed->Shared = Content->Shared;
+  Parsed->Text = std::make_shared<llvm::SourceMgr>();
+  Parsed->Text->AddNewSourceBuffer(
+      llvm::MemoryBuffer::getMemBufferCopy(Text, Name), llvm::SMLoc());
+  mlir::MLIRContext &Context = Content->Shared->Context;
+  DiagnosticCollector Diagnostics(Context, Parsed->Text.get());
+  Parsed->Module =
+      mlir::parseSourceFile<mlir::ModuleOp>(*Parsed->Text, &Context);
+  if (!Parsed->Module)
+    return Diagnostics.failure("cannot parse '" + Name + "'");
+  Parsed->ParseTime = Time.elapsed();
+  return Source(std::move(Parsed));
+}
+
+Result<Source> Compiler::parseFile(const std::string &Path) {
+  llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> Buffer =
+      llvm::MemoryBuffer::getFileOrSTDIN(Path, /*IsText=*/true);
+  if (!Buffer)
+    return Failure(
+        llvm::formatv("cannot open '{0}': {1}", Path,
+                      llvm::StringRef(Buffer.getError().message()).lower())
+            .str());
+  return parse((*Buffer)->getBuffer(), Path);
+}
+
+Result<std::string> Compiler::choosePattern(const Source &From,
+                                            const std::string &Name) const {
+  std::vector<PatternInfo> Patterns = From.patterns();
+  std::string File = llvm::formatv(
+      "'{0}'", From.Content->Text->getMemoryBuffer(1)->getBufferIdentifier());
+  if (Patterns.empty())
+    return Failure(File + " has no pattern; expected an 'attn.pattern'");
+  std::string Known;
+  for (const PatternInfo &P : Patterns)
+    Known += (Known.empty() ? "'@" : ", '@") + P.Name + "'";
+  if (Name.empty()) {
+    if (Patterns.size() > 1)
+      return Failure(File + " has several patterns, choose one of " + Known);
+    return Patterns.front().Name;
+  }
+  llvm::StringRef Wanted = Name;
+  Wanted.consume_front("@");
+  for (const PatternInfo &P : Patterns)
+    if (P.Name == Wanted)
+      return P.Name;
+  return Failure(llvm::formatv("{0} has no pattern '@{1}'; it has {2}", File,
+                               Wanted, Known)
+                     .str());
+}
+
+namespace {
+
+/// One compilation: a module on its way through the stages.
+class Compilation {
+public:
+  Compilation(Session &Shared, const Source &From, const llvm::SourceMgr *Text)
+      : Shared(Shared), From(From), Diagnostics(Shared.Context, Text) {
+    Spent.Parse = From.parseTime();
+  }
+
+  /// Checks options and builds the module; false with a failure.
+  bool start(const std::string &Pattern, const CompileOptions &Options,
+             bool HereOnly);
+  /// Runs the passes up to the target's level or the LLVM dialect.
+  bool runPasses(Stage Until);
+  /// Makes code of the module in the LLVM dialect.
+  bool emit(Stage Until, llvm::raw_pwrite_stream &Out);
+
+  bool fail(Failure F) {
+    Why.emplace(std::move(F));
+    return false;
+  }
+
+  Session &Shared;
+  const Source &From;
+  DiagnosticCollector Diagnostics;
+  std::optional<Failure> Why;
+  std::optional<BuildPlan> What;
+  mlir::OwningOpRef<mlir::ModuleOp> Module;
+  Timings Spent;
+};
+
+} // namespace
+
+bool Compilation::start(const std::string &Pattern,
+                        const CompileOptions &Options, bool HereOnly) {
+  Result<BuildPlan> P = makePlan(Shared.Context, Pattern, Options, HereOnly);
+  if (!P)
+    return fail(P.failure());
+  What = std::move(*P);
+  Result<mlir::OwningOpRef<mlir::ModuleOp>> Built =
+      buildKernels(From.module(), *What, Options.Schedule);
+  if (!Built)
+    return fail(Built.failure());
+  Module = std::move(*Built);
+  return true;
+}
+
+bool Compilation::runPasses(Stage Until) {
+  Clock Time;
+  const Target &T = *What->Of;
+  mlir::PassManager Passes(&Shared.Context);
+  buildAttnPipeline(Passes);
+  if (Until >= Stage::Tile)
+    buildTilePipeline(Passes);
+  if (Until >= Stage::Target) {
+    T.setModuleAttributes(*Module);
+    T.addLoweringPasses(Passes);
+  }
+  if (Until >= Stage::Llvm) {
+    Passes.addPass(createAttnEmitEntry());
+    T.addLLVMPasses(Passes);
+  }
+  bool Ok = mlir::succeeded(Passes.run(*Module));
+  Spent.Passes += Time.elapsed();
+  return Ok || fail(Diagnostics.failure("the passes failed"));
+}
+
+bool Compilation::emit(Stage Until, llvm::raw_pwrite_stream &Out) {
+  Emitter &E = Shared.emitter(*What->Of);
+  Emitter::Times Before = E.times();
+  llvm::Error Error = Until == Stage::Llvm       ? E.emitLLVM(*Module, Out)
+                      : Until == Stage::Assembly ? E.emitAssembly(*Module, Out)
+                                                 : E.emitObject(*Module, Out);
+  const Emitter::Times &After = E.times();
+  Spent.Llvm +=
+      After.Translate + After.Optimize - Before.Translate - Before.Optimize;
+  Spent.Codegen += After.Codegen - Before.Codegen;
+  if (Error)
+    return fail(Diagnostics.failure(llvm::toString(std::move(Error))));
+  return true;
+}
+
+Result<Source> Compiler::normalize(const Source &From,
+                                   const std::string &Pattern) {
+  Result<std::string> Name = choosePattern(From, Pattern);
+  if (!Name)
+    return Name.failure();
+  auto Made = std::make_unique<Source::Impl>();
+  Made->Shared = Content->Shared;
+  Made->Text = From.Content->Text;
+  Made->ParseTime = From.parseTime();
+  Made->Module = mlir::ModuleOp::create(From.module().getLoc());
+  mlir::OpBuilder(Made->Module->getBodyRegion())
+      .clone(*mlir::SymbolTable::lookupSymbolIn(From.module(), *Name));
+  mlir::MLIRContext &Context = Content->Shared->Context;
+  DiagnosticCollector Diagnostics(Context, Made->Text.get());
+  mlir::PassManager Passes(&Context);
+  Passes.addPass(createAttnNormalizePattern());
+  if (mlir::failed(Passes.run(*Made->Module)))
+    return Diagnostics.failure("cannot normalise pattern '" + *Name + "'");
+  return Source(std::move(Made));
+}
+
+Result<std::string> Compiler::emit(const Source &From,
+                                   const CompileOptions &Options, Stage Until) {
+  Result<std::string> Pattern = choosePattern(From, Options.Pattern);
+  if (!Pattern)
+    return Pattern.failure();
+  Compilation C(*Content->Shared, From, From.Content->Text.get());
+  if (!C.start(*Pattern, Options, /*HereOnly=*/false) || !C.runPasses(Until))
+    return *C.Why;
+  if (Until < Stage::Llvm) {
+    std::string Text;
+    llvm::raw_string_ostream Out(Text);
+    C.Module->print(Out);
+    Out << "\n";
+    return Text;
+  }
+  llvm::SmallVector<char, 0> Bytes;
+  llvm::raw_svector_ostream Out(Bytes);
+  if (!C.emit(Until, Out))
+    return *C.Why;
+  return std::string(Bytes.begin(), Bytes.end());
+}
+
+Result<Timings> Compiler::writeBundle(const Source &From,
+                                      const CompileOptions &Options,
+                                      const std::string &Path,
+                                      const std::string &HeaderPath) {
+  Result<std::string> Pattern = choosePattern(From, Options.Pattern);
+  if (!Pattern)
+    return Pattern.failure();
+  Compilation C(*Content->Shared, From, From.Content->Text.get());
+  if (!C.start(*Pattern, Options, /*HereOnly=*/false))
+    return *C.Why;
+  // Both files are known to be writable before any work is done.
+  Result<OutputFile> Bundle = OutputFile::create(Path);
+  if (!Bundle)
+    return Bundle.failure();
+  std::optional<OutputFile> Header;
+  if (!HeaderPath.empty()) {
+    Result<OutputFile> Made = OutputFile::create(HeaderPath);
+    if (!Made)
+      return Made.failure();
+    Header.emplace(std::move(*Made));
+    attn::PatternOp Op = mlir::cast<attn::PatternOp>(
+        mlir::SymbolTable::lookupSymbolIn(From.module(), *Pattern));
+    if (std::string Error = Header->write(writeHeader(*C.What, describe(Op)));
+        !Error.empty())
+      return Failure(Error);
+  }
+  llvm::SmallVector<char, 0> Object;
+  llvm::raw_svector_ostream Out(Object);
+  if (!C.runPasses(Stage::Object) || !C.emit(Stage::Object, Out))
+    return *C.Why;
+  Clock Time;
+  std::string Error = linkSharedLibrary(
+      llvm::StringRef(Object.data(), Object.size()), Bundle->temporary(),
+      llvm::sys::path::filename(Path).str());
+  if (Error.empty())
+    Error = Bundle->keep();
+  if (Error.empty() && Header)
+    Error = Header->keep();
+  C.Spent.Link += Time.elapsed();
+  if (!Error.empty())
+    return Failure(Error);
+  return C.Spent;
+}
+
+Result<Program> Compiler::jit(const Source &From,
+                              const CompileOptions &Options) {
+  Result<std::string> Pattern = choosePattern(From, Options.Pattern);
+  if (!Pattern)
+    return Pattern.failure();
+  Compilation C(*Content->Shared, From, From.Content->Text.get());
+  if (!C.start(*Pattern, Options, /*HereOnly=*/true))
+    return *C.Why;
+  llvm::SmallVector<char, 0> Object;
+  llvm::raw_svector_ostream Out(Object);
+  if (!C.runPasses(Stage::Object) || !C.emit(Stage::Object, Out))
+    return *C.Why;
+
+  Clock Time;
+  auto Made = std::make_unique<Program::Impl>();
+  llvm::Expected<const heddle_descriptor *> Descriptor =
+      loadObject(llvm::MemoryBuffer::getMemBufferCopy(
+                     llvm::StringRef(Object.data(), Object.size()), "kernel"),
+                 Made->Code);
+  if (!Descriptor)
+    return Failure("cannot load the compiled code: " +
+                   llvm::toString(Descriptor.takeError()));
+  heddle_error *Error =
+      heddle_bundle_from_descriptor(*Descriptor, &Made->Bundle);
+  if (!Error)
+    Error =
+        heddle_bundle_find(Made->Bundle, C.What->Kernel.c_str(), &Made->Kernel);
+  if (Error) {
+    Failure Why(heddle_error_message(Error));
+    heddle_error_free(Error);
+    return Why;
+  }
+  C.Spent.Link += Time.elapsed();
+  Made->Spent = C.Spent;
+  return Program(std::move(Made));
+}

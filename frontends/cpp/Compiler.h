@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The compiler as a library: pattern text in, and out comes a bundle file, the
+// text of any stage, or a program in memory that the runtime's calls run.
+//
+//   heddle::Compiler Compiler;
+//   auto Source = Compiler.parse(Text, "causal.mlir");
+//   if (!Source)
+//     fail(Source.failure().str());
+//   auto Program = Compiler.jit(*Source, {});
+//   heddle_plan_create(Program->kernel(), &Problem, &Plan); ...
+//
+// A compiler keeps what is slow to make (dialects, code generators), so use one
+// for many compilations. Nothing here prints. Different compilers may be used
+// by different threads at the same time; one compiler, its sources included, by
+// one thread at a time. Programs are independent of the compiler that made
+// them.
+
+#ifndef HEDDLE_FRONTENDS_CPP_COMPILER_H
+#define HEDDLE_FRONTENDS_CPP_COMPILER_H
+
+#include "frontends/cpp/Diagnostics.h"
+#include "heddle/heddle.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mlir {
+class ModuleOp;
+} // namespace mlir
+
+namespace heddle {
+
+/// A parameter of a pattern.
+struct PatternParam {
+  std::string Name;
+  std::optional<int64_t> Default;
+};
+
+/// A pattern of a source.
+struct PatternInfo {
+  std::string Name;
+  std::vector<PatternParam> Params;
+};
+
+/// A level of a target, as `heddle targets` lists it.
+struct LevelInfo {
+  std::string Target;
+  std::string Name;
+  /// Instruction-set extensions that its code needs, and those of them that
+  /// this machine lacks.
+  std::vector<std::string> Features;
+  std::vector<std::string> Missing;
+};
+
+/// Every level of every target, the default target first, best level first.
+std::vector<LevelInfo> listLevels();
+
+/// What to print instead of making code to run.
+enum class Stage {
+  Attn,     ///< pattern level: formula and schedule
+  Tile,     ///< tile level
+  Target,   ///< the target's level
+  Llvm,     ///< LLVM IR, optimised
+  Assembly, ///< assembly text
+  Object,   ///< an object file
+};
+
+/// The stage called `Name` ("attn", "tile", the name of a target, "llvm",
+/// "asm", "obj"), and all those names.
+std::optional<Stage> findStage(std::string_view Name);
+std::vector<std::string> stageNames();
+
+/// Sizes of a kernel; zero leaves one to the target. See `#attn.schedule`.
+struct ScheduleOptions {
+  int64_t QueryTile = 0, KeyTile = 0, Rows = 0, Lanes = 0, Unroll = 0;
+};
+
+/// What to make of a source.
+struct CompileOptions {
+  /// The pattern, with or without '@'; may be empty when there is only one.
+  std::string Pattern;
+  /// The kernel's name in the bundle; empty: that of the pattern.
+  std::string Kernel;
+  /// Names of targets (all their levels) and of levels. Empty: the default
+  /// target. A JIT takes the best level among them that this machine runs.
+  std::vector<std::string> Targets;
+  /// Element type of q, k, v and o in memory: "f32".
+  std::string Dtype = "f32";
+  /// Head dims in [1, 512]; HeadDimV 0 means HeadDimQk.
+  int64_t HeadDimQk = 64;
+  int64_t HeadDimV = 0;
+  ScheduleOptions Schedule;
+};
+
+/// Where the time of a compilation went, in milliseconds.
+struct Timings {
+  double Parse = 0;   ///< text to verified module
+  double Passes = 0;  ///< pattern level to LLVM dialect
+  double Llvm = 0;    ///< translation to LLVM IR and its optimisation
+  double Codegen = 0; ///< LLVM IR to object
+  double Link = 0;    ///< object to file, or to memory
+
+  double total() const { return Parse + Passes + Llvm + Codegen + Link; }
+};
+
+/// A parsed and verified text. Keeps the compiler's context alive.
+class Source {
+public:
+  Source(Source &&) noexcept;
+  Source &operator=(Source &&) noexcept;
+  ~Source();
+
+  /// Its patterns in the order of the text.
+  std::vector<PatternInfo> patterns() const;
+  /// The module, for code that looks at the IR itself.
+  mlir::ModuleOp module() const;
+  /// Milliseconds that parsing took.
+  double parseTime() const;
+
+private:
+  friend class Compiler;
+  struct Impl;
+  explicit Source(std::unique_ptr<Impl> Content);
+  std::unique_ptr<Impl> Content;
+};
+
+/// Compiled code in memory, seen through the runtime. Owns code and bundle:
+/// plans made from it must be destroyed before it.
+class Program {
+public:
+  Program(Program &&) noexcept;
+  Program &operator=(Program &&) noexcept;
+  ~Program();
+
+  const heddle_bundle *bundle() const;
+  /// The kernel of the pattern that was compiled.
+  const heddle_kernel *kernel() const;
+  const Timings &timings() const;
+
+private:
+  friend class Compiler;
+  struct Impl;
+  explicit Program(std::unique_ptr<Impl> Content);
+  std::unique_ptr<Impl> Content;
+};
+
+class Compiler {
+public:
+  Compiler();
+  Compiler(Compiler &&) noexcept;
+  Compiler &operator=(Compiler &&) noexcept;
+  ~Compiler();
+
+  /// Parses a text; `Name` stands for it in messages.
+  Result<Source> parse(std::string_view Text,
+                       const std::string &Name = "<pattern>");
+  Result<Source> parseFile(const std::string &Path);
+
+  /// The name of the pattern that `Name` (may be empty) chooses.
+  Result<std::string> choosePattern(const Source &From,
+                                    const std::string &Name) const;
+
+  /// A module that holds the chosen pattern with its formula.
+  Result<Source> normalize(const Source &From, const std::string &Pattern);
+
+  /// The text of a stage, or the bytes of an object file.
+  Result<std::string> emit(const Source &From, const CompileOptions &Options,
+                           Stage Until);
+
+  /// Writes a bundle to `Path`, and, unless `HeaderPath` is empty, a C header
+  /// that describes it. Writes both or, on failure, none.
+  Result<Timings> writeBundle(const Source &From, const CompileOptions &Options,
+                              const std::string &Path,
+                              const std::string &HeaderPath = "");
+
+  /// Makes a program for this machine.
+  Result<Program> jit(const Source &From, const CompileOptions &Options);
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> Content;
+};
+
+} // namespace heddle
+
+#endif // HEDDLE_FRONTENDS_CPP_COMPILER_H

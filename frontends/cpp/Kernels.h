@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From options to the module that the passes start from.
+
+#ifndef HEDDLE_FRONTENDS_CPP_KERNELS_H
+#define HEDDLE_FRONTENDS_CPP_KERNELS_H
+
+#include "frontends/cpp/Session.h"
+
+namespace heddle {
+
+/// Options that have been checked: what exactly is to be built.
+struct BuildPlan {
+  const Target *Of = nullptr;
+  std::vector<Level> Levels; ///< Best first, all of that target.
+  std::string Pattern;
+  std::string Kernel;
+  mlir::Type ElementType;
+  int64_t HeadDimQk = 0, HeadDimV = 0;
+};
+
+/// The levels that `Names` (targets and levels) stand for.
+Result<std::vector<std::pair<const Target *, Level>>>
+findLevels(const std::vector<std::string> &Names);
+
+/// Checks everything in `Options` but the schedule against `Source`. With
+/// `HereOnly`, keeps only the best level that this machine runs.
+Result<BuildPlan> makePlan(mlir::MLIRContext &Context,
+                           const std::string &Pattern,
+                           const CompileOptions &Options, bool HereOnly);
+
+/// A module with the pattern and one attention function per level.
+Result<mlir::OwningOpRef<mlir::ModuleOp>>
+buildKernels(mlir::ModuleOp From, const BuildPlan &What,
+             const ScheduleOptions &Schedule);
+
+} // namespace heddle
+
+#endif // HEDDLE_FRONTENDS_CPP_KERNELS_H
