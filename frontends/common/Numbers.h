@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HEDDLE_FRONTENDS_COMMON_NUMBERS_H
+#define HEDDLE_FRONTENDS_COMMON_NUMBERS_H
+
+#include "runtime/npy/ErrorText.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace heddle::frontend {
+
+/// Parses all of `Text` as a decimal integer in [Min, Max]. `What` names it in
+/// the error ("'sq' in --shape").
+ErrorText parseInteger(std::string_view Text, const std::string &What,
+                       int64_t Min, int64_t Max, int64_t &Out);
+
+/// Parses all of `Text` as a finite number.
+ErrorText parseNumber(const std::string &Text, const std::string &What,
+                      double &Out);
+
+/// The parts of `Text` between separators; one empty part for an empty text.
+std::vector<std::string_view> split(std::string_view Text, char Separator);
+
+} // namespace heddle::frontend
+
+#endif // HEDDLE_FRONTENDS_COMMON_NUMBERS_H

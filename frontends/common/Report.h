@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HEDDLE_FRONTENDS_COMMON_REPORT_H
+#define HEDDLE_FRONTENDS_COMMON_REPORT_H
+
+#include "frontends/common/Compare.h"
+#include "frontends/common/Shape.h"
+#include "heddle/heddle.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace heddle::frontend {
+
+/// All that is said about one run.
+struct Report {
+  std::string Kernel, Pattern, Level, Dtype;
+  std::vector<std::pair<std::string, int64_t>> Parameters;
+  Problem Sizes;
+  Layout Order = Layout::Bhsd;
+  int64_t Origin = 0;
+  int32_t Threads = 1;
+  int64_t Repeat = 1;
+
+  heddle_stats Stats = {};
+  int64_t QueryTile = 0, KeyTile = 0;
+  /// Bytes of index memory of the plan.
+  int64_t PlanBytes = 0;
+
+  /// Milliseconds per named part; empty where nothing was compiled.
+  std::vector<std::pair<std::string, double>> CompileParts;
+  double PlanMilliseconds = 0;
+  double MedianSeconds = 0;
+  /// Measured on as many threads, GFLOP/s; 0 when unknown.
+  double FmaPeak = 0;
+
+  std::optional<CheckResult> Check;
+
+  /// Kept pairs over all (query, key) pairs; 0 when there are none.
+  double density() const;
+  /// 2 * kept * (d + dv).
+  double usefulFlop() const;
+  /// 2 * query_tile * key_tile * visited tiles * (d + dv).
+  double executedFlop() const;
+  double compileMilliseconds() const;
+  /// FLOP as GFLOP/s at the median time; 0 where no time was measurable.
+  double rate(double Flop) const;
+
+  std::string text() const;
+  /// One object on several lines. A check's infinite difference is the string
+  /// "inf": JSON has no such number.
+  std::string json() const;
+};
+
+} // namespace heddle::frontend
+
+#endif // HEDDLE_FRONTENDS_COMMON_REPORT_H

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Running one kernel on one problem, as `heddle run` and `heddle-run` do:
+//
+//   collectShape, ShapeSolver::solve       sizes from the options
+//   (compile, or open a bundle)            a heddle_kernel
+//   checkMemory, checkOutputs              failures before the long work
+//   loadOperands                           inputs read or made, outputs
+//   allocated Runner::prepare, Runner::run           plan, count, launch, time
+//   (check, and put the result into the report)
+//   writeOutputs                           the .npy files appear, all or none
+
+#ifndef HEDDLE_FRONTENDS_COMMON_RUN_H
+#define HEDDLE_FRONTENDS_COMMON_RUN_H
+
+#include "frontends/common/Report.h"
+#include "frontends/common/RunOptions.h"
+#include "frontends/common/Tensors.h"
+#include "heddle/heddle.h"
+
+#include <memory>
+
+namespace heddle::frontend {
+
+/// The message of a runtime error, which is freed; nothing for success.
+ErrorText toText(heddle_error *Error);
+
+/// Plans and launches one kernel for one problem. Everything that it refers to
+/// (bundle, sizes, operands) must outlive it.
+class Runner {
+public:
+  /// Binds the parameters of --set, starts the threads and plans the problem.
+  /// `Code` null means the best level that this machine can run.
+  ErrorText prepare(const heddle_kernel *Kernel, const heddle_code *Code,
+                    const Problem &Sizes, const RunOptions &Options);
+
+  /// Launches once, into `O` and `Lse`.
+  ErrorText launch(Operands &Inputs, Tensor &O, Tensor &Lse);
+
+  /// Launches `Options.repeat` times into the operands' own outputs and fills
+  /// the report: counts, times, and the machine's peak on as many threads.
+  ErrorText run(Operands &Data, Report &Out);
+
+  const heddle_code &code() const { return *heddle_plan_code(Plan.get()); }
+  const std::vector<int64_t> &parameters() const { return Params; }
+  /// One value per sequence, as --origin says.
+  const std::vector<int64_t> &origins() const { return Origins; }
+
+private:
+  struct Destroy {
+    void operator()(heddle_plan *P) const { heddle_plan_destroy(P); }
+    void operator()(heddle_pool *P) const { heddle_pool_destroy(P); }
+  };
+
+  const heddle_entry *Entry = nullptr;
+  const RunOptions *Options = nullptr;
+  Problem Sizes;
+  std::vector<int64_t> Params, Origins;
+  std::unique_ptr<heddle_pool, Destroy> Pool;
+  std::unique_ptr<heddle_plan, Destroy> Plan;
+  double PlanMilliseconds = 0;
+};
+
+/// Checks that the files of -o and --lse can be written.
+ErrorText checkOutputs(const RunOptions &Options);
+
+/// Writes the files of -o and --lse; when it fails, neither has appeared unless
+/// the system failed between two renames.
+ErrorText writeOutputs(const RunOptions &Options, const Operands &Data);
+
+/// Prints the report to standard output as text or JSON.
+ErrorText printReport(const RunOptions &Options, const Report &R);
+
+/// The median; the mean of the middle two for an even number. Not empty.
+double median(std::vector<double> Values);
+
+} // namespace heddle::frontend
+
+#endif // HEDDLE_FRONTENDS_COMMON_RUN_H
