@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// RUN: heddle-opt %s -attn-emit-entry -split-input-file -verify-diagnostics
+
+attn.pattern @all keep(%b, %h, %q, %k) {
+  %kept = arith.constant true
+  attn.keep %kept
+}
+// expected-error@+1 {{kernel 'all' has no count function at level 'x'}}
+llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+    tile.kernel = "task", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+
+// -----
+
+// expected-error@+1 {{kernel function has no 'tile.entry' attribute}}
+llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {tile.kernel = "task"}
+
+// -----
+
+// expected-error@+1 {{expected 'tile.kernel' to be "task" or "count", got "work"}}
+llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+    tile.kernel = "work", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+
+// -----
+
+// expected-error@+1 {{the module has no pattern @all}}
+llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+    tile.kernel = "task", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
+    tile.kernel = "count", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+
+// -----
+
+// expected-error@+1 {{has no formula; run 'attn-normalize-pattern' first}}
+attn.pattern @all keep(%b, %h, %q, %k) {
+  %kept = arith.constant true
+  attn.keep %kept
+}
+llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+    tile.kernel = "task", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
+    tile.kernel = "count", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+
+// -----
+
+llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+    tile.kernel = "task", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+// expected-error@+1 {{second task function of kernel 'all' at level 'x'}}
+llvm.func @again(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+    tile.kernel = "task", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+
+// -----
+
+llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+    tile.kernel = "task", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+// expected-error@+1 {{kernel 'all' differs in pattern or head dims from another function of that name}}
+llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
+    tile.kernel = "count", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "y", qk = 64, v = 32,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+
+// -----
+
+// expected-error@+1 {{already has a symbol 'heddle_bundle_descriptor'}}
+module {
+  llvm.mlir.global external constant @heddle_bundle_descriptor(0 : i64) : i64
+}
