@@ -48,7 +48,8 @@ LogicalResult heddle::cpu::checkKernel(func::FuncOp Kernel, bool IsCount) {
            << (IsCount ? " followed by i1" : "");
   unsigned Results = IsCount ? 3 : 0;
   if (Type.getNumResults() != Results ||
-      !llvm::all_of(Type.getResults(), [](mlir::Type T) { return T.isIndex(); }))
+      !llvm::all_of(Type.getResults(),
+                    [](mlir::Type T) { return T.isIndex(); }))
     return Kernel.emitOpError() << "returns " << Type.getResults()
                                 << "; expected " << Results << " index values";
   if (!Kernel.getBody().hasOneBlock())
@@ -62,9 +63,10 @@ void TileLowering::mapArguments() {
   for (unsigned I : {Batch, Head, QueryTile})
     Scalars.map(Kernel.getArgument(I), B.toIndex(Entry->getArgument(1 + I)));
 
-  constexpr size_t Views[] = {offsetof(heddle_args, q), offsetof(heddle_args, k),
-                              offsetof(heddle_args, v), offsetof(heddle_args, o),
-                              offsetof(heddle_args, lse)};
+  constexpr size_t Views[] = {
+      offsetof(heddle_args, q), offsetof(heddle_args, k),
+      offsetof(heddle_args, v), offsetof(heddle_args, o),
+      offsetof(heddle_args, lse)};
   for (auto [I, Offset] : llvm::enumerate(Views))
     ViewOffsets[Kernel.getArgument(FirstView + I)] = Offset;
 
@@ -79,8 +81,8 @@ void TileLowering::mapArguments() {
                   B.offset(Origins, Entry->getArgument(1), B.getI64Type()),
                   B.getI64Type())));
   Scalars.map(Kernel.getArgument(Scale),
-              B.loadScalar(B.offset(Args, offsetof(heddle_args, scale),
-                                    B.getI8Type())));
+              B.loadScalar(
+                  B.offset(Args, offsetof(heddle_args, scale), B.getI8Type())));
   unsigned End = Kernel.getNumArguments() - (IsCount ? 1 : 0);
   if (End > FirstParam) {
     Value Params = Pointer(offsetof(heddle_args, params));
@@ -111,8 +113,8 @@ LogicalResult TileLowering::lowerReturn(func::ReturnOp Op) {
   if (IsCount) {
     Value Out = Entry->getArgument(5);
     for (auto [I, V] : llvm::enumerate(Op.getOperands()))
-      B.storeScalar(scalarI64(V), B.offset(Out, static_cast<int64_t>(I),
-                                           B.getI64Type()));
+      B.storeScalar(scalarI64(V),
+                    B.offset(Out, static_cast<int64_t>(I), B.getI64Type()));
   }
   LLVM::ReturnOp::create(B, ValueRange());
   if (IsCount) {
@@ -131,8 +133,8 @@ Value TileLowering::viewField(Value View, size_t Field) {
   if (!Known) {
     OpBuilder::InsertionGuard Guard(B);
     B.setInsertionPointToStart(Entry);
-    Type T = Field == offsetof(heddle_view, data) ? B.ptrType()
-                                                  : B.getI64Type();
+    Type T =
+        Field == offsetof(heddle_view, data) ? B.ptrType() : B.getI64Type();
     Known = B.loadScalar(B.offset(Entry->getArgument(0),
                                   static_cast<int64_t>(Offset), B.getI8Type()),
                          T);

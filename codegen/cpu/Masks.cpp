@@ -3,7 +3,6 @@
 #include "codegen/cpu/Masks.h"
 
 #include "dialect/attn/Emit.h"
-#include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include <limits>
@@ -25,8 +24,8 @@ static Value packMask(KernelBuilder &B, Value Mask) {
 }
 
 static Value fullWord(KernelBuilder &B, bool Ones) {
-  APInt Bits = APInt::getLowBitsSet(wordType(B).getWidth(),
-                                    Ones ? B.lanes() : 0);
+  APInt Bits =
+      APInt::getLowBitsSet(wordType(B).getWidth(), Ones ? B.lanes() : 0);
   return B.constant(B.getIntegerAttr(wordType(B), Bits));
 }
 
@@ -35,8 +34,8 @@ Value heddle::cpu::loadMask(KernelBuilder &B, Value Word) {
   auto Narrow = B.getIntegerType(B.lanes());
   if (wordType(B) != Narrow)
     Bits = arith::TruncIOp::create(B, Narrow, Bits);
-  return LLVM::BitcastOp::create(
-      B, VectorType::get({B.lanes()}, B.getI1Type()), Bits);
+  return LLVM::BitcastOp::create(B, VectorType::get({B.lanes()}, B.getI1Type()),
+                                 Bits);
 }
 
 /// 0, 1, 2, … as a vector of i64.
@@ -50,28 +49,28 @@ static Value iota(KernelBuilder &B) {
 
 /// The words of one key for `Count` vectors from `FirstVector` on.
 static KernelBuilder::Values keyWords(KernelBuilder &B, const BitsSource &Bits,
-                                      ArrayRef<Value> Queries, Value KeyInTile) {
+                                      ArrayRef<Value> Queries,
+                                      Value KeyInTile) {
   KernelBuilder::Values Words;
   if (Bits.Full) {
     Words.assign(Queries.size(), fullWord(B, true));
     return Words;
   }
   Value Key = B.add(Bits.FirstKey, KeyInTile);
-  Value Exists = arith::CmpIOp::create(B, arith::CmpIPredicate::slt, Key,
-                                       Bits.NumKeys);
+  Value Exists =
+      arith::CmpIOp::create(B, arith::CmpIPredicate::slt, Key, Bits.NumKeys);
   Value Shared;
   for (Value Query : Queries) {
     Value Word = Shared;
     if (!Word) {
-      attn::Coordinates At{Bits.Batch, Bits.Head, Query,
+      attn::Coordinates At{Bits.Batch, Bits.Head,    Query,
                            Key,        Bits.NumKeys, Bits.Params};
       Value Kept = attn::emitContains(B, B.getLoc(), Bits.Formula, At);
       if (isa<VectorType>(Kept.getType())) {
         Word = packMask(B, Kept);
       } else {
         // The formula does not look at the query: one answer for all.
-        Word = Shared =
-            B.select(Kept, fullWord(B, true), fullWord(B, false));
+        Word = Shared = B.select(Kept, fullWord(B, true), fullWord(B, false));
       }
     }
     Words.push_back(B.select(Exists, Word, fullWord(B, false)));
@@ -80,7 +79,9 @@ static KernelBuilder::Values keyWords(KernelBuilder &B, const BitsSource &Bits,
 }
 
 /// Calls `Body` for groups of vectors and every key, with the index of the
-/// group's first vector and the words. Carries what `Body` returns.
+/// group's first vector and the words. Carries what `Body` returns. The loop
+/// over the keys is the inner one, so that whatever depends on the query alone
+/// is invariant in it.
 static KernelBuilder::Values forEachWords(
     KernelBuilder &B, const BitsSource &Bits, ValueRange Inits,
     function_ref<KernelBuilder::Values(Value FirstVector, Value Key,
@@ -93,55 +94,32 @@ static KernelBuilder::Values forEachWords(
     if (Bits.Full) {
       Queries.assign(AtOnce, Value());
     } else {
-      Value First =
-          B.add(Bits.FirstQuery, B.mul(FirstVector, B.lanes()));
+      Value First = B.add(Bits.FirstQuery, B.mul(FirstVector, B.lanes()));
       for (int64_t J = 0; J < AtOnce; ++J)
-        Queries.push_back(
-            B.add(B.splat(B.add(First, J * B.lanes())), iota(B)));
+        Queries.push_back(B.add(B.splat(B.add(First, J * B.lanes())), iota(B)));
     }
-    KernelBuilder::Values Results =
-        B.loop(Bits.Type.getDimSize(1), 1, Carried,
-               [&](Value Key, ValueRange Inner) {
-                 return Body(FirstVector, Key,
-                             keyWords(B, Bits, Queries, Key), Inner);
-               });
+    KernelBuilder::Values Results = B.loop(
+        Bits.Type.getDimSize(1), 1, Carried, [&](Value Key, ValueRange Inner) {
+          return Body(FirstVector, Key, keyWords(B, Bits, Queries, Key), Inner);
+        });
     return Results;
   };
   return B.loop(Vectors, AtOnce, Inits, Group);
 }
 
-/// What depends on the query alone leaves the loop over the keys.
-static void hoistQueryTerms(Operation *Before, KernelBuilder &B) {
-  Operation *From = Before ? Before->getNextNode()
-                           : &B.getInsertionBlock()->front();
-  for (Operation *Op = From; Op; Op = Op->getNextNode())
-    Op->walk([](LoopLikeOpInterface Loop) { moveLoopInvariantCode(Loop); });
-}
-
-/// The operation new ones are put behind, or null at the start of a block.
-static Operation *lastBuilt(KernelBuilder &B) {
-  Block *Current = B.getInsertionBlock();
-  if (B.getInsertionPoint() == Current->begin())
-    return nullptr;
-  return &*std::prev(B.getInsertionPoint());
-}
-
 void heddle::cpu::emitBits(KernelBuilder &B, const BitsSource &Bits,
                            const Buffer &To) {
-  Operation *Before = lastBuilt(B);
   int64_t Length = rowLength(B, Bits.Type);
-  forEachWords(B, Bits, {},
-               [&](Value FirstVector, Value Key, ArrayRef<Value> Words,
-                   ValueRange) {
-                 Value At = B.add(B.mul(Key, Length), FirstVector);
-                 Value Pointer = B.offset(To.Base, At, wordType(B));
-                 for (auto [J, Word] : llvm::enumerate(Words))
-                   B.storeScalar(
-                       Word, B.offset(Pointer, static_cast<int64_t>(J),
-                                      wordType(B)));
-                 return KernelBuilder::Values();
-               });
-  hoistQueryTerms(Before, B);
+  forEachWords(
+      B, Bits, {},
+      [&](Value FirstVector, Value Key, ArrayRef<Value> Words, ValueRange) {
+        Value At = B.add(B.mul(Key, Length), FirstVector);
+        Value Pointer = B.offset(To.Base, At, wordType(B));
+        for (auto [J, Word] : llvm::enumerate(Words))
+          B.storeScalar(
+              Word, B.offset(Pointer, static_cast<int64_t>(J), wordType(B)));
+        return KernelBuilder::Values();
+      });
 }
 
 /// The word of vector `Vector` that has ones for rows below `Rows`.
@@ -152,8 +130,8 @@ static Value rowsWord(KernelBuilder &B, Value Vector, Value Rows) {
 }
 
 static Value addOnes(KernelBuilder &B, Value Sum, Value Word, Value Existing) {
-  Value Ones = LLVM::CtPopOp::create(
-      B, arith::AndIOp::create(B, Word, Existing));
+  Value Ones =
+      LLVM::CtPopOp::create(B, arith::AndIOp::create(B, Word, Existing));
   unsigned Width = wordType(B).getWidth();
   if (Width < 64)
     Ones = arith::ExtUIOp::create(B, B.getI64Type(), Ones);
@@ -164,39 +142,30 @@ static Value addOnes(KernelBuilder &B, Value Sum, Value Word, Value Existing) {
 
 Value heddle::cpu::emitCount(KernelBuilder &B, const BitsSource &Bits,
                              Value Rows) {
-  Operation *Before = lastBuilt(B);
-  Value Zero = B.i64(0);
-  Value Sum =
-      forEachWords(B, Bits, Zero,
-                   [&](Value FirstVector, Value, ArrayRef<Value> Words,
-                       ValueRange Carried) {
-                     Value Sum = Carried[0];
-                     for (auto [J, Word] : llvm::enumerate(Words)) {
-                       Value Vector =
-                           B.add(FirstVector, static_cast<int64_t>(J));
-                       Sum = addOnes(B, Sum, Word, rowsWord(B, Vector, Rows));
-                     }
-                     return KernelBuilder::Values{Sum};
-                   })[0];
-  hoistQueryTerms(Before, B);
-  return Sum;
+  auto AddWords = [&](Value FirstVector, Value, ArrayRef<Value> Words,
+                      ValueRange Carried) {
+    Value Sum = Carried[0];
+    for (auto [J, Word] : llvm::enumerate(Words)) {
+      Value Vector = B.add(FirstVector, static_cast<int64_t>(J));
+      Sum = addOnes(B, Sum, Word, rowsWord(B, Vector, Rows));
+    }
+    return KernelBuilder::Values{Sum};
+  };
+  return forEachWords(B, Bits, B.i64(0), AddWords)[0];
 }
 
 Value heddle::cpu::emitCount(KernelBuilder &B, const Tile &Bits, Value Rows) {
   int64_t Length = rowLength(B, Bits.Type);
-  return B.loop(
-      Length, 1, B.i64(0), [&](Value Vector, ValueRange Carried) {
-        Value Existing = rowsWord(B, Vector, Rows);
-        return B.loop(Bits.features(), 1, Carried,
-                      [&](Value Key, ValueRange Inner) {
-                        Value At = B.add(B.mul(Key, Length), Vector);
-                        Value Word = B.loadScalar(
-                            B.offset(Bits.Data.Base, At, wordType(B)),
-                            wordType(B));
-                        return KernelBuilder::Values{
-                            addOnes(B, Inner[0], Word, Existing)};
-                      });
-      })[0];
+  return B.loop(Length, 1, B.i64(0), [&](Value Vector, ValueRange Carried) {
+    Value Existing = rowsWord(B, Vector, Rows);
+    return B.loop(
+        Bits.features(), 1, Carried, [&](Value Key, ValueRange Inner) {
+          Value At = B.add(B.mul(Key, Length), Vector);
+          Value Word = B.loadScalar(B.offset(Bits.Data.Base, At, wordType(B)),
+                                    wordType(B));
+          return KernelBuilder::Values{addOnes(B, Inner[0], Word, Existing)};
+        });
+  })[0];
 }
 
 void heddle::cpu::emitMask(KernelBuilder &B, RankedTensorType Type,

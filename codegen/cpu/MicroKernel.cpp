@@ -139,12 +139,10 @@ static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
 void heddle::cpu::emitProduct(KernelBuilder &B, const Product &P) {
   int64_t Fit = std::max<int64_t>(
       1, (B.shape().Registers - 2 - B.shape().ProductScratch) / 2);
-  int64_t AtOnce =
-      std::min(P.Rows, largestDivisor(B.shape().Rows, Fit));
+  int64_t AtOnce = std::min(P.Rows, largestDivisor(B.shape().Rows, Fit));
   int64_t Main = P.Rows / AtOnce * AtOnce;
-  B.loop(Main, AtOnce, [&](Value FirstRow) {
-    emitRows(B, P, FirstRow, AtOnce);
-  });
+  B.loop(Main, AtOnce,
+         [&](Value FirstRow) { emitRows(B, P, FirstRow, AtOnce); });
   if (Main < P.Rows)
     emitRows(B, P, B.i64(Main), P.Rows - Main);
 }

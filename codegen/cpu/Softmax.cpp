@@ -52,8 +52,7 @@ void heddle::cpu::emitSoftmaxStep(KernelBuilder &B, const SoftmaxStep &Step) {
     KernelBuilder::Values NewM =
         B.loop(Keys, 1, OldM, [&](Value Key, ValueRange Carried) {
           KernelBuilder::Values Max;
-          KernelBuilder::Values S =
-              loadVectors(B, RowAt(Step.S, Key), Vectors);
+          KernelBuilder::Values S = loadVectors(B, RowAt(Step.S, Key), Vectors);
           // A NaN score loses here and reaches p below.
           for (auto [X, M] : llvm::zip_equal(S, Carried))
             Max.push_back(B.select(B.cmp(CmpFPredicate::OGT, X, M), X, M));
@@ -63,8 +62,8 @@ void heddle::cpu::emitSoftmaxStep(KernelBuilder &B, const SoftmaxStep &Step) {
     // A row without a finite score yet is measured from 0: p = 2^-inf = 0.
     KernelBuilder::Values Reference, Alpha, Zero;
     for (auto [Old, New] : llvm::zip_equal(OldM, NewM)) {
-      Value R = B.select(B.cmp(CmpFPredicate::OEQ, New, Minus),
-                         B.splat(0.0F), New);
+      Value R =
+          B.select(B.cmp(CmpFPredicate::OEQ, New, Minus), B.splat(0.0F), New);
       Reference.push_back(R);
       Alpha.push_back(B.select(B.cmp(CmpFPredicate::OEQ, Old, New),
                                B.splat(1.0F), emitExp2(B, B.fsub(Old, R))));
@@ -73,8 +72,7 @@ void heddle::cpu::emitSoftmaxStep(KernelBuilder &B, const SoftmaxStep &Step) {
     KernelBuilder::Values Sums =
         B.loop(Keys, 1, Zero, [&](Value Key, ValueRange Carried) {
           KernelBuilder::Values P, Sum;
-          KernelBuilder::Values S =
-              loadVectors(B, RowAt(Step.S, Key), Vectors);
+          KernelBuilder::Values S = loadVectors(B, RowAt(Step.S, Key), Vectors);
           for (auto [X, R, Before] : llvm::zip_equal(S, Reference, Carried)) {
             P.push_back(emitExp2(B, B.fsub(X, R)));
             Sum.push_back(B.fadd(Before, P.back()));

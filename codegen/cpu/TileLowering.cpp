@@ -6,6 +6,7 @@
 #include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Softmax.h"
 #include "codegen/cpu/Transfer.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -56,12 +57,14 @@ LogicalResult TileLowering::lowerOp(Operation *Op) {
 LogicalResult TileLowering::lowerScalarOp(Operation *Op) {
   bool OnlyScalars = llvm::none_of(Op->getOperands(), isTile) &&
                      llvm::none_of(Op->getResults(), isTile);
-  if (!isa_and_present<arith::ArithDialect>(Op->getDialect()) ||
-      Op->getNumRegions() != 0 || !OnlyScalars)
+  bool Ours =
+      isa_and_present<attn::AttnDialect, tile::TileDialect>(Op->getDialect());
+  if (Ours || !OnlyScalars || Op->getNumRegions() != 0 ||
+      !isMemoryEffectFree(Op))
     return Op->emitOpError()
            << "cannot be lowered to the cpu target: expected tile verbs, "
-              "'scf.for', 'scf.while', 'scf.if' and scalar 'arith' operations; "
-              "run 'attn-tile' and 'attn-expand-tiles' first";
+              "'scf.for', 'scf.while', 'scf.if' and scalar arithmetic; run "
+              "'attn-tile' and 'attn-expand-tiles' first";
   B.clone(*Op, Scalars);
   return success();
 }
@@ -137,10 +140,10 @@ void TileLowering::lower(tile::LoadOp Op) {
   Value Length = viewShape(Op.getView(), 2);
   Tile T;
   T.Type = cast<RankedTensorType>(Op.getTile().getType());
-  T.InPlace = RowView{rowAddress(Op.getView(), scalar(Op.getB()),
-                                 scalar(Op.getH()), Row),
-                      viewStride(Op.getView(), 2),
-                      B.add(arith::SubIOp::create(B, Length, Row), -1)};
+  T.InPlace = RowView{
+      rowAddress(Op.getView(), scalar(Op.getB()), scalar(Op.getH()), Row),
+      viewStride(Op.getView(), 2),
+      B.add(arith::SubIOp::create(B, Length, Row), -1)};
   // Only rows of keys and values are read where they lie.
   bool OnlyRows = llvm::all_of(Op.getTile().getUses(), [](OpOperand &Use) {
     if (auto Scores = dyn_cast<tile::ScoresOp>(Use.getOwner()))
@@ -162,17 +165,16 @@ void TileLowering::lower(tile::StoreOp Op) {
   auto Type = cast<RankedTensorType>(Op.getTile().getType());
   Buffer From = stored(Op.getTile());
   Value Row = scalarI64(Op.getRow());
-  Value Left =
-      arith::SubIOp::create(B, viewShape(Op.getView(), 2), Row);
+  Value Left = arith::SubIOp::create(B, viewShape(Op.getView(), 2), Row);
   Value Count = B.min(Left, B.i64(Type.getDimSize(0)));
-  Value NoData = LLVM::ICmpOp::create(
-      B, LLVM::ICmpPredicate::eq, viewData(Op.getView()),
-      LLVM::ZeroOp::create(B, B.ptrType()));
+  Value NoData =
+      LLVM::ICmpOp::create(B, LLVM::ICmpPredicate::eq, viewData(Op.getView()),
+                           LLVM::ZeroOp::create(B, B.ptrType()));
   Count = B.select(NoData, B.i64(0), Count);
-  emitTransposeOut(B, Type, From, Count,
-                   rowAddress(Op.getView(), scalar(Op.getB()),
-                              scalar(Op.getH()), Row),
-                   viewStride(Op.getView(), 2));
+  emitTransposeOut(
+      B, Type, From, Count,
+      rowAddress(Op.getView(), scalar(Op.getB()), scalar(Op.getH()), Row),
+      viewStride(Op.getView(), 2));
 }
 
 void TileLowering::lower(tile::FillOp Op) {
@@ -257,8 +259,8 @@ BitsSource TileLowering::bitsSource(tile::BitsOp Op) {
 
 void TileLowering::lower(tile::BitsOp Op) {
   BitsSource Bits = bitsSource(Op);
-  bool OnlyCounted = llvm::all_of(
-      Op.getBits().getUsers(), llvm::IsaPred<tile::CountOp>);
+  bool OnlyCounted =
+      llvm::all_of(Op.getBits().getUsers(), llvm::IsaPred<tile::CountOp>);
   if (OnlyCounted) {
     LazyBits[Op.getBits()] = Bits;
     return;

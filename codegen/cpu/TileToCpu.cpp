@@ -56,10 +56,6 @@ static LLVM::LLVMFuncOp createFunction(func::FuncOp Kernel, bool IsCount,
   // Vectors stay as wide as the level has them, whatever the processor model
   // prefers.
   Function.setPreferVectorWidth(std::to_string(Level.Lanes * 32));
-  Function.setNoUnwind(true);
-  // No loop may turn into a call of memcpy or memset: nothing resolves it.
-  Function.setPassthroughAttr(
-      B.getArrayAttr(B.getStringAttr("no-builtins")));
   Function->setAttr(tile::kKernelAttr, Kernel->getAttr(tile::kKernelAttr));
   Function->setAttr(tile::kEntryAttr, Kernel->getAttr(tile::kEntryAttr));
   Function->setAttr(tile::kFeaturesAttr, B.getStringAttr(Level.featureList()));
@@ -73,15 +69,14 @@ static LogicalResult lowerKernel(func::FuncOp Kernel) {
            << "has the kernel kind " << Kernel->getAttr(tile::kKernelAttr)
            << "; expected \"task\" or \"count\"";
   bool IsCount = Kind == "count";
-  auto EntryAttr =
-      Kernel->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
+  auto EntryAttr = Kernel->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
   if (!EntryAttr)
     return Kernel.emitOpError()
            << "has no '" << tile::kEntryAttr << "'; run 'attn-tile' first";
   const CpuLevel *Level = findCpuLevel(EntryAttr.getLevel());
   if (!Level) {
-    auto Names = llvm::map_range(
-        cpuLevels(), [](const CpuLevel &L) { return L.Name; });
+    auto Names =
+        llvm::map_range(cpuLevels(), [](const CpuLevel &L) { return L.Name; });
     return Kernel.emitOpError()
            << "is for the level '" << EntryAttr.getLevel()
            << "'; expected one of " << llvm::join(Names, ", ");

@@ -54,8 +54,7 @@ bool Workspace::isSince(const Buffer &Buf, size_t Mark) const {
 }
 
 IntegerType heddle::cpu::wordType(KernelBuilder &B) {
-  return B.getIntegerType(
-      std::max<uint64_t>(8, llvm::PowerOf2Ceil(B.lanes())));
+  return B.getIntegerType(std::max<uint64_t>(8, llvm::PowerOf2Ceil(B.lanes())));
 }
 
 int64_t heddle::cpu::rowLength(KernelBuilder &B, RankedTensorType Type) {
@@ -65,9 +64,8 @@ int64_t heddle::cpu::rowLength(KernelBuilder &B, RankedTensorType Type) {
 
 int64_t heddle::cpu::tileBytes(KernelBuilder &B, RankedTensorType Type) {
   int64_t Rows = Type.getRank() == 2 ? Type.getDimSize(1) : 1;
-  int64_t Element = Type.getElementType().isInteger(1)
-                        ? wordType(B).getWidth() / 8
-                        : 4;
+  int64_t Element =
+      Type.getElementType().isInteger(1) ? wordType(B).getWidth() / 8 : 4;
   return Rows * rowLength(B, Type) * Element;
 }
 

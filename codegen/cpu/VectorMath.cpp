@@ -29,13 +29,13 @@ Value heddle::cpu::emitExp2(KernelBuilder &B, Value X) {
   Value Magic = B.splat(12582912.0F + 127.0F);
   Value Shifted = B.fadd(X, Magic);
   Value Fraction = B.fsub(X, B.fsub(Shifted, Magic));
-  Value Power = asFloat(
-      B, arith::ShLIOp::create(B, asInt(B, Shifted), splatI32(B, 23)));
+  Value Power =
+      asFloat(B, arith::ShLIOp::create(B, asInt(B, Shifted), splatI32(B, 23)));
   // 1 + f c(f), the minimax fit of 2^f on [-1/2, 1/2] that is exact at 0.
   // Relative error 9e-8 before rounding.
   Value P = B.splat(0x1.5bba08p-10F);
-  for (float C : {0x1.3cea88p-7F, 0x1.c6b752p-5F, 0x1.ebf9bcp-3F,
-                  0x1.62e42ap-1F, 1.0F})
+  for (float C :
+       {0x1.3cea88p-7F, 0x1.c6b752p-5F, 0x1.ebf9bcp-3F, 0x1.62e42ap-1F, 1.0F})
     P = B.fma(P, Fraction, B.splat(C));
   return B.fmul(P, Power);
 }
@@ -53,8 +53,7 @@ Value heddle::cpu::emitLog2(KernelBuilder &B, Value X) {
   // log2 y = 2 / ln 2 * artanh z, z = (y - 1) / (y + 1), |z| < 0.172: the
   // series up to z^9 leaves 1e-9.
   Value One = B.splat(1.0F);
-  Value Z =
-      arith::DivFOp::create(B, B.fsub(Y, One), B.fadd(Y, One));
+  Value Z = arith::DivFOp::create(B, B.fsub(Y, One), B.fadd(Y, One));
   Value Z2 = B.fmul(Z, Z);
   Value Series = B.splat(0x1.484b14p-2F); // 2 / (9 ln 2)
   for (float C : {0x1.a61762p-2F,         // 2 / (7 ln 2)
