@@ -60,7 +60,8 @@ static std::string duration(double Seconds) {
 static std::string speed(double Rate, double Peak) {
   if (Peak <= 0)
     return fmt::format("{:.2f} GFLOP/s", Rate);
-  return fmt::format("{:.2f} GFLOP/s ({:.1f} %)", Rate, 100 * Rate / Peak);
+  return fmt::format("{:.2f} GFLOP/s ({:.1f} % of peak)", Rate,
+                     100 * Rate / Peak);
 }
 
 std::string Report::text() const {

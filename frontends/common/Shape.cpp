@@ -90,6 +90,11 @@ ErrorText ShapeSolver::addTensor(char Tensor, const std::vector<int64_t> &Shape,
   return std::nullopt;
 }
 
+void ShapeSolver::addDefault(Size Which, int64_t Value) {
+  if (Sizes[Which].Source.empty())
+    Sizes[Which] = {Value, "default"};
+}
+
 ErrorText ShapeSolver::solve(Problem &Out) const {
   for (Size Needed : {Hq, Sq, D})
     if (Sizes[Needed].Source.empty())

@@ -37,6 +37,9 @@ public:
                       Layout Order, const std::string &Source);
   ErrorText add(Size Which, int64_t Value, const std::string &Source);
 
+  /// Takes a value for a size that no source has given.
+  void addDefault(Size Which, int64_t Value);
+
   /// The problem. What no source gave is taken as b = 1, hkv = hq, sk = sq,
   /// dv = d; hq, sq and d must be known.
   ErrorText solve(Problem &Out) const;

@@ -225,8 +225,8 @@ TEST_P(LaunchTest, AcceptsStridedViews) {
 }
 
 TEST_P(LaunchTest, RowMajorIsTheDefault) {
-  if (GetParam() != Layout::Bhsd)
-    GTEST_SKIP() << "the other layout needs strides";
+  // With one head both layouts are row major.
+  make({2, 1, 1, 13, 17, HeadDim, ValueDim});
   Q.strides = K.strides = V.strides = O.strides = Lse.strides = nullptr;
   expectOk(heddle_launch(Plan.get(), &Tensors, Pool.get()));
   expectResults(1 / std::sqrt(double(HeadDim)));

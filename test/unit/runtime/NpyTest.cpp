@@ -143,7 +143,7 @@ TEST_F(Npy, RefusesImpossibleShapes) {
   expectBad(WithShape("(99999999999999999999,)"), {"beyond 2^63 - 1"});
   expectBad(WithShape("(1000000000000,)"), {"truncated", "needs"});
   expectBad(WithShape("(-2, 3)"), {"'-2, 3)", "a size"});
-  expectBad(WithShape("(2, 3"), {"',' or ')'"});
+  expectBad(WithShape("(2, 3"), {"a size"});
   expectBad(WithShape("6"), {"'('"});
 }
 
