@@ -28,8 +28,9 @@ mlir::Value emitContains(mlir::OpBuilder &builder, mlir::Location loc,
 /// scalars.
 struct EmittedStatus {
   mlir::Value status; ///< i32: 0 empty, 1 partial, 2 full.
-  mlir::Value until;  ///< first key of a later key tile, a multiple of `keys`,
-                      ///< where the status may change; always > k.
+  mlir::Value until;  ///< first key of a later key tile (a multiple of `keys`)
+                      ///< where the status may change, always > k; some number
+                      ///< beyond every key when it never does.
 };
 EmittedStatus emitStatus(mlir::OpBuilder &builder, mlir::Location loc,
                          FormulaAttr formula, const Coordinates &at,

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Random formulas: every sentence that Sets.h promises, against the predicate
+// itself, on every tile of a small problem.
+
+#include "dialect/attn/HostSets.h"
+#include "dialect/attn/Normalize.h"
+#include "dialect/attn/reference/Predicate.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
+#include "test/fuzz/RandomPattern.h"
+#include "gtest/gtest.h"
+
+using namespace heddle;
+using namespace heddle::attn;
+
+namespace {
+
+/// The kept pairs of one head as prefix sums over a rectangle of queries
+/// [FirstQuery, FirstQuery + Queries) and keys [0, Keys).
+class DenseMap {
+public:
+  DenseMap(const Predicate &Pattern, PredicatePoint At, int64_t FirstQuery,
+           int64_t Queries, int64_t Keys)
+      : FirstQuery(FirstQuery), Keys(Keys),
+        Sums(static_cast<size_t>((Queries + 1) * (Keys + 1)), 0) {
+    for (int64_t I = 0; I < Queries; ++I)
+      for (int64_t K = 0; K < Keys; ++K) {
+        At.Q = FirstQuery + I;
+        bool Kept = llvm::cantFail(Pattern.keep(At, K)) && K < At.NumKeys;
+        sum(I + 1, K + 1) = sum(I, K + 1) + sum(I + 1, K) - sum(I, K) + Kept;
+      }
+  }
+
+  int64_t count(int64_t Q, int64_t Queries, int64_t K, int64_t Width) {
+    int64_t I = Q - FirstQuery, End = std::min(K + Width, Keys);
+    if (K >= End)
+      return 0;
+    return sum(I + Queries, End) - sum(I, End) - sum(I + Queries, K) + sum(I, K);
+  }
+
+private:
+  int64_t &sum(int64_t I, int64_t K) {
+    return Sums[static_cast<size_t>(I * (Keys + 1) + K)];
+  }
+  int64_t FirstQuery, Keys;
+  std::vector<int64_t> Sums;
+};
+
+/// How precise the answers were, over all patterns.
+struct Precision {
+  int64_t Tiles = 0, Empty = 0, Visited = 0, Full = 0, KnownFull = 0;
+  int64_t Questions = 0, Refused = 0;
+};
+
+class AlgebraCheck {
+public:
+  AlgebraCheck(uint64_t Seed, Precision &Total) : Random(Seed ^ 0x5eed), Total(Total) {
+    Context.loadDialect<AttnDialect, mlir::arith::ArithDialect>();
+    Pattern = fuzz::makeRandomPattern(Seed);
+  }
+
+  void run() {
+    auto Module =
+        mlir::parseSourceString<mlir::ModuleOp>(Pattern.Text, &Context);
+    ASSERT_TRUE(Module);
+    auto Op = *Module->getOps<PatternOp>().begin();
+    mlir::ScopedDiagnosticHandler Quiet(&Context, [](mlir::Diagnostic &) {});
+    auto Formula = normalize(Op);
+    if (failed(Formula)) { // too many cases: refused, not wrong
+      ++Total.Refused;
+      return;
+    }
+    auto Dense = Predicate::compile(Op);
+    ASSERT_TRUE(succeeded(Dense));
+
+    int64_t NumKeys = fuzz::pick(Random, 0, 150);
+    int64_t Origin = fuzz::pick(Random, -20, 100);
+    PredicatePoint At;
+    At.B = fuzz::pick(Random, 0, 2);
+    At.H = fuzz::pick(Random, 0, 5);
+    At.NumKeys = NumKeys;
+    At.Params = Pattern.Params;
+    int64_t Queries = 96;
+    DenseMap Map(*Dense, At, Origin, Queries, NumKeys);
+    HostPattern Host(*Formula, NumKeys, Pattern.Params);
+
+    for (int Repeat = 0; Repeat < 5; ++Repeat)
+      checkBits(Host, Map, At, Origin + fuzz::pick(Random, 0, Queries - 1));
+    for (int Repeat = 0; Repeat < 4; ++Repeat) {
+      if (testing::Test::HasFatalFailure())
+        return;
+      int64_t Width = fuzz::pick(Random, 1, 40);
+      int64_t Rows = fuzz::pick(Random, 1, 48);
+      checkRow(Host, Map, At, Origin + fuzz::pick(Random, 0, Queries - Rows),
+               Rows, Width);
+    }
+  }
+
+  std::string describe() const {
+    std::string Text = Pattern.Text + "params:";
+    for (int64_t Param : Pattern.Params)
+      Text += " " + std::to_string(Param);
+    return Text;
+  }
+
+private:
+  /// Membership of single pairs, one by one and by 64.
+  static void checkBits(const HostPattern &Host, DenseMap &Map,
+                        const PredicatePoint &At, int64_t Q) {
+    for (int64_t K0 = 0; K0 < Host.getNumKeys(); K0 += 64) {
+      uint64_t Bits = Host.bits(At.B, At.H, Q, K0);
+      for (int64_t J = 0; J < 64; ++J) {
+        bool Kept = Map.count(Q, 1, K0 + J, 1) != 0;
+        ASSERT_EQ(Bits >> J & 1, uint64_t(Kept)) << "q " << Q << " k " << K0 + J;
+        if (J % 7 == 0)
+          ASSERT_EQ(Host.contains(At.B, At.H, Q, K0 + J), Kept)
+              << "q " << Q << " k " << K0 + J;
+      }
+    }
+  }
+
+  /// Walks one query tile along the keys as a kernel does, and asks at every
+  /// tile besides.
+  void checkRow(const HostPattern &Host, DenseMap &Map,
+                const PredicatePoint &At, int64_t Q, int64_t Rows,
+                int64_t Width) {
+    int64_t NumKeys = Host.getNumKeys(), Walked = 0;
+    for (int64_t K = 0; K < NumKeys; K += Width) {
+      auto Answer = Host.at(At.B, At.H, Q, Rows, K, Width);
+      int64_t Kept = Map.count(Q, Rows, K, Width);
+      bool IsFull = Kept == Rows * Width;
+      ++Total.Tiles;
+      Total.Empty += Kept == 0;
+      Total.Visited += Answer.status != TileStatus::Empty;
+      Total.Full += IsFull;
+      Total.KnownFull += Answer.status == TileStatus::Full;
+      ASSERT_GT(Answer.until, K);
+      if (Answer.until < NumKeys)
+        ASSERT_EQ(Answer.until % Width, 0);
+      // The answer is right here and on every tile before `until`.
+      for (int64_t Later = K; Later < std::min(Answer.until, NumKeys);
+           Later += Width) {
+        int64_t There = Map.count(Q, Rows, Later, Width);
+        if (Answer.status == TileStatus::Empty)
+          ASSERT_EQ(There, 0) << where(Q, Rows, K, Width) << " later " << Later;
+        if (Answer.status == TileStatus::Full)
+          ASSERT_EQ(There, Rows * Width)
+              << where(Q, Rows, K, Width) << " later " << Later;
+      }
+    }
+    for (int64_t K = 0; K < NumKeys;) {
+      auto Answer = Host.at(At.B, At.H, Q, Rows, K, Width);
+      ++Total.Questions;
+      int64_t End = std::min(Answer.until, NumKeys);
+      if (Answer.status != TileStatus::Empty)
+        Walked += Map.count(Q, Rows, K, End - K);
+      K = Answer.until;
+    }
+    ASSERT_EQ(Walked, Map.count(Q, Rows, 0, NumKeys)) << "kept pairs were lost";
+  }
+
+  static std::string where(int64_t Q, int64_t Rows, int64_t K, int64_t Width) {
+    return "tile of " + std::to_string(Rows) + " queries from " +
+           std::to_string(Q) + ", " + std::to_string(Width) + " keys from " +
+           std::to_string(K);
+  }
+
+  mlir::MLIRContext Context{mlir::MLIRContext::Threading::DISABLED};
+  std::mt19937_64 Random;
+  fuzz::RandomPattern Pattern;
+  Precision &Total;
+};
+
+TEST(AlgebraFuzz, AnswersAreSound) {
+  Precision Total;
+  const uint64_t Runs = fuzz::numRuns(6000);
+  for (uint64_t Seed = 1; Seed <= Runs; ++Seed) {
+    AlgebraCheck Check(Seed, Total);
+    Check.run();
+    if (HasFatalFailure())
+      FAIL() << "seed " << Seed << ":\n" << Check.describe();
+  }
+  // Precision is a promise too: a change that makes patterns dense must fail.
+  // Of the empty tiles few are visited, of the full ones few are masked.
+  EXPECT_LT(double(Total.Visited - (Total.Tiles - Total.Empty)),
+            0.06 * double(Total.Tiles));
+  EXPECT_GT(double(Total.KnownFull), 0.85 * double(Total.Full));
+  EXPECT_LT(double(Total.Refused), 0.03 * double(Runs));
+  RecordProperty("refused", static_cast<int>(Total.Refused));
+  RecordProperty("tiles", static_cast<int>(Total.Tiles));
+  RecordProperty("empty", static_cast<int>(Total.Empty));
+  RecordProperty("visited", static_cast<int>(Total.Visited));
+  RecordProperty("full", static_cast<int>(Total.Full));
+  RecordProperty("known_full", static_cast<int>(Total.KnownFull));
+  RecordProperty("questions", static_cast<int>(Total.Questions));
+}
+
+} // namespace
