@@ -58,7 +58,7 @@ static bool detect(std::string_view Feature) {
   __builtin_cpu_init();
 // The builtin wants a literal.
 #define HEDDLE_DETECT(NAME)                                                    \
-  if (Feature == NAME)                                                         \
+  if (Feature == (NAME))                                                       \
     return __builtin_cpu_supports(NAME) != 0;
   HEDDLE_DETECT("sse2")
   HEDDLE_DETECT("sse3")

@@ -145,11 +145,14 @@ ErrorText frontend::writeOutputs(const RunOptions &Options,
   return std::nullopt;
 }
 
-ErrorText frontend::printReport(const RunOptions &Options, const Report &R) {
-  std::string Text = Options.Json ? R.json() : R.text();
+ErrorText frontend::printText(const std::string &Text) {
   if (std::fwrite(Text.data(), 1, Text.size(), stdout) != Text.size() ||
       std::fflush(stdout) != 0)
     return fmt::format("cannot write to standard output: {}",
                        std::strerror(errno));
   return std::nullopt;
+}
+
+ErrorText frontend::printReport(const RunOptions &Options, const Report &R) {
+  return printText(Options.Json ? R.json() : R.text());
 }

@@ -68,6 +68,9 @@ ErrorText checkOutputs(const RunOptions &Options);
 /// the system failed between two renames.
 ErrorText writeOutputs(const RunOptions &Options, const Operands &Data);
 
+/// Writes to standard output, and fails where it cannot (a full disk).
+ErrorText printText(const std::string &Text);
+
 /// Prints the report to standard output as text or JSON.
 ErrorText printReport(const RunOptions &Options, const Report &R);
 

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <new>
 
@@ -55,74 +55,83 @@ static ErrorText chooseKernel(const heddle_bundle *Bundle,
 }
 
 /// The kernels, their parameters and levels.
-static void listKernels(const heddle_bundle *Bundle) {
+static std::string listKernels(const heddle_bundle *Bundle) {
+  std::string Out;
+  auto Line = std::back_inserter(Out);
   for (int64_t I = 0; I < heddle_bundle_num_kernels(Bundle); ++I) {
     const heddle_kernel *Kernel = heddle_bundle_kernel(Bundle, I);
     const heddle_entry &Entry = *heddle_kernel_entry(Kernel);
-    fmt::print("{}: pattern {}, f32, d={}, dv={}\n", Entry.name, Entry.pattern,
-               Entry.d_qk, Entry.d_v);
+    fmt::format_to(Line, "{}: pattern {}, f32, d={}, dv={}\n", Entry.name,
+                   Entry.pattern, Entry.d_qk, Entry.d_v);
     for (int64_t P = 0; P < Entry.num_params; ++P) {
       const heddle_param &Param = Entry.params[P];
-      fmt::print("  parameter {}{}\n", Param.name,
-                 Param.has_default
-                     ? fmt::format(" (default {})", Param.default_value)
-                     : "");
+      fmt::format_to(Line, "  parameter {}{}\n", Param.name,
+                     Param.has_default
+                         ? fmt::format(" (default {})", Param.default_value)
+                         : "");
     }
     for (int64_t C = 0; C < Entry.num_codes; ++C) {
       const heddle_code &Code = Entry.codes[C];
       const heddle_code *Usable = nullptr;
       ErrorText Bad =
           toText(heddle_kernel_code_at(Kernel, Code.level, &Usable));
-      fmt::print("  level {}: {} queries x {} keys, {}{}\n", Code.level,
-                 Code.query_tile, Code.key_tile,
-                 *Code.features ? fmt::format("needs {}", Code.features)
-                                : "runs everywhere",
-                 Bad ? " (not on this machine)" : "");
+      fmt::format_to(Line, "  level {}: {} queries x {} keys, {}{}\n",
+                     Code.level, Code.query_tile, Code.key_tile,
+                     *Code.features ? fmt::format("needs {}", Code.features)
+                                    : "runs everywhere",
+                     Bad ? " (not on this machine)" : "");
     }
   }
+  return Out;
 }
 
-/// Compares the results with those of every other level that this machine can
-/// run. A bundle without a second one has nothing to be compared with, which is
-/// a failure: nobody may take silence for a check.
-static ErrorText checkLevels(const heddle_kernel *Kernel, const Problem &Sizes,
-                             const RunOptions &Options, Runner &Used,
-                             Operands &Data, Report &Out) {
+/// The levels beside `Used` that this machine can run, to check against. That
+/// there is none is a failure: nobody may take silence for a check.
+static ErrorText findOtherLevels(const heddle_kernel *Kernel,
+                                 const heddle_code &Used,
+                                 std::vector<const heddle_code *> &Out) {
   const heddle_entry &Entry = *heddle_kernel_entry(Kernel);
   std::string Lacking;
   for (int64_t I = 0; I < Entry.num_codes; ++I) {
     const heddle_code *Code = &Entry.codes[I];
-    if (Code == &Used.code())
+    if (Code == &Used)
       continue;
     if (ErrorText Bad =
-            toText(heddle_kernel_code_at(Kernel, Code->level, &Code))) {
+            toText(heddle_kernel_code_at(Kernel, Code->level, &Code)))
       Lacking += "; " + *Bad;
-      continue;
-    }
+    else
+      Out.push_back(Code);
+  }
+  if (Out.empty())
+    return fmt::format(
+        "--check has nothing to compare with: kernel '{}' has no "
+        "second level that this machine can run{}; use 'heddle "
+        "run --check' for a comparison with the interpreter",
+        Entry.name, Lacking);
+  return std::nullopt;
+}
+
+/// Compares the results with those of other levels; keeps the worst.
+static ErrorText checkLevels(const heddle_kernel *Kernel,
+                             const std::vector<const heddle_code *> &Levels,
+                             const Problem &Sizes, const RunOptions &Options,
+                             Operands &Data, std::optional<CheckResult> &Out) {
+  std::string Against;
+  for (const heddle_code *Level : Levels) {
     Runner Other;
-    if (ErrorText Bad = Other.prepare(Kernel, Code, Sizes, Options))
+    if (ErrorText Bad = Other.prepare(Kernel, Level, Sizes, Options))
       return Bad;
     Tensor O, Lse;
     if (ErrorText Bad = allocateOutputs(Sizes, Options.Order, O, Lse))
       return Bad;
     if (ErrorText Bad = Other.launch(Data, O, Lse))
       return Bad;
-    CheckResult Result = compareOutputs(Data.O, Data.Lse, O, Lse, Code->level);
-    if (Out.Check)
-      Result.Against = Out.Check->Against + ", " + Result.Against;
-    if (Out.Check && std::max(Out.Check->LargestO, Out.Check->LargestLse) >
-                         std::max(Result.LargestO, Result.LargestLse)) {
-      Out.Check->Against = Result.Against;
-      continue;
-    }
-    Out.Check = Result;
+    Against += (Against.empty() ? "" : ", ") + std::string(Level->level);
+    CheckResult Result = compareOutputs(Data.O, Data.Lse, O, Lse, Against);
+    if (!Out || Result.largest() > Out->largest())
+      Out = Result;
+    Out->Against = Against;
   }
-  if (!Out.Check)
-    return fmt::format(
-        "--check has nothing to compare with: kernel '{}' has no "
-        "second level that this machine can run{}; use 'heddle "
-        "run --check' for a comparison with the interpreter",
-        Entry.name, Lacking);
   return std::nullopt;
 }
 
@@ -134,10 +143,8 @@ static ErrorText run(Arguments &Args) {
   if (ErrorText Bad = toText(heddle_bundle_open(Args.Bundle.c_str(), &Opened)))
     return Bad;
   BundlePtr Bundle(Opened);
-  if (Args.List) {
-    listKernels(Bundle.get());
-    return std::nullopt;
-  }
+  if (Args.List)
+    return printText(listKernels(Bundle.get()));
   const heddle_kernel *Kernel = nullptr;
   if (ErrorText Bad =
           chooseKernel(Bundle.get(), Args.Bundle, Args.Kernel, &Kernel))
@@ -164,6 +171,10 @@ static ErrorText run(Arguments &Args) {
   Runner Main;
   if (ErrorText Bad = Main.prepare(Kernel, nullptr, Sizes, Options))
     return Bad;
+  std::vector<const heddle_code *> Others;
+  if (Options.Check)
+    if (ErrorText Bad = findOtherLevels(Kernel, Main.code(), Others))
+      return Bad;
   Operands Data;
   if (ErrorText Bad = loadOperands(Options.Inputs, Sizes, Options.Order, Data))
     return Bad;
@@ -171,7 +182,8 @@ static ErrorText run(Arguments &Args) {
   if (ErrorText Bad = Main.run(Data, Out))
     return Bad;
   if (Options.Check)
-    if (ErrorText Bad = checkLevels(Kernel, Sizes, Options, Main, Data, Out))
+    if (ErrorText Bad =
+            checkLevels(Kernel, Others, Sizes, Options, Data, Out.Check))
       return Bad;
   bool Passed = !Out.Check || Out.Check->passed();
   if (Passed)

@@ -33,7 +33,7 @@ ErrorText PendingFile::create(const std::string &Path) {
     if (!S_ISREG(Status.st_mode))
       return fmt::format(
           "cannot write '{}': it is {}, expected a regular file", Path,
-          S_ISDIR(Status.st_mode) ? "a folder" : "not a regular file");
+          S_ISDIR(Status.st_mode) ? "a folder" : "a device or pipe");
     // A link stays a link: what it points to is replaced.
     char Resolved[PATH_MAX];
     if (::realpath(Path.c_str(), Resolved))
