@@ -9,6 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 build=${HEDDLE_BUILD:-build}
 llvm=/usr/lib/llvm-22
 export PATH="$llvm/bin:$PATH"
+# Clones in different folders share what ccache keeps.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 usage() {
   cat <<'TXT'
