@@ -99,9 +99,7 @@ SetProgram SetProgram::recordStatus(attn::FormulaAttr Formula, int64_t TileKeys,
                                       K1, NumKeys, Params, TileKeys};
   auto At =
       attn::SetAlgebra<Recorder>(Record).at(attn::boundByKeys(Formula), Box);
-  Out.Results[0] = At.empty;
-  Out.Results[1] = At.full;
-  Out.Results[2] = At.until;
+  Out.Results = {At.empty, At.full, At.until};
   Out.TileKeys = static_cast<unsigned>(TileKeys);
   Record.finish();
   return Out;
@@ -114,8 +112,168 @@ SetProgram SetProgram::recordContains(attn::FormulaAttr Formula,
   std::vector<unsigned> Params(NumParams);
   std::iota(Params.begin(), Params.end(), unsigned(FirstParam));
   attn::SetAlgebra<Recorder>::Box Box{B, H, Q0, Q0, K0, K0, NumKeys, Params, 1};
-  Out.Results[0] = attn::SetAlgebra<Recorder>(Record).contains(
-      attn::boundByKeys(Formula), Box);
+  Out.Results = {attn::SetAlgebra<Recorder>(Record).contains(
+      attn::boundByKeys(Formula), Box)};
+  Record.finish();
+  return Out;
+}
+
+//===----------------------------------------------------------------------===//
+// Breaks and periods
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Longer periods than this are not worth having: looking into partial tiles
+/// alone is cheaper then.
+constexpr int64_t MaxPeriod = 8192;
+
+/// f(k + Period) = f(k) + Step for every k. Period 0: nothing is promised.
+struct Advance {
+  int64_t Period = 1;
+  int64_t Step = 0;
+
+  /// The same over `Times` periods.
+  Advance repeated(int64_t Times) const {
+    int64_t Longer = 0;
+    int64_t Further = 0;
+    if (llvm::MulOverflow(Period, Times, Longer) || Longer > MaxPeriod ||
+        llvm::MulOverflow(Step, Times, Further))
+      return {0, 0};
+    return {Longer, Further};
+  }
+
+  /// Over as many periods as make the step a multiple of `Divisor`.
+  Advance untilMultiple(int64_t Divisor) const {
+    return repeated(Divisor / std::gcd(Divisor, Step));
+  }
+};
+
+Advance advance(mlir::AffineExpr Expr) {
+  if (!attn::uses(Expr, attn::DimK))
+    return {1, 0};
+  auto Binary = llvm::dyn_cast<mlir::AffineBinaryOpExpr>(Expr);
+  if (!Binary)
+    return {1, 1};
+  Advance Left = advance(Binary.getLHS());
+  if (Expr.getKind() == mlir::AffineExprKind::Add) {
+    Advance Right = advance(Binary.getRHS());
+    if (Left.Period == 0 || Right.Period == 0)
+      return {0, 0};
+    const int64_t Common = std::gcd(Left.Period, Right.Period);
+    Left = Left.repeated(Right.Period / Common);
+    if (Left.Period == 0)
+      return Left;
+    Right = Right.repeated(Left.Period / Right.Period);
+    return {Left.Period, Left.Step + Right.Step};
+  }
+  const int64_t Factor =
+      llvm::cast<mlir::AffineConstantExpr>(Binary.getRHS()).getValue();
+  switch (Expr.getKind()) {
+  case mlir::AffineExprKind::Mul: {
+    int64_t Step = 0;
+    if (llvm::MulOverflow(Left.Step, Factor, Step))
+      return {0, 0};
+    return {Left.Period, Step};
+  }
+  case mlir::AffineExprKind::FloorDiv:
+  case mlir::AffineExprKind::CeilDiv:
+    Left = Left.untilMultiple(Factor);
+    return {Left.Period, Left.Step / Factor};
+  default:
+    return {Left.untilMultiple(Factor).Period, 0};
+  }
+}
+
+} // namespace
+
+/// Walks the atoms of a formula. What an interval atom says of a monotone form
+/// changes once per bound, so it adds breaks and no period; a residue class
+/// adds a period and no break; a power of two is a stretch between two breaks.
+class SetProgram::BreakFinder {
+public:
+  using Algebra = attn::SetAlgebra<Recorder>;
+
+  BreakFinder(Recorder &Record, const Algebra::Box &Row, SetProgram &Out)
+      : Record(Record), Sets(Record), Row(Row), Out(Out) {}
+
+  void walk(attn::FormulaAttr Formula) {
+    for (attn::FormulaAttr Child : Formula.getChildren())
+      walk(Child);
+    if (Formula.getKind() == attn::FormulaKind::Between)
+      between(Formula);
+    else if (Formula.getKind() == attn::FormulaKind::Member)
+      member(Formula);
+  }
+
+private:
+  void between(attn::FormulaAttr Atom) {
+    std::optional<int> Slide = Algebra::direction(Atom.getForm());
+    if (!Slide || *Slide == 0) {
+      repeats(Atom.getForm());
+      return;
+    }
+    // A falling form crosses a bound where it gets below it.
+    for (llvm::ArrayRef<mlir::AffineExpr> Bounds :
+         {Atom.getLows(), Atom.getHighs()})
+      for (mlir::AffineExpr Bound : Bounds)
+        addBreak(Atom.getForm(),
+                 Record.add(Sets.value(Bound, Row),
+                            Record.constant(*Slide < 0 ? -1 : 0)));
+  }
+
+  void member(attn::FormulaAttr Atom) {
+    mlir::AffineExpr Form = Atom.getForm();
+    if (auto Set = llvm::dyn_cast<attn::ResidueAttr>(Atom.getSet())) {
+      addPeriod(advance(Form).untilMultiple(Set.getModulus()).Period);
+      return;
+    }
+    std::optional<int> Slide = Algebra::direction(Form);
+    if (!Slide || *Slide == 0) {
+      repeats(Form);
+      return;
+    }
+    const double Largest = attn::magnitude(Form);
+    for (int64_t Power = 1; static_cast<double>(Power) <= Largest; Power *= 2) {
+      addBreak(Form, Record.constant(Power));
+      addBreak(Form, Record.constant(Power + *Slide));
+    }
+  }
+
+  /// An atom that is the same where its form is.
+  void repeats(mlir::AffineExpr Form) {
+    Advance A = advance(Form);
+    addPeriod(A.Step == 0 ? A.Period : 0);
+  }
+
+  void addPeriod(int64_t Period) {
+    if (Out.Period == 0 || Period == 0) {
+      Out.Period = 0;
+      return;
+    }
+    Out.Period = std::lcm(Out.Period, Period);
+    if (Out.Period > MaxPeriod)
+      Out.Period = 0;
+  }
+
+  void addBreak(mlir::AffineExpr Form, unsigned Bound) {
+    Out.Results.push_back(Sets.reach(Form, /*lower=*/true, Bound, Row));
+  }
+
+  Recorder &Record;
+  Algebra Sets;
+  const Algebra::Box &Row;
+  SetProgram &Out;
+};
+
+SetProgram SetProgram::recordBreaks(attn::FormulaAttr Formula,
+                                    unsigned NumParams) {
+  SetProgram Out;
+  Recorder Record(Out, NumParams);
+  std::vector<unsigned> Params(NumParams);
+  std::iota(Params.begin(), Params.end(), unsigned(FirstParam));
+  attn::SetAlgebra<Recorder>::Box Row{B, H, Q0, Q0, K0, K0, NumKeys, Params, 1};
+  BreakFinder(Record, Row, Out).walk(attn::boundByKeys(Formula));
   Record.finish();
   return Out;
 }
@@ -174,10 +332,18 @@ void SetProgram::Machine::run(size_t Begin, size_t End, unsigned Count) {
       Each([&](unsigned I) { return X[I] * Imm; });
       break;
     case Opcode::FloorDiv:
-      Each([&](unsigned I) { return llvm::divideFloorSigned(X[I], Imm); });
+      // An arithmetic shift rounds down, as wanted.
+      if (llvm::isPowerOf2_64(static_cast<uint64_t>(Imm)))
+        Each([&, Shift = llvm::Log2_64(static_cast<uint64_t>(Imm))](
+                 unsigned I) { return X[I] >> Shift; });
+      else
+        Each([&](unsigned I) { return llvm::divideFloorSigned(X[I], Imm); });
       break;
     case Opcode::Mod:
-      Each([&](unsigned I) { return llvm::mod(X[I], Imm); });
+      if (llvm::isPowerOf2_64(static_cast<uint64_t>(Imm)))
+        Each([&](unsigned I) { return X[I] & (Imm - 1); });
+      else
+        Each([&](unsigned I) { return llvm::mod(X[I], Imm); });
       break;
     case Opcode::Less:
       Each([&](unsigned I) { return static_cast<int64_t>(X[I] < Y[I]); });
@@ -228,4 +394,16 @@ int64_t SetProgram::Machine::keptKeys(int64_t K0, unsigned Count) {
   run(Program.KeyCode, Program.Code.size(), Count);
   const int64_t *Kept = lanes(Program.Results[0]);
   return std::accumulate(Kept, Kept + Count, int64_t(0));
+}
+
+void SetProgram::Machine::breaks(int64_t Q, int64_t End,
+                                 std::vector<int64_t> &Out) {
+  lanes(Input::Q0)[0] = Q;
+  run(Program.QueryCode, Program.Code.size(), 1);
+  Out.clear();
+  for (unsigned Register : Program.Results)
+    if (int64_t K = lanes(Register)[0]; K >= 0 && K < End)
+      Out.push_back(K);
+  std::sort(Out.begin(), Out.end());
+  Out.push_back(End);
 }

@@ -35,6 +35,12 @@ public:
   /// Records `contains`, the end of the keys included.
   static SetProgram recordContains(attn::FormulaAttr Formula,
                                    unsigned NumParams);
+  /// Records, for one query, every key at which the verdict may stop repeating:
+  /// between two neighbours of these keys it repeats every `period()` keys.
+  static SetProgram recordBreaks(attn::FormulaAttr Formula, unsigned NumParams);
+
+  /// Of `recordBreaks`: 0 when the pattern promises no period.
+  int64_t period() const { return Period; }
 
   /// The registers of one running thread.
   class Machine {
@@ -53,6 +59,10 @@ public:
     /// among [K0, K0 + Count), Count <= Lanes.
     void setQuery(int64_t Q);
     int64_t keptKeys(int64_t K0, unsigned Count);
+
+    /// The breaks of the query at position `Q` that lie in [0, `End`), in
+    /// ascending order, followed by `End`.
+    void breaks(int64_t Q, int64_t End, std::vector<int64_t> &Out);
 
   private:
     void run(size_t Begin, size_t End, unsigned Count);
@@ -99,6 +109,7 @@ private:
   enum class Rate : uint8_t { Once, Query, Key };
 
   class Recorder;
+  class BreakFinder;
 
   unsigned RegisterCount = 0;
   std::vector<std::pair<unsigned, int64_t>> Constants;
@@ -107,8 +118,10 @@ private:
   size_t QueryCode = 0;
   size_t KeyCode = 0;
   unsigned TileKeys = 1;
-  /// Results: empty, full and until, or the verdict.
-  unsigned Results[3] = {};
+  int64_t Period = 1;
+  /// Registers of the results: empty, full and until; or the verdict; or the
+  /// breaks.
+  std::vector<unsigned> Results;
 };
 
 } // namespace heddle

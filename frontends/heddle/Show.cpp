@@ -63,8 +63,6 @@ llvm::Error checkOptions(attn::PatternOp Pattern, const ShowOptions &Options) {
 struct Counts {
   int64_t Full = 0;
   int64_t Partial = 0;
-  int64_t PartialWithoutPair = 0;
-  int64_t PartialWithEveryPair = 0;
   int64_t KeptPairs = 0;
   RowExtremes Rows;
   bool HasRow = false;
@@ -89,8 +87,6 @@ struct Counts {
   void add(const Counts &Other) {
     Full += Other.Full;
     Partial += Other.Partial;
-    PartialWithoutPair += Other.PartialWithoutPair;
-    PartialWithEveryPair += Other.PartialWithEveryPair;
     KeptPairs += Other.KeptPairs;
     if (!Other.HasRow)
       return;
@@ -114,9 +110,11 @@ struct Counts {
 class Worker {
 public:
   Worker(const SetProgram &StatusCode, const SetProgram &ContainsCode,
-         ShowResult &Result, std::atomic<int64_t> &Next)
+         const SetProgram &BreaksCode, ShowResult &Result,
+         std::atomic<int64_t> &Next)
       : Options(Result.Options), Result(Result), Next(Next),
-        Status(StatusCode, inputs()), Contains(ContainsCode, inputs()) {}
+        Status(StatusCode, inputs()), Contains(ContainsCode, inputs()),
+        Breaks(BreaksCode, inputs()), Period(BreaksCode.period()) {}
 
   void run() {
     int64_t Tile = 0;
@@ -156,59 +154,65 @@ private:
 
   void count(const std::vector<TileRun> &Runs) {
     int64_t FullTiles = 0;
-    Kept.clear();
-    for (const TileRun &Run : Runs) {
-      if (Run.Status == TileStatus::Full)
-        FullTiles += Run.Count;
-      else
-        Kept.resize(Kept.size() + static_cast<size_t>(Run.Count));
-    }
+    int64_t PartialTiles = 0;
+    for (const TileRun &Run : Runs)
+      (Run.Status == TileStatus::Full ? FullTiles : PartialTiles) += Run.Count;
     Found.Full += FullTiles;
-    Found.Partial += static_cast<int64_t>(Kept.size());
+    Found.Partial += PartialTiles;
     for (int64_t Row = First; Row < First + Rows; ++Row)
-      Found.addRow(Row, FullTiles * Options.TileKeys + countRow(Row, Runs));
-
-    size_t Index = 0;
-    for (const TileRun &Run : Runs) {
-      if (Run.Status != TileStatus::Partial)
-        continue;
-      for (int64_t Tile = Run.First; Tile < Run.First + Run.Count; ++Tile) {
-        const int64_t Pairs = Kept[Index++];
-        Found.PartialWithoutPair += static_cast<int64_t>(Pairs == 0);
-        Found.PartialWithEveryPair +=
-            static_cast<int64_t>(Pairs == Rows * width(Tile));
-      }
-    }
+      Found.addRow(Row, PartialTiles == 0 ? FullTiles * Options.TileKeys
+                                          : countRow(Row, Runs, PartialTiles));
   }
 
-  /// Kept keys of one row in partial tiles; adds them to the tiles' counts.
-  int64_t countRow(int64_t Row, const std::vector<TileRun> &Runs) {
-    if (Kept.empty())
-      return 0;
+  /// Kept keys of one row, which has partial tiles. Where a period is shorter
+  /// than these, tiles do not matter: they would only cut stretches to pieces.
+  int64_t countRow(int64_t Row, const std::vector<TileRun> &Runs,
+                   int64_t PartialTiles) {
     Contains.setQuery(Options.Origin + Row);
+    Breaks.breaks(Options.Origin + Row, Options.Keys, Ends);
+    auto EndOf = [&](const TileRun &Run) {
+      return std::min(Options.Keys, (Run.First + Run.Count) * Options.TileKeys);
+    };
+    size_t Next = 0;
+    if (Period != 0 && Period < PartialTiles * Options.TileKeys)
+      return countRange(Runs.front().First * Options.TileKeys,
+                        EndOf(Runs.back()), Next);
     int64_t Total = 0;
-    size_t Index = 0;
-    for (const TileRun &Run : Runs) {
-      if (Run.Status != TileStatus::Partial)
-        continue;
-      for (int64_t Tile = Run.First; Tile < Run.First + Run.Count; ++Tile) {
-        const int64_t Begin = Tile * Options.TileKeys;
-        const int64_t Width = width(Tile);
-        int64_t InTile = 0;
-        for (int64_t K = 0; K < Width; K += SetProgram::Lanes)
-          InTile += Contains.keptKeys(
-              Begin + K, static_cast<unsigned>(
-                             std::min<int64_t>(SetProgram::Lanes, Width - K)));
-        Kept[Index++] += InTile;
-        Total += InTile;
-      }
+    for (const TileRun &Run : Runs)
+      Total += Run.Status == TileStatus::Full
+                   ? Run.Count * Options.TileKeys
+                   : countRange(Run.First * Options.TileKeys, EndOf(Run), Next);
+    return Total;
+  }
+
+  /// Kept keys of [K, End); `Next` is the number of breaks already behind.
+  int64_t countRange(int64_t K, int64_t End, size_t &Next) {
+    int64_t Total = 0;
+    while (K < End) {
+      while (Ends[Next] <= K)
+        ++Next;
+      const int64_t Stop = std::min(End, Ends[Next]);
+      Total += countStretch(K, Stop);
+      K = Stop;
     }
     return Total;
   }
 
-  /// Keys of a key tile that exist.
-  int64_t width(int64_t Tile) const {
-    return std::min(Options.TileKeys, Options.Keys - Tile * Options.TileKeys);
+  /// Kept keys of [Begin, End), which holds no break but at its ends.
+  int64_t countStretch(int64_t Begin, int64_t End) {
+    const int64_t Length = End - Begin;
+    if (Period == 0 || Length <= Period)
+      return countKeys(Begin, End);
+    return Length / Period * countKeys(Begin, Begin + Period) +
+           countKeys(Begin, Begin + Length % Period);
+  }
+
+  int64_t countKeys(int64_t Begin, int64_t End) {
+    int64_t Total = 0;
+    for (int64_t K = Begin; K < End; K += SetProgram::Lanes)
+      Total += Contains.keptKeys(K, static_cast<unsigned>(std::min<int64_t>(
+                                        SetProgram::Lanes, End - K)));
+    return Total;
   }
 
   const ShowOptions &Options;
@@ -216,8 +220,10 @@ private:
   std::atomic<int64_t> &Next;
   SetProgram::Machine Status;
   SetProgram::Machine Contains;
+  SetProgram::Machine Breaks;
+  const int64_t Period;
   Counts Found;
-  std::vector<int64_t> Kept; ///< by partial tile of the query tile
+  std::vector<int64_t> Ends; ///< breaks of a row, then the number of keys
   int64_t First = 0;
   int64_t Rows = 0;
 };
@@ -258,6 +264,7 @@ llvm::Expected<ShowResult> heddle::analyse(attn::PatternOp Pattern,
       SetProgram::recordStatus(Formula, Options.TileKeys, NumParams);
   const SetProgram ContainsCode =
       SetProgram::recordContains(Formula, NumParams);
+  const SetProgram BreaksCode = SetProgram::recordBreaks(Formula, NumParams);
   int64_t Threads = Options.Threads != 0
                         ? Options.Threads
                         : std::max(1U, std::thread::hardware_concurrency());
@@ -267,7 +274,7 @@ llvm::Expected<ShowResult> heddle::analyse(attn::PatternOp Pattern,
   std::vector<Worker> Workers;
   Workers.reserve(static_cast<size_t>(Threads));
   for (int64_t I = 0; I < Threads; ++I)
-    Workers.emplace_back(StatusCode, ContainsCode, Result, Next);
+    Workers.emplace_back(StatusCode, ContainsCode, BreaksCode, Result, Next);
   std::vector<std::thread> Helpers;
   for (size_t I = 1; I < Workers.size(); ++I)
     Helpers.emplace_back([&Workers, I] { Workers[I].run(); });
@@ -281,8 +288,6 @@ llvm::Expected<ShowResult> heddle::analyse(attn::PatternOp Pattern,
   Result.Full = Total.Full;
   Result.Partial = Total.Partial;
   Result.Empty = Result.tiles() - Total.Full - Total.Partial;
-  Result.PartialWithoutPair = Total.PartialWithoutPair;
-  Result.PartialWithEveryPair = Total.PartialWithEveryPair;
   Result.KeptPairs = Total.KeptPairs;
   Result.Rows = Total.Rows;
   return Result;

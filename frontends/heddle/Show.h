@@ -72,11 +72,6 @@ struct ShowResult {
   int64_t Full = 0;
   int64_t Partial = 0;
   int64_t Empty = 0;
-  /// Partial tiles that turn out to keep nothing (a kernel visits them in
-  /// vain), and to keep every pair they hold.
-  int64_t PartialWithoutPair = 0;
-  int64_t PartialWithEveryPair = 0;
-
   int64_t KeptPairs = 0;
   RowExtremes Rows;
 
@@ -93,8 +88,10 @@ struct ShowResult {
 /// because a kernel must mask it. Fails when a size or parameter is out of
 /// range.
 ///
-/// Cost: one question per run of tiles of equal status, and for partial tiles
-/// the rows they hold; full and empty tiles are never looked into.
+/// Cost: one question per run of tiles of equal status; and for every row, its
+/// stretches of keys that keep to one period, a period each. Full and empty
+/// tiles are never looked into. Only a pattern without such stretches (a power
+/// of two of `k mod 64 + k`, say) is counted key by key in its partial tiles.
 llvm::Expected<ShowResult> analyse(attn::PatternOp Pattern,
                                    attn::FormulaAttr Formula,
                                    const ShowOptions &Options);

@@ -43,8 +43,6 @@ void heddle::printShowJson(const ShowResult &Result, llvm::raw_ostream &Os) {
     Json.attribute("full", Result.Full);
     Json.attribute("partial", Result.Partial);
     Json.attribute("empty", Result.Empty);
-    Json.attribute("partial_without_pair", Result.PartialWithoutPair);
-    Json.attribute("partial_with_every_pair", Result.PartialWithEveryPair);
     Json.attributeArray("runs", [&] {
       for (const std::vector<TileRun> &Runs : Result.Tiles)
         Json.array([&] {

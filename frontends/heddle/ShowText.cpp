@@ -175,12 +175,15 @@ private:
                                  {CellLevel::Empty, "empty"}};
     Os << '\n';
     Os.indent(Gutter + 1);
+    const char *Space = "";
     for (const Entry &E : Grid.isReduced() ? llvm::ArrayRef<Entry>(Reduced)
                                            : llvm::ArrayRef<Entry>(Exact)) {
+      Os << Space;
+      Space = "   ";
       colour(E.Level);
       Os << glyph(E.Level);
       resetColour();
-      Os << ' ' << E.Text << "   ";
+      Os << ' ' << E.Text;
     }
     const int64_t TallCell =
         (Result.QueryTiles + Grid.rows() - 1) / Grid.rows();
@@ -278,9 +281,6 @@ heddle::describeCounts(const ShowResult &Result) {
   Line("tiles", [&](llvm::raw_ostream &Os) {
     Os << groupDigits(Result.Full) << " full, " << groupDigits(Result.Partial)
        << " partial, " << groupDigits(Result.Empty) << " empty";
-    if (Result.PartialWithoutPair != 0)
-      Os << "; " << groupDigits(Result.PartialWithoutPair)
-         << " of the partial keep no pair";
   });
   Line("keys per row", [&](llvm::raw_ostream &Os) {
     const RowExtremes &R = Result.Rows;

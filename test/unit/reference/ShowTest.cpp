@@ -189,7 +189,6 @@ protected:
                   const std::vector<std::vector<bool>> &Kept) {
     const ShowOptions &O = Result.Options;
     int64_t Counts[3] = {};
-    int64_t WithoutPair = 0;
     ASSERT_EQ(static_cast<int64_t>(Result.Tiles.size()), Result.QueryTiles);
     for (int64_t Qt = 0; Qt < Result.QueryTiles; ++Qt) {
       std::vector<TileStatus> Row(static_cast<size_t>(Result.KeyTiles),
@@ -216,21 +215,18 @@ protected:
           ASSERT_EQ(Inside, 0) << Qt << ' ' << Kt;
         if (Status == TileStatus::Full)
           ASSERT_EQ(Inside, Rows * O.TileKeys) << Qt << ' ' << Kt;
-        WithoutPair +=
-            static_cast<int64_t>(Status == TileStatus::Partial && Inside == 0);
       }
     }
     EXPECT_EQ(Counts[0], Result.Empty);
     EXPECT_EQ(Counts[1], Result.Partial);
     EXPECT_EQ(Counts[2], Result.Full);
-    EXPECT_EQ(WithoutPair, Result.PartialWithoutPair);
   }
 };
 
 TEST_F(ShowTest, CountsAgreeWithBruteForce) {
   for (const Example &E : Examples)
     for (auto [Queries, Keys] :
-         {std::pair(0, 5), {5, 0}, {1, 1}, {65, 63}, {200, 333}, {130, 64}})
+         {std::pair(0, 5), {5, 0}, {1, 1}, {65, 63}, {200, 333}, {500, 64}})
       for (int64_t Origin : {0, 7, 100})
         for (auto [Tq, Tk] : {std::pair(64, 64), {48, 100}, {7, 5}})
           checkAgainstBruteForce(E, options(Queries, Keys, Tq, Tk, Origin));
@@ -424,7 +420,7 @@ int64_t countElements(llvm::StringRef Text) {
 
 TEST_F(ShowTest, SvgIsWellFormed) {
   for (const Example &E : Examples)
-    for (int64_t N : {0, 1, 100, 2500}) {
+    for (int64_t N : {0, 1, 100, 3000}) {
       std::string Text = svg(show(E, options(N, N + 5)));
       EXPECT_GT(countElements(Text), 8) << Text;
       EXPECT_TRUE(llvm::StringRef(Text).starts_with(
