@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontends/heddle/Commands.h"
+
+#include "frontends/common/Numbers.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+using namespace heddle;
+using namespace heddle::cli;
+
+int cli::fail(const std::string &Text) {
+  fmt::print(stderr, "heddle: error: {}\n", Text);
+  return 1;
+}
+
+int cli::fail(const Failure &Why) {
+  for (const Diagnostic &D : Why.diagnostics())
+    fmt::print(stderr, "{}{}\n", D.File.empty() ? "heddle: " : "", D.str());
+  return 1;
+}
+
+int cli::failUsage(const CLI::App &Line, const std::string &Text) {
+  fmt::print(stderr, "heddle: error: {}; see heddle {} --help\n", Text,
+             Line.get_name());
+  return 2;
+}
+
+int cli::print(std::string_view Text) {
+  if (std::fwrite(Text.data(), 1, Text.size(), stdout) != Text.size() ||
+      std::fflush(stdout) != 0)
+    return fail(fmt::format("cannot write to standard output: {}",
+                            std::strerror(errno)));
+  return 0;
+}
+
+void cli::addPatternOptions(CLI::App &Line, PatternOptions &Options) {
+  Line.add_option("file", Options.Path,
+                  "the file with the pattern; - for standard input")
+      ->type_name("PATTERN.mlir");
+  Line.add_option("--pattern", Options.Name,
+                  "the pattern's name, where the file has several");
+}
+
+ErrorText cli::finishOptions(PatternOptions &Options,
+                             std::vector<std::string> &Settings) {
+  auto IsNoSetting = [](const std::string &Word) {
+    return Word.find('=') == Word.npos;
+  };
+  if (Options.Path.empty()) {
+    auto Path = std::find_if(Settings.begin(), Settings.end(), IsNoSetting);
+    if (Path == Settings.end())
+      return "expected a file with a pattern, found none";
+    Options.Path = *Path;
+    Settings.erase(Path);
+  }
+  auto Bad = std::find_if(Settings.begin(), Settings.end(), IsNoSetting);
+  if (Bad != Settings.end())
+    return fmt::format("--set has '{}', expected name=value", *Bad);
+  return std::nullopt;
+}
+
+Result<LoadedPattern> cli::loadPattern(Compiler &With,
+                                       const PatternOptions &Options) {
+  Result<Source> From = With.parseFile(Options.Path);
+  if (!From)
+    return From.failure();
+  Result<std::string> Name = With.choosePattern(*From, Options.Name);
+  if (!Name)
+    return Name.failure();
+  std::vector<frontend::Parameter> Parameters;
+  for (const PatternInfo &Info : From->patterns())
+    if (Info.Name == *Name)
+      for (const PatternParam &P : Info.Params)
+        Parameters.push_back({P.Name, P.Default});
+  return LoadedPattern{std::move(*From), std::move(*Name),
+                       std::move(Parameters)};
+}
+
+ErrorText cli::parseSchedule(std::string_view Text, ScheduleOptions &Out) {
+  const std::pair<const char *, int64_t *> Sizes[] = {
+      {"query_tile", &Out.QueryTile},
+      {"key_tile", &Out.KeyTile},
+      {"rows", &Out.Rows},
+      {"lanes", &Out.Lanes},
+      {"unroll", &Out.Unroll}};
+  for (std::string_view Item : frontend::split(Text, ',')) {
+    size_t Equals = Item.find('=');
+    std::string_view Name = Item.substr(0, Equals);
+    const auto *Size =
+        std::find_if(std::begin(Sizes), std::end(Sizes),
+                     [&](const auto &S) { return Name == S.first; });
+    if (Equals == Item.npos || Size == std::end(Sizes))
+      return fmt::format("--schedule has '{}', expected size=number with one "
+                         "of query_tile, key_tile, rows, lanes, unroll",
+                         Item);
+    if (*Size->second != 0)
+      return fmt::format("--schedule gives '{}' twice", Name);
+    if (ErrorText Bad = frontend::parseInteger(
+            Item.substr(Equals + 1), fmt::format("'{}' in --schedule", Name), 1,
+            4096, *Size->second))
+      return Bad;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::pair<std::string, double>>
+cli::listTimings(const Timings &Spent) {
+  return {{"parse", Spent.Parse},
+          {"passes", Spent.Passes},
+          {"llvm", Spent.Llvm},
+          {"codegen", Spent.Codegen},
+          {"link", Spent.Link}};
+}

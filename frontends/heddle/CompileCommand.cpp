@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontends/common/Numbers.h"
+#include "frontends/cpp/OutputFile.h"
+#include "frontends/heddle/Commands.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <memory>
+#include <unistd.h>
+
+using namespace heddle;
+using namespace heddle::cli;
+using namespace heddle::frontend;
+
+namespace {
+
+struct CompileArguments {
+  PatternOptions Pattern;
+  std::string Output, Header, HeadDim, Schedule, Emit;
+  bool Verbose = false;
+  CompileOptions Build;
+};
+
+} // namespace
+
+/// "64" or "64,32".
+static ErrorText parseHeadDim(std::string_view Text, CompileOptions &Out) {
+  std::vector<std::string_view> Parts = split(Text, ',');
+  if (Parts.size() > 2)
+    return fmt::format(
+        "--head-dim is '{}', expected one size, or those of q.k and of v",
+        Text);
+  if (ErrorText Bad =
+          parseInteger(Parts[0], "--head-dim", 1, 512, Out.HeadDimQk))
+    return Bad;
+  if (Parts.size() == 1)
+    return std::nullopt;
+  return parseInteger(Parts[1], "--head-dim of v", 1, 512, Out.HeadDimV);
+}
+
+/// Everything that needs no file.
+static ErrorText parseOptions(CompileArguments &Args,
+                              std::optional<Stage> &Until) {
+  std::vector<std::string> NoSettings;
+  if (ErrorText Bad = finishOptions(Args.Pattern, NoSettings))
+    return Bad;
+  if (!Args.HeadDim.empty())
+    if (ErrorText Bad = parseHeadDim(Args.HeadDim, Args.Build))
+      return Bad;
+  if (!Args.Schedule.empty())
+    if (ErrorText Bad = parseSchedule(Args.Schedule, Args.Build.Schedule))
+      return Bad;
+  if (!Args.Emit.empty()) {
+    Until = findStage(Args.Emit);
+    if (!Until)
+      return fmt::format("--emit is '{}', expected one of {}", Args.Emit,
+                         llvm::join(stageNames(), ", "));
+    if (!Args.Header.empty())
+      return "--header describes a bundle; leave out --emit";
+    if (Until == Stage::Object && (Args.Output.empty() || Args.Output == "-") &&
+        ::isatty(STDOUT_FILENO))
+      return "an object file is not for terminals; give -o a file";
+    return std::nullopt;
+  }
+  if (Args.Output.empty())
+    return "expected -o with the bundle's file, found none";
+  if (Args.Output == "-")
+    return "-o is '-', but a bundle needs a file";
+  if (Args.Output == Args.Header)
+    return fmt::format("-o and --header both name '{}'", Args.Output);
+  return std::nullopt;
+}
+
+static std::string describeFile(const std::string &Path) {
+  uint64_t Bytes = 0;
+  if (llvm::sys::fs::file_size(Path, Bytes))
+    return Path;
+  return fmt::format("{} ({} bytes)", Path, Bytes);
+}
+
+static int writeBundle(CompileArguments &Args, Compiler &With,
+                       const Source &From) {
+  Result<Timings> Spent =
+      With.writeBundle(From, Args.Build, Args.Output, Args.Header);
+  if (!Spent)
+    return fail(Spent.failure());
+  if (!Args.Verbose && !::isatty(STDOUT_FILENO))
+    return 0;
+  std::string Parts;
+  for (const auto &[Name, Milliseconds] : listTimings(*Spent))
+    Parts += fmt::format("{}{} {:.1f}", Parts.empty() ? "" : ", ", Name,
+                         Milliseconds);
+  return print(fmt::format(
+      "wrote {}{} in {:.1f} ms ({})\n", describeFile(Args.Output),
+      Args.Header.empty() ? "" : " and " + describeFile(Args.Header),
+      Spent->total(), Parts));
+}
+
+static int emit(CompileArguments &Args, Compiler &With, const Source &From,
+                Stage Until) {
+  if (Args.Output.empty() || Args.Output == "-") {
+    Result<std::string> Text = With.emit(From, Args.Build, Until);
+    return Text ? print(*Text) : fail(Text.failure());
+  }
+  // Known to be writable before any work is done.
+  Result<OutputFile> File = OutputFile::create(Args.Output);
+  if (!File)
+    return fail(File.failure());
+  Result<std::string> Text = With.emit(From, Args.Build, Until);
+  if (!Text)
+    return fail(Text.failure());
+  if (std::string Bad = File->write(*Text); !Bad.empty())
+    return fail(Bad);
+  if (std::string Bad = File->keep(); !Bad.empty())
+    return fail(Bad);
+  if (!Args.Verbose && !::isatty(STDOUT_FILENO))
+    return 0;
+  return print(fmt::format("wrote {}\n", describeFile(Args.Output)));
+}
+
+static int compile(const CLI::App &Line, CompileArguments &Args) {
+  std::optional<Stage> Until;
+  if (ErrorText Bad = parseOptions(Args, Until))
+    return failUsage(Line, *Bad);
+  Compiler With;
+  Result<LoadedPattern> Loaded = loadPattern(With, Args.Pattern);
+  if (!Loaded)
+    return fail(Loaded.failure());
+  Args.Build.Pattern = Loaded->Name;
+  return Until ? emit(Args, With, Loaded->From, *Until)
+               : writeBundle(Args, With, Loaded->From);
+}
+
+Command cli::addCompileCommand(CLI::App &Program) {
+  CLI::App *Line = Program.add_subcommand(
+      "compile", "Writes a bundle, a shared library for the runtime, or prints "
+                 "what the compiler makes on the way.");
+  auto Args = std::make_shared<CompileArguments>();
+  addPatternOptions(*Line, Args->Pattern);
+  Line->add_option("-o", Args->Output,
+                   "the file to write; with --emit, - or nothing is standard "
+                   "output");
+  Line->add_option("--header", Args->Header,
+                   "write a C header that describes the bundle");
+  Line->add_option("--target", Args->Build.Targets,
+                   "targets or levels to make code for (see heddle targets)")
+      ->delimiter(',');
+  Line->add_option("--dtype", Args->Build.Dtype, "element type (default f32)");
+  Line->add_option("--head-dim", Args->HeadDim,
+                   "head dim, or those of q.k and of v: 64 (default), 64,32");
+  Line->add_option("--name", Args->Build.Kernel,
+                   "the kernel's name in the bundle (default: the pattern's)");
+  Line->add_option("--schedule", Args->Schedule,
+                   "sizes of the kernel: query_tile=N,key_tile=N,rows=N,"
+                   "lanes=N,unroll=N, each optional");
+  Line->add_option("--emit", Args->Emit,
+                   "print a stage instead: " + llvm::join(stageNames(), ", "));
+  Line->add_flag("--verbose,-v", Args->Verbose,
+                 "say what was written, and how long it took");
+  Line->footer(
+      "examples:\n"
+      "  heddle compile examples/a_shape.mlir -o liba_shape.so --header "
+      "a_shape.h\n"
+      "  heddle compile examples/causal.mlir -o causal.so --head-dim 128,64 "
+      "--name causal128\n"
+      "  heddle compile examples/causal.mlir --emit=tile");
+  return {Line, [Line, Args] { return compile(*Line, *Args); }};
+}
