@@ -120,12 +120,13 @@ void RegisterTile::emit(ArrayRef<Value> RowPointers) {
 }
 
 /// All vectors of rows [FirstRow, FirstRow + Rows), as many at once as the
-/// registers hold beside the operands of one step.
+/// registers hold beside the operands of one step, with one to spare for the
+/// next broadcast: without it the scheduler spills.
 static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
                      int64_t Rows) {
   const Shape &S = B.shape();
   int64_t Vectors = P.Length / S.Lanes;
-  int64_t Fit = (S.Registers - 1 - S.ProductScratch) / (Rows + 1);
+  int64_t Fit = (S.Registers - 2 - S.ProductScratch) / (Rows + 1);
   int64_t AtOnce = largestDivisor(Vectors, std::max<int64_t>(Fit, 1));
   KernelBuilder::Values RowPointers;
   if (!P.ReduceOverRows)
@@ -138,7 +139,7 @@ static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
 
 void heddle::cpu::emitProduct(KernelBuilder &B, const Product &P) {
   int64_t Fit = std::max<int64_t>(
-      1, (B.shape().Registers - 2 - B.shape().ProductScratch) / 2);
+      1, (B.shape().Registers - 3 - B.shape().ProductScratch) / 2);
   int64_t AtOnce = std::min(P.Rows, largestDivisor(B.shape().Rows, Fit));
   int64_t Main = P.Rows / AtOnce * AtOnce;
   B.loop(Main, AtOnce,
