@@ -73,7 +73,7 @@ heddle_error *runtime::bindTensor(const char *Name, const heddle_tensor *Tensor,
     return makeError(HEDDLE_INVALID_ARGUMENT,
                      "tensor '{}' has rank {}, expected {}", Name, Tensor->rank,
                      Rank);
-  auto Given = static_cast<int32_t>(Tensor->dtype);
+  int32_t Given = Tensor->dtype;
   if (Given != Dtype) {
     const char *GivenName = dtypeName(Given);
     return makeError(

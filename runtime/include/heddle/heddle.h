@@ -157,7 +157,7 @@ HEDDLE_API int32_t heddle_pool_threads(const heddle_pool *pool);
 /// where the tensor is empty.
 typedef struct heddle_tensor {
   void *data;
-  heddle_dtype dtype;
+  int32_t dtype; /* heddle_dtype */
   int32_t rank;
   const int64_t *shape;
   const int64_t *strides;

@@ -243,7 +243,7 @@ TEST_P(LaunchTest, RefusesOddTensors) {
   Q.rank = 3;
   expectRefused({"tensor 'q' has rank 3, expected 4"});
   Q = Good;
-  Q.dtype = static_cast<heddle_dtype>(9);
+  Q.dtype = 9;
   expectRefused({"tensor 'q' has dtype 9, expected f32"});
   Q = Good;
   Q.shape = nullptr;
