@@ -28,7 +28,7 @@
 // CHECK: arith.shli
 // CHECK: %[[BITS2:.*]] = llvm.bitcast %{{.*}} : i4 to vector<4xi1>
 // CHECK: arith.minsi
-// CHECK: %[[NEXT:.*]] = llvm.intr.fmuladd(%{{.*}}, %{{.*}}, %[[SUM:.*]])
+// CHECK: %[[NEXT:[0-9]+]] = llvm.intr.fmuladd(%{{.*}}, %{{.*}}, %[[SUM:[a-z0-9]+]])
 // CHECK: arith.select %{{.*}}, %[[NEXT]], %[[SUM]]
 // CHECK: llvm.return
 
