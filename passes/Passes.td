@@ -32,7 +32,7 @@ def AttnNormalizePattern : Pass<"attn-normalize-pattern", "::mlir::ModuleOp"> {
 
     ```mlir
     attn.pattern @sliding_window(%window: index) keep(%b, %h, %q, %k)
-        formula #attn.formula<q - k in [0, p0)> { … }
+        formula #attn.formula<q - k in interval<0, p0>> { … }
     ```
   }];
 }
@@ -91,7 +91,7 @@ def AttnTile : Pass<"attn-tile", "::mlir::ModuleOp"> {
 
     ```mlir
     func.func @f_task(%b: index, %h: index, %tile: index, …) {
-      %tiles = attn.tiles #attn.formula<all(q - k in [0, inf), k in [-inf, n))>
+      %tiles = attn.tiles #attn.formula<all(q - k in interval<0, inf>, k in interval<-inf, n>)>
         at(%b, %h, %q0) keys(%n) tile 48 x 64
       %acc:3 = tile.foreach %tiles init(%o0, %m0, %l0 : …) {
       ^bb0(%k0: index, %status: i32, %o: …, %m: …, %l: …):

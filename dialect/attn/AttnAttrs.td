@@ -71,7 +71,7 @@ def Attn_FormulaAttr : Attn_Attr<"Formula", "formula"> {
 
     - `true`, `false`;
     - `all(f, g, …)`, `any(f, g, …)`: conjunction, disjunction;
-    - `e in [max(lo, …), min(hi, …))`: an interval atom. `e` is an affine
+    - `e in interval<max(lo, …), min(hi, …)>`: an interval atom. `e` is an affine
       expression over `b, h, q, k` without a constant term; the bounds are
       affine expressions over `b`, `h`, the parameters `p0, p1, …` and the
       number of keys `n`; a missing bound is written `-inf` or `inf`;
@@ -83,8 +83,8 @@ def Attn_FormulaAttr : Attn_Attr<"Formula", "formula"> {
     Example: A-shape with sink `p0` and window `p1` is
 
     ```mlir
-    #attn.formula<all(q - k in [0, inf),
-                      any(q - k in [-inf, p1), k in [-inf, p0)))>
+    #attn.formula<all(q - k in interval<0, inf>,
+                      any(q - k in interval<-inf, p1>, k in interval<-inf, p0>))>
     ```
   }];
   let parameters = (ins

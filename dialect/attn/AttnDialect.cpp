@@ -52,6 +52,8 @@ static ParseResult parseEnd(AsmParser &parser, bool isLow,
   int64_t value;
   if (parser.parseInteger(value))
     return failure();
+  if (negative && value < 0)
+    return parser.emitError(loc) << "expected one minus sign, found two";
   end = negative ? -value : value;
   return success();
 }
@@ -75,6 +77,9 @@ void IntervalAttr::print(AsmPrinter &printer) const {
   printer << ">";
 }
 
+/// Largest magnitude of a number in a set: kExpressionLimit, exactly.
+static constexpr int64_t kSetLimit = int64_t(1) << 58;
+
 LogicalResult IntervalAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    std::optional<int64_t> lo,
                                    std::optional<int64_t> hi) {
@@ -83,7 +88,7 @@ LogicalResult IntervalAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                           "at most its upper end, found "
                        << *lo << " and " << *hi;
   for (std::optional<int64_t> end : {lo, hi})
-    if (end && std::abs(static_cast<double>(*end)) > kExpressionLimit)
+    if (end && (*end > kSetLimit || *end < -kSetLimit))
       return emitError() << "[interval-2] expected an interval's ends to be at "
                             "most 2^58 in magnitude, found "
                          << *end;
@@ -92,7 +97,7 @@ LogicalResult IntervalAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult ResidueAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   int64_t remainder, int64_t modulus) {
-  if (modulus < 1 || static_cast<double>(modulus) > kExpressionLimit)
+  if (modulus < 1 || modulus > kSetLimit)
     return emitError() << "[residue-1] expected a modulus in [1, 2^58], found "
                        << modulus;
   if (remainder < 0 || remainder >= modulus)

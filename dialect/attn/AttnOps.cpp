@@ -102,9 +102,25 @@ ParseResult PatternOp::parse(OpAsmParser &parser, OperationState &result) {
                               result.attributes))
       return failure();
   }
-  return failure(
-      parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
-      parser.parseRegion(*result.addRegion(), arguments));
+  SMLoc bodyLoc;
+  Region &body = *result.addRegion();
+  if (parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
+      parser.getCurrentLocation(&bodyLoc) ||
+      parser.parseRegion(body, arguments))
+    return failure();
+  // Said here, where the last operation is known, and not by the verifier of
+  // blocks, which knows nothing of verdicts.
+  if (body.empty() || body.back().empty())
+    return parser.emitError(bodyLoc)
+           << "[pattern-4] expected a keep region that ends in 'attn.keep', "
+              "found an empty one";
+  Operation &last = body.back().back();
+  if (!isa<KeepOp>(last))
+    return mlir::emitError(last.getLoc())
+           << "[pattern-4] expected a keep region that ends in 'attn.keep', "
+              "found '"
+           << last.getName() << "' at its end";
+  return success();
 }
 
 void PatternOp::print(OpAsmPrinter &printer) {
@@ -190,9 +206,6 @@ LogicalResult PatternOp::verifyRegions() {
         return op.emitOpError("[pattern-3] has type ")
                << type << " in a keep region; expected 'index' or 'i1'";
   }
-  if (!isa<KeepOp>(body.back()))
-    return body.back().emitOpError("[pattern-4] ends a keep region; expected "
-                                   "'attn.keep'");
   return success();
 }
 

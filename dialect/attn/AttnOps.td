@@ -256,7 +256,7 @@ def Attn_TilesOp : Attn_Op<"tiles", [Pure]> {
     ```mlir
     func.func @f(%b: index, %h: index, %q0: index, %n: index, %w: index)
         -> !attn.tiles {
-      %t = attn.tiles #attn.formula<q - k in [0, p0)> at(%b, %h, %q0)
+      %t = attn.tiles #attn.formula<q - k in interval<0, p0>> at(%b, %h, %q0)
         keys(%n) params(%w) tile 48 x 64
       return %t : !attn.tiles
     }

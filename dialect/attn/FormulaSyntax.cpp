@@ -113,11 +113,11 @@ static void printFormula(AsmPrinter &printer, FormulaAttr formula) {
     return;
   case FormulaKind::Between:
     printExpr(printer, formula.getForm(), false);
-    printer << " in [";
+    printer << " in interval<";
     printBounds(printer, formula.getLows(), "max", "-inf");
     printer << ", ";
     printBounds(printer, formula.getHighs(), "min", "inf");
-    printer << ")";
+    printer << ">";
     return;
   case FormulaKind::Member:
     printExpr(printer, formula.getForm(), false);
@@ -148,7 +148,8 @@ class FormulaParser {
 public:
   explicit FormulaParser(AsmParser &parser)
       : parser(parser), context(parser.getContext()) {
-    for (auto [i, name] : llvm::enumerate(ArrayRef<StringRef>{"b", "h", "q", "k"}))
+    static constexpr StringLiteral kCoordinates[] = {"b", "h", "q", "k"};
+    for (auto [i, name] : llvm::enumerate(kCoordinates))
       names.emplace_back(name, getAffineDimExpr(i, context));
     names.emplace_back("n", getAffineSymbolExpr(kNumKeysSymbol, context));
     for (unsigned i = 0; i < kMaxTextParams; ++i) {
@@ -205,8 +206,9 @@ private:
       return getMember(*form, set, negated);
     }
     SmallVector<AffineExpr> lows, highs;
-    if (parser.parseLSquare() || parseBounds(lows, "max") ||
-        parser.parseComma() || parseBounds(highs, "min") || parser.parseRParen())
+    if (parser.parseKeyword("interval", ", 'residue' or 'pow2'") ||
+        parser.parseLess() || parseBounds(lows, "max") ||
+        parser.parseComma() || parseBounds(highs, "min") || parser.parseGreater())
       return failure();
     FormulaAttr atom = getBetween(*form, lows, highs);
     return negated ? getNot(atom) : atom;

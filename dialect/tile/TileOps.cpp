@@ -98,9 +98,9 @@ LogicalResult LoadOp::verify() {
 LogicalResult StoreOp::verify() {
   RankedTensorType tile = tensorType(getTile());
   attn::ViewType view = getView().getType();
-  int64_t width = tile.getRank() == 1 ? 1 : tile.getShape().back();
+  int64_t width = tile.getRank() == 2 ? tile.getDimSize(1) : 1;
   if (tile.getRank() < 1 || tile.getRank() > 2 || width != view.getWidth())
-    return emitOpError("[store-1] expected a tile with rows of ")
+    return emitOpError("[store-1] expected a tile of rank 1 or 2 with rows of ")
            << view.getWidth() << " elements, found " << tile;
   if (tile.getElementType() != view.getElementType())
     return emitOpError("[store-2] expected element type ")

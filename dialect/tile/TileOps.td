@@ -93,7 +93,7 @@ def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike,
   }];
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
-  let builders = [OpBuilder<(ins), "">];
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange{}); }]>];
 }
 
 //===----------------------------------------------------------------------===//
@@ -258,7 +258,7 @@ def Tile_BitsOp : Tile_Op<"bits", [Pure]> {
     ```mlir
     func.func @f(%b: index, %h: index, %q0: index, %k0: index, %n: index,
                  %status: i32) -> tensor<48x64xi1> {
-      %t = tile.bits #attn.formula<q - k in [0, inf)> at(%b, %h, %q0, %k0)
+      %t = tile.bits #attn.formula<q - k in interval<0, inf>> at(%b, %h, %q0, %k0)
         keys(%n) status(%status) : tensor<48x64xi1>
       return %t : tensor<48x64xi1>
     }
