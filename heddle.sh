@@ -116,9 +116,9 @@ demo() {
   install_packages
   build_targets heddle
   local pattern=examples/a_shape.mlir
-  "$build/bin/heddle" show $pattern --shape b=1,hq=1,hkv=1,sq=4096,sk=4096,d=64
+  "$build/bin/heddle" show $pattern --shape sq=2048 --set window=512 --tile 128x128
   echo
-  "$build/bin/heddle" run $pattern --shape b=1,hq=4,hkv=2,sq=4096,sk=4096,d=64 --check
+  "$build/bin/heddle" run $pattern --shape hq=8,hkv=2,sq=2048,d=64 --set window=512 --check
 }
 
 # run_lit DIRECTORY NAME [lit options...]: the tests under build directory
