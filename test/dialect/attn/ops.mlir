@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Every operation, attribute and type of the dialect in its own syntax, read,
+// printed, and read again, in the generic form too.
+//
+// RUN: heddle-opt %s | FileCheck %s
+// RUN: heddle-opt %s | heddle-opt | FileCheck %s
+// RUN: heddle-opt %s --mlir-print-op-generic | heddle-opt | FileCheck %s
+
+// CHECK-LABEL: attn.pattern @no_parameter keep(%b, %h, %q, %k) {
+attn.pattern @no_parameter keep(%batch, %head, %query, %key) {
+  // CHECK: %[[N:.*]] = attn.num_keys
+  %n = attn.num_keys
+  // CHECK: %[[M:.*]] = attn.mod %k, 64
+  %m = attn.mod %key, 64
+  // CHECK: attn.in %[[M]], #attn.interval<0, 16>
+  %0 = attn.in %m, #attn.interval<0, 16>
+  // CHECK: attn.in %k, #attn.interval<-inf, 7>
+  %1 = attn.in %key, #attn.interval<-inf, 7>
+  // CHECK: attn.in %k, #attn.interval<-7, inf>
+  %2 = attn.in %key, #attn.interval<-7, inf>
+  // CHECK: attn.in %k, #attn.interval<-inf, inf>
+  %3 = attn.in %key, #attn.interval<-inf, inf>
+  // CHECK: attn.in %k, #attn.residue<3, 8>
+  %4 = attn.in %key, #attn.residue<3, 8>
+  // CHECK: attn.in %k, #attn.pow2
+  %5 = attn.in %key, #attn.pow2
+  // CHECK: attn.keep
+  attn.keep %5
+}
+
+// CHECK-LABEL: attn.pattern @parameters(%sink: index = 4, %shift: index = -3, %window: index) keep(%b, %h, %q, %k)
+// CHECK-SAME: formula #attn.formula<all(q - k in interval<max(0, p1), p2>, q * 2 - k in interval<max(-n + 1, -p0 + 1), inf>, k in interval<b + 3, inf>, q - k not in pow2, k in residue<0, 4>, k floordiv 64 in residue<1, 2>)>
+// CHECK-SAME: attributes {note = "any other attribute"} {
+attn.pattern @parameters(%sink: index = 4, %shift: index = -3, %window: index)
+    keep(%b, %h, %q, %k)
+    formula #attn.formula<all(q - k in interval<max(p1, 0), p2>, k - 2 * q in interval<-inf, min(p0, n)>, k in interval<b + 3, inf>, q - k not in pow2, k in residue<0, 4>, (k floordiv 64) in residue<1, 2>)>
+    attributes {note = "any other attribute"} {
+  %any = arith.constant true
+  attn.keep %any
+}
+
+// CHECK: attn.pattern @everything keep(%b, %h, %q, %k) formula #attn.formula<true>
+attn.pattern @everything keep(%b, %h, %q, %k) formula #attn.formula<true> {
+  %any = arith.constant true
+  attn.keep %any
+}
+
+// CHECK-LABEL: func.func @dynamic
+func.func @dynamic(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>,
+                   %v: tensor<?x?x?x32xf32>, %s: f32, %origin: tensor<?xindex>,
+                   %a: index, %b: index, %c: index)
+    -> (tensor<?x?x?x32xf32>, tensor<?x?x?xf32>) {
+  // CHECK: attn.attention @parameters(%{{.*}}, %{{.*}}, %{{.*}}) q(%{{.*}}) k(%{{.*}}) v(%{{.*}}) scale(%{{.*}}) origin(%{{.*}} : tensor<?xindex>)
+  // CHECK-SAME: schedule <query_tile = 48, key_tile = 64, rows = 4, lanes = 16, unroll = 4>
+  // CHECK-SAME: : tensor<?x?x?x64xf32>, tensor<?x?x?x64xf32>, tensor<?x?x?x32xf32> -> tensor<?x?x?x32xf32>, tensor<?x?x?xf32>
+  %o, %lse = attn.attention @parameters(%a, %b, %c) q(%q) k(%k) v(%v) scale(%s)
+    origin(%origin : tensor<?xindex>)
+    schedule <query_tile = 48, key_tile = 64, rows = 4, lanes = 16, unroll = 4>
+    : tensor<?x?x?x64xf32>, tensor<?x?x?x64xf32>, tensor<?x?x?x32xf32>
+    -> tensor<?x?x?x32xf32>, tensor<?x?x?xf32>
+  return %o, %lse : tensor<?x?x?x32xf32>, tensor<?x?x?xf32>
+}
+
+// CHECK-LABEL: func.func @static
+func.func @static(%q: tensor<2x8x10x64xf32>, %k: tensor<2x2x20x64xf32>,
+                  %v: tensor<2x2x20x64xf32>, %s: f32) {
+  // CHECK: attn.attention @everything() q(%{{.*}}) k(%{{.*}}) v(%{{.*}}) scale(%{{.*}}) : tensor<2x8x10x64xf32>
+  %o, %lse = attn.attention @everything() q(%q) k(%k) v(%v) scale(%s)
+    : tensor<2x8x10x64xf32>, tensor<2x2x20x64xf32>, tensor<2x2x20x64xf32>
+    -> tensor<2x8x10x64xf32>, tensor<2x8x10xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @tiles
+// CHECK-SAME: !attn.view<64xf32>
+func.func @tiles(%b: index, %h: index, %q0: index, %n: index, %w: index,
+                 %view: !attn.view<64xf32>) -> !attn.tiles {
+  // CHECK: attn.tiles <q - k in interval<0, p0>> at(%{{.*}}, %{{.*}}, %{{.*}}) keys(%{{.*}}) params(%{{.*}}) tile 48 x 64
+  %t = attn.tiles #attn.formula<q - k in interval<0, p0>> at(%b, %h, %q0)
+    keys(%n) params(%w) tile 48 x 64
+  return %t : !attn.tiles
+}
+
+// CHECK: module @entry attributes {tile.entry = #attn.entry<"kernel", @parameters, "cpu-avx2", qk = 64, v = 32, <query_tile = 48, key_tile = 64, rows = 4, lanes = 8, unroll = 4>>}
+module @entry attributes {tile.entry = #attn.entry<"kernel", @parameters, "cpu-avx2", qk = 64, v = 32, <query_tile = 48, key_tile = 64, rows = 4, lanes = 8, unroll = 4>>} {
+}
