@@ -247,7 +247,11 @@ llvm::Error heddle::writeShowSvg(const ShowResult &Result,
   });
   if (!Failure)
     return llvm::Error::success();
-  return llvm::createStringError(
-      std::make_error_code(std::errc::io_error),
-      "cannot write '" + Path + "': " + llvm::toString(std::move(Failure)));
+  // Some of the reasons name the file themselves.
+  const std::string Why = llvm::toString(std::move(Failure));
+  const std::string Name = ("'" + Path + "': ").str();
+  llvm::StringRef Reason = Why;
+  Reason.consume_front(Name);
+  return llvm::createStringError(std::make_error_code(std::errc::io_error),
+                                 "cannot write " + Name + Reason);
 }

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdio>
 #include <new>
 #include <system_error>
 
@@ -27,7 +28,7 @@ static int runGuarded(const Command &Chosen) {
 int main(int Argc, char **Argv) {
   CLI::App Program("Attention kernels from patterns.", "heddle");
   Program.set_version_flag("--version", "heddle " HEDDLE_VERSION);
-  Program.require_subcommand(1);
+  Program.require_subcommand(0, 1);
   Program.footer(
       "examples:\n"
       "  heddle show examples/a_shape.mlir --shape sq=4096,sk=4096\n"
@@ -53,5 +54,12 @@ int main(int Argc, char **Argv) {
   for (const Command &C : Commands)
     if (C.Line->parsed())
       return runGuarded(C);
+  std::string Names;
+  for (const Command &C : Commands)
+    Names += (Names.empty() ? "" : ", ") + C.Line->get_name();
+  std::fprintf(stderr,
+               "heddle: error: expected a command, one of %s, found none; see "
+               "heddle --help\n",
+               Names.c_str());
   return 2;
 }
