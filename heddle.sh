@@ -130,7 +130,7 @@ run_lit() {
   local verbosity=-q
   [[ -t 1 ]] && verbosity=-s
   rm -f "$results/$name.lit.json"
-  HEDDLE_SH=$PWD/heddle.sh timeout 1200 lit $verbosity -v -j "$(jobs)" "$@" \
+  timeout 1200 lit $verbosity -v -j "$(jobs)" "$@" \
     -o "$results/$name.lit.json" "$directory/test" ||
     echo $? >"$results/$name.lit.status"
 }

@@ -24,7 +24,7 @@ config.environment["PATH"] = os.pathsep.join(
 )
 # A failing CHECK shows its input.
 config.environment["FILECHECK_OPTS"] = "--dump-input=fail"
-for name in ("HEDDLE_SH", "HEDDLE_LEVEL", "HEDDLE_CPU_FEATURES", "ASAN_OPTIONS"):
+for name in ("HEDDLE_LEVEL", "HEDDLE_CPU_FEATURES", "ASAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
