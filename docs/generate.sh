@@ -9,12 +9,14 @@
 set -euo pipefail
 
 build=$(realpath "$1")
-out=$(realpath "$2")
+target=$(realpath "$2")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 llvm=/usr/lib/llvm-22
 
-rm -rf "$out/reference" "$out/gallery"
-mkdir -p "$out/reference" "$out/gallery"
+# The pages of before stay until all new ones are made.
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+mkdir "$out/reference" "$out/gallery"
 
 tablegen() {
   "$llvm/bin/mlir-tblgen" -I . -I "$llvm/include" "$@"
@@ -23,8 +25,8 @@ tablegen -gen-dialect-doc -dialect=attn dialect/attn/AttnOps.td -o "$out/referen
 tablegen -gen-dialect-doc -dialect=tile dialect/tile/TileOps.td -o "$out/reference/tile.md"
 tablegen -gen-pass-doc passes/Passes.td -o "$out/reference/passes.md"
 for passes in codegen/*/Passes.td; do
-  target=$(basename "$(dirname "$passes")")
-  tablegen -gen-pass-doc "$passes" -o "$out/reference/passes-$target.md"
+  name=$(basename "$(dirname "$passes")")
+  tablegen -gen-pass-doc "$passes" -o "$out/reference/passes-$name.md"
 done
 
 {
@@ -54,3 +56,8 @@ done
     printf '\n## [%s](../../%s)\n\n![tiles of %s](%s.svg)\n' "$name" "$pattern" "$name" "$name"
   done
 } >"$out/gallery/README.md"
+
+for pages in reference gallery; do
+  rm -rf "${target:?}/$pages"
+  cp -r "$out/$pages" "$target/$pages"
+done
