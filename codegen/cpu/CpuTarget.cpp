@@ -13,7 +13,6 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
-#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -112,7 +111,6 @@ std::string CpuTarget::checkSchedule(attn::ScheduleAttr Schedule,
 
 void CpuTarget::addLLVMPasses(mlir::OpPassManager &Passes) const {
   Passes.addPass(mlir::createSCFToControlFlowPass());
-  Passes.addPass(mlir::createConvertVectorToLLVMPass());
   Passes.addPass(mlir::createConvertToLLVMPass());
   Passes.addPass(mlir::createReconcileUnrealizedCastsPass());
 }

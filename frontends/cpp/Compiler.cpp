@@ -9,8 +9,8 @@
 #include "frontends/cpp/OutputFile.h"
 #include "frontends/cpp/Session.h"
 #include "passes/Passes.h"
-#include "passes/Pipeline.h"
 
+#include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
@@ -187,20 +187,11 @@ bool Compilation::start(const std::string &Pattern,
 
 bool Compilation::runPasses(Stage Until) {
   Clock Time;
-  const Target &T = *What->Of;
-  mlir::PassManager Passes(&Shared.Context);
-  buildAttnPipeline(Passes);
-  if (Until >= Stage::Tile)
-    buildTilePipeline(Passes);
-  if (Until >= Stage::Target) {
-    T.setModuleAttributes(*Module);
-    T.addLoweringPasses(Passes);
-  }
-  if (Until >= Stage::Llvm) {
-    Passes.addPass(createAttnEmitEntry());
-    T.addLLVMPasses(Passes);
-  }
-  bool Ok = mlir::succeeded(Passes.run(*Module));
+  if (Until >= Stage::Target)
+    What->Of->setModuleAttributes(*Module);
+  mlir::PassManager &Passes = Shared.passes(*What->Of, Until);
+  bool Ok = mlir::succeeded(Passes.run(*Module)) &&
+            mlir::succeeded(mlir::verify(*Module));
   Spent.Passes += Time.elapsed();
   return Ok || fail(Diagnostics.failure("the passes failed"));
 }

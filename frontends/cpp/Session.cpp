@@ -8,6 +8,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "passes/Passes.h"
+#include "passes/Pipeline.h"
 
 using namespace heddle;
 
@@ -26,12 +28,34 @@ const mlir::DialectRegistry &heddle::compilerDialects() {
 Session::Session()
     : Context(compilerDialects(), mlir::MLIRContext::Threading::DISABLED) {
   Context.loadAllAvailableDialects();
+  // Messages point into the text, which shows the operation already.
+  Context.printOpOnDiagnostic(false);
 }
 
 Emitter &Session::emitter(const Target &T) {
   std::unique_ptr<Emitter> &Slot = Emitters[&T];
   if (!Slot)
     Slot = T.createEmitter();
+  return *Slot;
+}
+
+mlir::PassManager &Session::passes(const Target &T, Stage Until) {
+  std::unique_ptr<mlir::PassManager> &Slot =
+      Pipelines[{&T, static_cast<int>(std::min(Until, Stage::Llvm))}];
+  if (Slot)
+    return *Slot;
+  Slot = std::make_unique<mlir::PassManager>(&Context);
+  // The module is verified once, at the end, and by heddle-opt after each pass.
+  Slot->enableVerifier(false);
+  buildAttnPipeline(*Slot);
+  if (Until >= Stage::Tile)
+    buildTilePipeline(*Slot);
+  if (Until >= Stage::Target)
+    T.addLoweringPasses(*Slot);
+  if (Until >= Stage::Llvm) {
+    Slot->addPass(createAttnEmitEntry());
+    T.addLLVMPasses(*Slot);
+  }
   return *Slot;
 }
 
@@ -73,10 +97,31 @@ static std::string snippetAt(const llvm::SourceMgr &Text, llvm::StringRef File,
   return "";
 }
 
+/// MLIR's parser speaks of dialects and of its generic syntax, which authors of
+/// patterns need not know.
+static std::string reword(llvm::StringRef Text) {
+  if (Text == "expected operation name in quotes")
+    return "expected an operation; check that every '{' has its '}'";
+  if (Text == "expected attribute value")
+    return "expected a constant";
+  if (!Text.starts_with("custom op '") && !Text.starts_with("Dialect `"))
+    return Text.str();
+  // "custom op 'x' is unknown", "Dialect `d' not found for custom op 'd.x' ",
+  // "custom op 'x' expected something".
+  auto [Before, Quoted] = Text.split("custom op '");
+  auto [Name, After] = Quoted.split("'");
+  if (!Before.empty() || After.starts_with(" is unknown"))
+    return ("unknown operation '" + Name + "'").str();
+  return ("'" + Name + "'" + After).str();
+}
+
 void DiagnosticCollector::add(mlir::Diagnostic &From) {
   Diagnostic To;
   To.Kind = severityOf(From.getSeverity());
   To.Text = From.str();
+  if (llvm::StringRef(To.Text).starts_with("Available dialects: "))
+    return;
+  To.Text = reword(To.Text);
   if (auto Place = From.getLocation()->findInstanceOf<mlir::FileLineColLoc>()) {
     To.File = Place.getFilename().str();
     To.Line = Place.getLine();

@@ -28,9 +28,16 @@ struct Session {
   /// The emitter of a target, made once.
   Emitter &emitter(const Target &T);
 
+  /// The passes from pattern text to `Until` (all stages of code are alike),
+  /// made once: setting up conversions costs more than running some of them.
+  mlir::PassManager &passes(const Target &T, Stage Until);
+
   mlir::MLIRContext Context;
 
 private:
+  llvm::DenseMap<std::pair<const Target *, int>,
+                 std::unique_ptr<mlir::PassManager>>
+      Pipelines;
   llvm::DenseMap<const Target *, std::unique_ptr<Emitter>> Emitters;
 };
 

@@ -19,7 +19,6 @@ int main(int Argc, char **Argv) {
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   mlir::registerSCFToControlFlowPass();
-  mlir::registerConvertVectorToLLVMPass();
   mlir::registerConvertToLLVMPass();
   mlir::registerReconcileUnrealizedCastsPass();
   return mlir::asMainReturnCode(
