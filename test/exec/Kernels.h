@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From a pattern to a launch that has been compared with the interpreter.
+
+#ifndef HEDDLE_TEST_EXEC_KERNELS_H
+#define HEDDLE_TEST_EXEC_KERNELS_H
+
+#include "frontends/cpp/Compiler.h"
+#include "test/exec/Tensors.h"
+
+#include "gtest/gtest.h"
+
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+// Their headers cost more to compile than all the rest; a test that asks them
+// includes them.
+namespace heddle::attn {
+class HostPattern;
+class Predicate;
+} // namespace heddle::attn
+
+namespace heddle::exec {
+
+/// A pattern as the compiler, the interpreter and the algebra see it.
+class Pattern {
+public:
+  /// Fails when the compiler refuses the text.
+  static Result<Pattern> parse(Compiler &Host, const std::string &Text,
+                               const std::string &Name);
+  /// The file `Name`.mlir of the examples. Stops the test program, saying why,
+  /// when it is refused.
+  static Pattern example(Compiler &Host, const std::string &Name);
+  Pattern(Pattern &&) noexcept;
+  Pattern &operator=(Pattern &&) noexcept;
+  ~Pattern();
+
+  const Source &source() const;
+  const attn::Predicate &predicate() const;
+  /// The formula on integers.
+  attn::HostPattern sets(int64_t NumKeys,
+                         const std::vector<int64_t> &Params) const;
+
+  /// How a command line names it.
+  const std::string &path() const;
+  const PatternInfo &info() const;
+  /// The defaults; every example has one for every parameter.
+  std::vector<int64_t> defaults() const;
+
+private:
+  struct Impl;
+  explicit Pattern(std::unique_ptr<Impl> Content);
+  std::unique_ptr<Impl> Content;
+};
+
+/// The names of all examples, ascending; found in their folder, so none can be
+/// forgotten.
+std::vector<std::string> exampleNames();
+
+/// The levels this machine runs, best first.
+std::vector<std::string> hostLevels();
+
+/// What to compile.
+struct KernelSpec {
+  int64_t HeadDim = 64;
+  int64_t ValueDim = 0; ///< 0 means HeadDim
+  std::string Level;    ///< empty means the best of this machine
+  ScheduleOptions Schedule;
+
+  int64_t valueDim() const { return ValueDim ? ValueDim : HeadDim; }
+  std::string str() const;
+};
+
+/// A schedule that `Level` can be compiled with.
+ScheduleOptions randomSchedule(std::mt19937_64 &Random,
+                               const std::string &Level);
+
+/// Null, with a failure of the running test that shows why, when `Spec` cannot
+/// be compiled.
+std::optional<Program> compile(Compiler &Host, const Pattern &What,
+                               const KernelSpec &Spec);
+
+/// One problem for a kernel.
+struct Sizes {
+  int64_t Batch = 1, HeadsQ = 1, HeadsKv = 1, SeqQ = 0, SeqK = 0;
+  /// One per sequence; empty means all 0.
+  std::vector<int64_t> Origin;
+  std::vector<int64_t> Params;
+
+  heddle_problem problem() const;
+};
+
+/// The tensors of one launch; the inputs hold the same for equal sizes and
+/// seeds, whatever the layout.
+struct Operands {
+  Operands(const Sizes &Of, const KernelSpec &Spec, Layout Order = Layout::Bhsd,
+           Placement Where = Placement::BeforeGuard, uint64_t Seed = 1);
+
+  bool gapsIntact() const;
+  bool sameResults(const Operands &Other) const {
+    return O.sameBits(Other.O) && Lse.sameBits(Other.Lse);
+  }
+
+  Tensor Q, K, V, O, Lse;
+  float Scale = 0; ///< 0 means the default
+};
+
+template <auto Destroy> struct Deleter {
+  template <typename T> void operator()(T *Object) const { Destroy(Object); }
+};
+using PlanHandle = std::unique_ptr<heddle_plan, Deleter<heddle_plan_destroy>>;
+
+/// A pool that lives as long as the program, one for each number of threads.
+heddle_pool *pool(int32_t Threads);
+
+/// Null, with a failure of the running test, when it cannot be planned.
+PlanHandle makePlan(const Program &Kernel, const Sizes &Of);
+
+/// Whether the runtime reported nothing. Frees the error.
+testing::AssertionResult succeeded(heddle_error *Error);
+
+/// Plans and launches once. `Stats`, if given, receives the plan's counts.
+testing::AssertionResult launch(const Program &Kernel, const Sizes &Of,
+                                Operands &Data, int32_t Threads = 2,
+                                heddle_stats *Stats = nullptr);
+
+/// Launches, and compares o, lse and the number of kept pairs with the
+/// interpreter. Nothing between the rows of a tensor may have changed. A
+/// failure shows what differs, and a command line that compiles and checks the
+/// same kernel.
+testing::AssertionResult launchAndCompare(const Pattern &What,
+                                          const KernelSpec &Spec,
+                                          const Program &Kernel,
+                                          const Sizes &Of, Operands &Data,
+                                          int32_t Threads = 2);
+
+/// The command line; `B` is the sequence whose origin it takes.
+std::string commandLine(const Pattern &What, const KernelSpec &Spec,
+                        const Sizes &Of, int64_t B = 0);
+
+} // namespace heddle::exec
+
+#endif // HEDDLE_TEST_EXEC_KERNELS_H

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Random patterns through the whole compiler, with random levels, schedules and
+// shapes, against the interpreter.
+
+#include "test/exec/Kernels.h"
+#include "test/fuzz/RandomPattern.h"
+
+#include "gmock/gmock.h"
+
+#include <atomic>
+#include <thread>
+
+using namespace heddle;
+using namespace heddle::exec;
+using namespace heddle::fuzz;
+
+namespace {
+
+/// One random kernel, and a few problems for it.
+class KernelRun {
+public:
+  KernelRun(Compiler &Host, uint64_t Seed)
+      : Host(Host), Seed(Seed), Random(Seed * 2 + 1) {}
+
+  /// False when the compiler refuses the pattern: few grow too large for it.
+  bool run() {
+    const RandomPattern Made = makeRandomPattern(Seed);
+    const Result<Pattern> What = Pattern::parse(
+        Host, Made.Text, "seed" + std::to_string(Seed) + ".mlir");
+    if (!What) {
+      EXPECT_THAT(What.failure().str(), testing::HasSubstr("expected at most"));
+      return false;
+    }
+    check(*What, Made);
+    return true;
+  }
+
+private:
+  void check(const Pattern &What, const RandomPattern &Made) {
+    KernelSpec Spec;
+    Spec.HeadDim = headDim();
+    Spec.ValueDim = headDim();
+    const std::vector<std::string> Levels = hostLevels();
+    Spec.Level = Levels[static_cast<size_t>(
+        pick(Random, 0, static_cast<int64_t>(Levels.size()) - 1))];
+    Spec.Schedule = randomSchedule(Random, Spec.Level);
+    const std::optional<Program> Kernel = compile(Host, What, Spec);
+    ASSERT_TRUE(Kernel) << "seed " << Seed << "\n" << Made.Text;
+    for (int Problem = 0; Problem < 3; ++Problem) {
+      const Sizes Of = sizes(Made.Params);
+      Operands Data(Of, Spec, static_cast<Layout>(pick(Random, 0, 2)),
+                    static_cast<Placement>(pick(Random, 0, 1)));
+      // Values around 0 would cancel in the long rows of a narrow v, and leave
+      // the rounding of the summands.
+      for (int64_t B = 0; B < Of.Batch; ++B)
+        for (int64_t H = 0; H < Of.HeadsKv; ++H)
+          for (int64_t J = 0; J < Of.SeqK; ++J)
+            for (int64_t T = 0; T < Spec.ValueDim; ++T)
+              Data.V.at(B, H, J, T) += 2;
+      ASSERT_TRUE(launchAndCompare(What, Spec, *Kernel, Of, Data,
+                                   static_cast<int32_t>(pick(Random, 1, 3))))
+          << "seed " << Seed << "\n"
+          << Made.Text;
+    }
+  }
+
+  int64_t headDim() {
+    return pick(Random, 0, 3) == 0 ? pick(Random, 1, 80) : pick(Random, 1, 20);
+  }
+
+  int64_t length() {
+    switch (pick(Random, 0, 5)) {
+    case 0:
+      return pick(Random, 0, 3);
+    case 1:
+      return 64 * pick(Random, 1, 4) + pick(Random, -1, 1);
+    default:
+      return pick(Random, 1, 260);
+    }
+  }
+
+  Sizes sizes(const std::vector<int64_t> &Params) {
+    Sizes Of;
+    Of.Batch = pick(Random, 1, 2);
+    Of.HeadsKv = pick(Random, 1, 2);
+    Of.HeadsQ = Of.HeadsKv * pick(Random, 1, 3);
+    Of.SeqQ = length();
+    Of.SeqK = length();
+    Of.Params = Params;
+    for (int64_t B = 0; B < Of.Batch; ++B)
+      Of.Origin.push_back(pick(Random, 0, 2) == 0 ? pick(Random, -90, 300) : 0);
+    return Of;
+  }
+
+  Compiler &Host;
+  uint64_t Seed;
+  std::mt19937_64 Random;
+};
+
+TEST(KernelFuzz, AgreesWithTheInterpreter) {
+  const uint64_t Runs = numRuns(500);
+  std::atomic<uint64_t> Next{0}, Refused{0};
+  auto Work = [&] {
+    Compiler Host;
+    while (!testing::Test::HasFailure()) {
+      // Every refused pattern has a successor in its stead.
+      const uint64_t Seed = Next.fetch_add(1);
+      if (Seed >= Runs + Refused)
+        return;
+      Refused += !KernelRun(Host, Seed).run();
+    }
+  };
+  std::vector<std::thread> Helpers;
+  for (unsigned I = 1; I < std::thread::hardware_concurrency(); ++I)
+    Helpers.emplace_back(Work);
+  Work();
+  for (std::thread &Helper : Helpers)
+    Helper.join();
+  EXPECT_LE(Refused * 20, Runs + 20);
+}
+
+} // namespace
