@@ -15,7 +15,7 @@ TEST_F(NormalizeTest, SlidingWindowIsOneAtom) {
     %near = arith.cmpi slt, %d, %p0 : index
     %kept = arith.andi %past, %near : i1
     attn.keep %kept)"),
-            "q - k in [0, p0)");
+            "q - k in interval<0, p0>");
 }
 
 TEST_F(NormalizeTest, MinimaAndMaximaBecomeConnectives) {
@@ -23,28 +23,29 @@ TEST_F(NormalizeTest, MinimaAndMaximaBecomeConnectives) {
     %m = arith.minsi %q, %p0 : index
     %kept = arith.cmpi sge, %k, %m : index
     attn.keep %kept)"),
-            "any(q - k in [-inf, 1), k in [p0, inf))");
+            "any(q - k in interval<-inf, 1>, k in interval<p0, inf>)");
   EXPECT_EQ(normalized(R"(
     %m = arith.maxsi %q, %p0 : index
     %kept = arith.cmpi sge, %k, %m : index
     attn.keep %kept)"),
-            "all(q - k in [-inf, 1), k in [p0, inf))");
+            "all(q - k in interval<-inf, 1>, k in interval<p0, inf>)");
 }
 
 TEST_F(NormalizeTest, ConnectivesOnBooleans) {
-  EXPECT_EQ(normalized(R"(
+  EXPECT_EQ(
+      normalized(R"(
     %a = attn.in %q, #attn.pow2
     %b0 = attn.in %k, #attn.pow2
     %same = arith.cmpi eq, %a, %b0 : i1
     attn.keep %same)"),
-            "all(any(q not in pow2, k in pow2), any(q in pow2, k not in pow2))");
+      "all(any(q not in pow2, k in pow2), any(q in pow2, k not in pow2))");
 }
 
 TEST_F(NormalizeTest, EqualityIsAnIntervalOfOne) {
   EXPECT_EQ(normalized(R"(
     %c = arith.cmpi eq, %k, %p0 : index
     attn.keep %c)"),
-            "k in [p0, p0 + 1)");
+            "k in interval<p0, p0 + 1>");
 }
 
 TEST_F(NormalizeTest, WhatHasNoPlaceInAFormula) {
@@ -55,19 +56,21 @@ TEST_F(NormalizeTest, WhatHasNoPlaceInAFormula) {
             "error: expected one factor of a product to be a constant, found "
             "the query position and parameter 'p0'; pass the product as a "
             "parameter of its own");
-  EXPECT_EQ(normalized(R"(
+  EXPECT_EQ(
+      normalized(R"(
     %x = arith.floordivsi %q, %p1 : index
     %c = arith.cmpi slt, %k, %x : index
     attn.keep %c)"),
-            "error: expected a positive constant as divisor, found parameter "
-            "'p1'; a pattern is compiled for its divisors, so write a constant");
-  EXPECT_EQ(normalized(R"(
+      "error: expected a positive constant as divisor, found parameter "
+      "'p1'; a pattern is compiled for its divisors, so write a constant");
+  EXPECT_EQ(
+      normalized(R"(
     %c8 = arith.constant 8 : index
     %x = arith.remsi %q, %c8 : index
     %c = arith.cmpi slt, %k, %x : index
     attn.keep %c)"),
-            "error: expected a dividend that is never negative, found the query "
-            "position; use 'attn.mod', which rounds down");
+      "error: expected a dividend that is never negative, found the query "
+      "position; use 'attn.mod', which rounds down");
   EXPECT_EQ(normalized(R"(
     %big = arith.constant 1152921504606846976 : index
     %c = arith.cmpi slt, %k, %big : index

@@ -42,23 +42,25 @@ TEST_F(SetsTest, DenseIsOneRun) {
 }
 
 TEST_F(SetsTest, CausalIsThreeRuns) {
-  EXPECT_EQ(runs(pattern("q - k in [0, inf)", 4096), 1024, 64, 64),
+  EXPECT_EQ(runs(pattern("q - k in interval<0, inf>", 4096), 1024, 64, 64),
             "f0 p1024 e1088");
-  EXPECT_EQ(runs(pattern("q - k in [0, inf)", 4096), 1000, 64, 64),
+  EXPECT_EQ(runs(pattern("q - k in interval<0, inf>", 4096), 1000, 64, 64),
             "f0 p960 e1088");
 }
 
 TEST_F(SetsTest, WindowIsFiveRunsAtAnyLength) {
   for (int64_t NumKeys : {8192, 1 << 20, 1 << 30})
-    EXPECT_EQ(runs(pattern("q - k in [0, p0)", NumKeys, {1024}), 4096, 64, 64),
+    EXPECT_EQ(runs(pattern("q - k in interval<0, p0>", NumKeys, {1024}), 4096,
+                   64, 64),
               "e0 p3072 f3136 p4096 e4160");
 }
 
 TEST_F(SetsTest, AShape) {
   // Sink 64, window 1024: the sink tile, a gap, the window.
-  auto AShape = pattern("all(q - k in [0, inf), any(k in [-inf, p0), "
-                        "q - k in [-inf, p1)))",
-                        8192, {64, 1024});
+  auto AShape =
+      pattern("all(q - k in interval<0, inf>, any(k in interval<-inf, p0>, "
+              "q - k in interval<-inf, p1>))",
+              8192, {64, 1024});
   EXPECT_EQ(runs(AShape, 4096, 64, 64), "f0 e64 p3072 f3136 p4096 e4160");
 }
 
@@ -66,7 +68,7 @@ TEST_F(SetsTest, PowersOfTwoAreFoundWithoutAScan) {
   // Blocks of 64 at power-of-two distance: the number of answers grows with the
   // logarithm of the position.
   auto Power = [&](int64_t Position) {
-    auto Pattern = pattern("all(q - k in [0, inf), q floordiv 64 - "
+    auto Pattern = pattern("all(q - k in interval<0, inf>, q floordiv 64 - "
                            "(k floordiv 64) in pow2)",
                            1 << 24);
     std::string Runs = runs(Pattern, Position, 64, 64);
@@ -85,7 +87,7 @@ TEST_F(SetsTest, ResidueJumpsToTheNextMember) {
 }
 
 TEST_F(SetsTest, Bits) {
-  auto Window = pattern("q - k in [0, 3)", 100);
+  auto Window = pattern("q - k in interval<0, 3>", 100);
   EXPECT_EQ(Window.bits(0, 0, 66, 64), 7u);
   EXPECT_EQ(Window.bits(0, 0, 64, 0), uint64_t(3) << 62);
   EXPECT_EQ(pattern("true", 70).bits(0, 0, 0, 64), 63u);
@@ -97,9 +99,10 @@ TEST_F(SetsTest, LargestValuesDoNotOverflow) {
   const int64_t Most = int64_t(1) << 31;
   for (int64_t Param : {-Most, Most})
     for (const char *Text :
-         {"(q * 134217728) floordiv 67108863 - (k floordiv 16777215) in [p0, inf)",
-          "q * 100000000 - k * 100000000 in [p0 * 1000, inf)",
-          "(k + p0 * 134217727) floordiv 134217728 in [p0, inf)"}) {
+         {"(q * 33554432) floordiv 67108863 - (k floordiv 16777215) in "
+          "interval<p0, inf>",
+          "q * 30000000 - k * 30000001 in interval<p0 * 1000, inf>",
+          "(k + p0 * 67108863) floordiv 134217728 in interval<p0, inf>"}) {
       auto Pattern = pattern(Text, Most - 1, {Param});
       for (int64_t Q : {-Most + 1, int64_t(0), Most - 64}) {
         auto Answer = Pattern.at(0, 0, Q, 64, 0, 64);

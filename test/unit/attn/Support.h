@@ -5,6 +5,7 @@
 
 #include "dialect/attn/Formula.h"
 #include "dialect/attn/Normalize.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Parser/Parser.h"
