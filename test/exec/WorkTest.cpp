@@ -140,8 +140,8 @@ INSTANTIATE_TEST_SUITE_P(Examples, Counts, testing::ValuesIn(exampleNames()),
                          [](const auto &Info) { return Info.param; });
 
 /// The work of one head at three lengths, each four times the one before.
-class Growth : public testing::Test {
-protected:
+class WorkAtLengths {
+public:
   static constexpr int64_t Lengths[] = {8192, 32768, 131072};
 
   /// Counts, and checks that the plan's memory is the order of the tasks.
@@ -165,6 +165,7 @@ protected:
     }
   }
 
+  /// Pairs of the tiles that are computed.
   double pairs(size_t I) const {
     return static_cast<double>(executed(Stats[I])) *
            static_cast<double>(Code.query_tile * Code.key_tile);
@@ -175,38 +176,42 @@ protected:
   heddle_stats Stats[3] = {};
 };
 
-TEST_F(Growth, AShapeIsLinear) {
+TEST(Growth, AShapeIsLinear) {
+  WorkAtLengths Work;
   constexpr int64_t Sink = 64, Window = 1024;
-  measure("a_shape", {Sink, Window});
+  Work.measure("a_shape", {Sink, Window});
   for (size_t I = 0; I < 3; ++I) {
     int64_t Kept = 0;
-    for (int64_t Q = 0; Q < Lengths[I]; ++Q)
+    for (int64_t Q = 0; Q < Work.Lengths[I]; ++Q)
       Kept += std::min(
           Q + 1, std::min(Q, Window - 1) + 1 +
                      std::min(Sink, std::max<int64_t>(0, Q + 1 - Window)));
-    EXPECT_EQ(Stats[I].kept_pairs, Kept);
+    EXPECT_EQ(Work.Stats[I].kept_pairs, Kept);
     // A query tile meets the keys of its rows' windows and at most one
     // incomplete key tile at each of three borders.
-    const int64_t Tasks = (Lengths[I] + Code.query_tile - 1) / Code.query_tile;
-    EXPECT_LE(executed(Stats[I]) * Code.key_tile,
-              Tasks * (Sink + Window + Code.query_tile + 3 * Code.key_tile));
+    const int64_t Tasks =
+        (Work.Lengths[I] + Work.Code.query_tile - 1) / Work.Code.query_tile;
+    EXPECT_LE(executed(Work.Stats[I]) * Work.Code.key_tile,
+              Tasks * (Sink + Window + Work.Code.query_tile +
+                       3 * Work.Code.key_tile));
   }
   // The start of the sequence has less work; past it, growth is exact.
-  const double First = pairs(1) - pairs(0), Second = pairs(2) - pairs(1);
+  const double First = Work.pairs(1) - Work.pairs(0),
+               Second = Work.pairs(2) - Work.pairs(1);
   EXPECT_NEAR(Second / First, 4, 0.01);
-  EXPECT_NEAR(pairs(1) / pairs(0), 4, 0.3);
-  EXPECT_NEAR(pairs(2) / pairs(1), 4, 0.1);
+  EXPECT_NEAR(Work.pairs(1) / Work.pairs(0), 4, 0.3);
+  EXPECT_NEAR(Work.pairs(2) / Work.pairs(1), 4, 0.1);
 }
 
-class PowerGrowth : public Growth,
-                    public testing::WithParamInterface<std::string> {};
+class PowerGrowth : public testing::TestWithParam<std::string> {};
 
 TEST_P(PowerGrowth, IsNLogN) {
-  measure(GetParam(), {64, 256});
+  WorkAtLengths Work;
+  Work.measure(GetParam(), {64, 256});
   for (size_t I = 0; I + 1 < 3; ++I) {
-    const double Ratio = pairs(I + 1) / pairs(I);
+    const double Ratio = Work.pairs(I + 1) / Work.pairs(I);
     const double LogRatio =
-        4 * std::log2(Lengths[I + 1]) / std::log2(Lengths[I]);
+        4 * std::log2(Work.Lengths[I + 1]) / std::log2(Work.Lengths[I]);
     EXPECT_GT(Ratio, 4);
     // The logarithm counts distances beyond the window only, so it grows a
     // little faster than that of the length.
@@ -214,10 +219,11 @@ TEST_P(PowerGrowth, IsNLogN) {
   }
   // Far from n^2: a query tile meets a few key tiles per power of two.
   for (size_t I = 0; I < 3; ++I) {
-    const int64_t Tasks = (Lengths[I] + Code.query_tile - 1) / Code.query_tile;
-    const double PerTask =
-        static_cast<double>(executed(Stats[I])) / static_cast<double>(Tasks);
-    EXPECT_LT(PerTask, 4 * std::log2(Lengths[I]));
+    const int64_t Tasks =
+        (Work.Lengths[I] + Work.Code.query_tile - 1) / Work.Code.query_tile;
+    const double PerTask = static_cast<double>(executed(Work.Stats[I])) /
+                           static_cast<double>(Tasks);
+    EXPECT_LT(PerTask, 4 * std::log2(Work.Lengths[I]));
   }
 }
 
