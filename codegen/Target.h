@@ -22,8 +22,8 @@ namespace heddle {
 /// What a `func.func` with one `attn.attention` carries until its schedule is
 /// assigned: the kernel's name in the bundle, and the level its code is for.
 /// `attn-assign-schedule` replaces both by `tile.entry`.
-inline constexpr llvm::StringLiteral kKernelNameAttr = "attn.kernel";
-inline constexpr llvm::StringLiteral kLevelAttr = "attn.level";
+inline constexpr llvm::StringLiteral KernelNameAttr = "attn.kernel";
+inline constexpr llvm::StringLiteral LevelAttr = "attn.level";
 
 /// One level of a target.
 struct Level {

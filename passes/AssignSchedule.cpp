@@ -38,7 +38,7 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
 
   LogicalResult assign(func::FuncOp function, attn::AttentionOp attention) {
     std::string levelName = level;
-    if (auto attribute = function->getAttrOfType<StringAttr>(kLevelAttr))
+    if (auto attribute = function->getAttrOfType<StringAttr>(LevelAttr))
       levelName = attribute.str();
     if (levelName.empty())
       levelName = bestLevelHere();
@@ -61,14 +61,14 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
                                      << levelName << "' can't build: " << problem;
 
     StringRef name = function.getName();
-    if (auto attribute = function->getAttrOfType<StringAttr>(kKernelNameAttr))
+    if (auto attribute = function->getAttrOfType<StringAttr>(KernelNameAttr))
       name = attribute.getValue();
     function->setAttr(tile::kEntryAttr,
                       attn::EntryAttr::get(&getContext(), name,
                                            attention.getPatternAttr(),
                                            levelName, qk, v, schedule));
-    function->removeAttr(kLevelAttr);
-    function->removeAttr(kKernelNameAttr);
+    function->removeAttr(LevelAttr);
+    function->removeAttr(KernelNameAttr);
     attention.removeScheduleAttr();
     return success();
   }

@@ -40,20 +40,23 @@ constexpr bool describes(const Member (&Members)[N], size_t Size) {
   return (End + Alignment - 1) / Alignment * Alignment == Size;
 }
 
-#define HEDDLE_MEMBER(Struct, Name)                                            \
-  Member {                                                                     \
-    #Name, offsetof(Struct, Name), sizeof(Struct::Name),                       \
-        std::is_pointer<decltype(Struct::Name)>::value                         \
-  }
+/// The member of type `T` at `Offset`.
+template <typename T>
+constexpr Member makeMember(const char *Name, size_t Offset) {
+  return {Name, Offset, sizeof(T), std::is_pointer<T>::value};
+}
 
-inline constexpr Member kParamMembers[] = {
+#define HEDDLE_MEMBER(Struct, Name)                                            \
+  makeMember<decltype(Struct::Name)>(#Name, offsetof(Struct, Name))
+
+inline constexpr Member ParamMembers[] = {
     HEDDLE_MEMBER(heddle_param, name),
     HEDDLE_MEMBER(heddle_param, default_value),
     HEDDLE_MEMBER(heddle_param, has_default),
 };
-static_assert(describes(kParamMembers, sizeof(heddle_param)));
+static_assert(describes(ParamMembers, sizeof(heddle_param)));
 
-inline constexpr Member kCodeMembers[] = {
+inline constexpr Member CodeMembers[] = {
     HEDDLE_MEMBER(heddle_code, level),
     HEDDLE_MEMBER(heddle_code, features),
     HEDDLE_MEMBER(heddle_code, task),
@@ -62,9 +65,9 @@ inline constexpr Member kCodeMembers[] = {
     HEDDLE_MEMBER(heddle_code, key_tile),
     HEDDLE_MEMBER(heddle_code, workspace_bytes),
 };
-static_assert(describes(kCodeMembers, sizeof(heddle_code)));
+static_assert(describes(CodeMembers, sizeof(heddle_code)));
 
-inline constexpr Member kEntryMembers[] = {
+inline constexpr Member EntryMembers[] = {
     HEDDLE_MEMBER(heddle_entry, name),
     HEDDLE_MEMBER(heddle_entry, pattern),
     HEDDLE_MEMBER(heddle_entry, dtype),
@@ -77,9 +80,9 @@ inline constexpr Member kEntryMembers[] = {
     HEDDLE_MEMBER(heddle_entry, num_codes),
     HEDDLE_MEMBER(heddle_entry, codes),
 };
-static_assert(describes(kEntryMembers, sizeof(heddle_entry)));
+static_assert(describes(EntryMembers, sizeof(heddle_entry)));
 
-inline constexpr Member kDescriptorMembers[] = {
+inline constexpr Member DescriptorMembers[] = {
     HEDDLE_MEMBER(heddle_descriptor, magic),
     HEDDLE_MEMBER(heddle_descriptor, abi_version),
     HEDDLE_MEMBER(heddle_descriptor, size),
@@ -89,7 +92,7 @@ inline constexpr Member kDescriptorMembers[] = {
     HEDDLE_MEMBER(heddle_descriptor, num_entries),
     HEDDLE_MEMBER(heddle_descriptor, entries),
 };
-static_assert(describes(kDescriptorMembers, sizeof(heddle_descriptor)));
+static_assert(describes(DescriptorMembers, sizeof(heddle_descriptor)));
 
 #undef HEDDLE_MEMBER
 

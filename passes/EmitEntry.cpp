@@ -23,8 +23,10 @@ using namespace mlir;
 namespace {
 
 class EmitEntry : public heddle::impl::AttnEmitEntryBase<EmitEntry> {
+public:
   using AttnEmitEntryBase::AttnEmitEntryBase;
 
+protected:
   void runOnOperation() override;
 };
 
@@ -144,9 +146,9 @@ static ConstantBuilder::Fields entryFields(ConstantBuilder &Builder,
           Info.Entry.getQk(),
           Info.Entry.getV(),
           static_cast<int64_t>(Params.size()),
-          Builder.array(kParamMembers, Params, "heddle.params"),
+          Builder.array(ParamMembers, Params, "heddle.params"),
           static_cast<int64_t>(Codes.size()),
-          Builder.array(kCodeMembers, Codes, "heddle.codes")};
+          Builder.array(CodeMembers, Codes, "heddle.codes")};
 }
 
 /// "x86_64" and so on: the first part of the module's triple, or of this
@@ -184,13 +186,13 @@ void EmitEntry::runOnOperation() {
   SmallVector<ConstantBuilder::Fields> Entries;
   for (const KernelInfo &Info : Kernels)
     Entries.push_back(entryFields(Builder, Info));
-  Builder.exported(kDescriptorMembers,
+  Builder.exported(DescriptorMembers,
                    {static_cast<int64_t>(HEDDLE_ABI_MAGIC), HEDDLE_ABI_VERSION,
                     static_cast<int64_t>(sizeof(heddle_descriptor)),
                     Builder.string(compilerName()), Builder.string(Arch),
                     Builder.string(writeManifest(Kernels, Arch)),
                     static_cast<int64_t>(Entries.size()),
-                    Builder.array(kEntryMembers, Entries, "heddle.entries")},
+                    Builder.array(EntryMembers, Entries, "heddle.entries")},
                    HEDDLE_DESCRIPTOR_SYMBOL);
 
   for (KernelInfo &Info : Kernels)

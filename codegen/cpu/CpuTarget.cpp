@@ -82,8 +82,8 @@ void CpuTarget::registerDialects(mlir::DialectRegistry &Registry) const {
 
 /// Bounds on what a schedule may ask for: they keep the unrolled code, and the
 /// scratch memory of a task, within what a compiler and a cache can take.
-static constexpr int64_t kMaxTile = 1024;
-static constexpr int64_t kMaxUnrolledProducts = 1024;
+static constexpr int64_t MaxTile = 1024;
+static constexpr int64_t MaxUnrolledProducts = 1024;
 
 std::string CpuTarget::checkSchedule(attn::ScheduleAttr Schedule,
                                      llvm::StringRef Level) const {
@@ -95,17 +95,17 @@ std::string CpuTarget::checkSchedule(attn::ScheduleAttr Schedule,
                          Schedule.getLanes(), L->Lanes, Level);
   for (auto [Name, Size] : {std::pair("query_tile", Schedule.getQueryTile()),
                             std::pair("key_tile", Schedule.getKeyTile())})
-    if (Size > kMaxTile)
+    if (Size > MaxTile)
       return llvm::formatv("found '{0}' {1}, expected at most {2}", Name, Size,
-                           kMaxTile);
+                           MaxTile);
   int64_t Products = Schedule.getRows() * Schedule.getUnroll() *
                      (Schedule.getQueryTile() / Schedule.getLanes());
-  if (Products > kMaxUnrolledProducts)
+  if (Products > MaxUnrolledProducts)
     return llvm::formatv(
         "found {0} multiply-adds in the loop body ('rows' {1} x 'unroll' {2} x "
         "'query_tile' {3} / 'lanes' {4}), expected at most {5}",
         Products, Schedule.getRows(), Schedule.getUnroll(),
-        Schedule.getQueryTile(), Schedule.getLanes(), kMaxUnrolledProducts);
+        Schedule.getQueryTile(), Schedule.getLanes(), MaxUnrolledProducts);
   return "";
 }
 

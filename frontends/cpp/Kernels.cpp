@@ -186,8 +186,8 @@ static void buildKernel(mlir::OpBuilder &Builder, attn::PatternOp Pattern,
   auto Function =
       mlir::func::FuncOp::create(Builder, Loc, functionName(What, L),
                                  Builder.getFunctionType(Inputs, {V, Lse}));
-  Function->setAttr(kKernelNameAttr, Builder.getStringAttr(What.Kernel));
-  Function->setAttr(kLevelAttr, Builder.getStringAttr(L.Name));
+  Function->setAttr(KernelNameAttr, Builder.getStringAttr(What.Kernel));
+  Function->setAttr(LevelAttr, Builder.getStringAttr(L.Name));
 
   mlir::OpBuilder::InsertionGuard Guard(Builder);
   mlir::Block *Body = Function.addEntryBlock();

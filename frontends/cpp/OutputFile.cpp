@@ -5,7 +5,6 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Process.h"
-#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace heddle;
@@ -31,8 +30,11 @@ Result<OutputFile> OutputFile::create(const std::string &Path) {
           Path + ".%%%%%%%%.tmp", Descriptor, Temporary, llvm::sys::fs::OF_None,
           llvm::sys::fs::all_read | llvm::sys::fs::all_write))
     return Failure(cannotWrite(Path, Code));
-  llvm::sys::Process::SafelyCloseFileDescriptor(Descriptor);
-  return OutputFile(Path, Temporary.str().str());
+  OutputFile File(Path, Temporary.str().str());
+  if (std::error_code Code =
+          llvm::sys::Process::SafelyCloseFileDescriptor(Descriptor))
+    return Failure(cannotWrite(Path, Code));
+  return Result<OutputFile>(std::move(File));
 }
 
 OutputFile::OutputFile(OutputFile &&Other) noexcept
@@ -41,8 +43,11 @@ OutputFile::OutputFile(OutputFile &&Other) noexcept
 }
 
 OutputFile::~OutputFile() {
-  if (!Temporary.empty())
-    (void)llvm::sys::fs::remove(Temporary);
+  if (Temporary.empty())
+    return;
+  // Nobody is left to be told.
+  std::error_code Ignored = llvm::sys::fs::remove(Temporary);
+  static_cast<void>(Ignored);
 }
 
 std::string OutputFile::write(llvm::StringRef Bytes) {

@@ -45,7 +45,7 @@ public:
     if (!llvm::sys::fs::createUniqueDirectory("heddle-test", Made))
       Path = Made.str().str();
   }
-  ~TemporaryFolder() { (void)llvm::sys::fs::remove_directories(Path); }
+  ~TemporaryFolder() { EXPECT_FALSE(llvm::sys::fs::remove_directories(Path)); }
   TemporaryFolder(const TemporaryFolder &) = delete;
   TemporaryFolder &operator=(const TemporaryFolder &) = delete;
 
