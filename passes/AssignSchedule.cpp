@@ -57,8 +57,9 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
       schedule = target->chooseSchedule(&getContext(), levelName, qk, v);
     std::string problem = target->checkSchedule(schedule, levelName);
     if (!problem.empty())
-      return attention.emitOpError() << "has a schedule that level '"
-                                     << levelName << "' can't build: " << problem;
+      return attention.emitOpError()
+             << "has a schedule that level '" << levelName
+             << "' can't build: " << problem;
 
     StringRef name = function.getName();
     if (auto attribute = function->getAttrOfType<StringAttr>(KernelNameAttr))

@@ -30,9 +30,9 @@ public:
     auto runs = scf::WhileOp::create(
         b, ValueRange(inits).getTypes(), inits,
         [&](OpBuilder &nested, Location loc, ValueRange state) {
-          Value more = arith::CmpIOp::create(nested, loc,
-                                             arith::CmpIPredicate::slt,
-                                             state.front(), tiles.getNumKeys());
+          Value more =
+              arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::slt,
+                                    state.front(), tiles.getNumKeys());
           scf::ConditionOp::create(nested, loc, more, state);
         },
         [&](OpBuilder &nested, Location loc, ValueRange state) {
@@ -46,12 +46,10 @@ public:
 private:
   /// Asks for the run that starts at `key` and covers it.
   void buildRun(ImplicitLocOpBuilder &n, Value key, ValueRange state) {
-    attn::Coordinates at{tiles.getB(),
-                         tiles.getH(),
-                         tiles.getQ0(),
-                         key,
-                         tiles.getNumKeys(),
-                         llvm::to_vector_of<Value>(tiles.getParams())};
+    attn::Coordinates at{
+        tiles.getB(),       tiles.getH(),
+        tiles.getQ0(),      key,
+        tiles.getNumKeys(), llvm::to_vector_of<Value>(tiles.getParams())};
     attn::EmittedStatus answer =
         attn::emitStatus(n, n.getLoc(), tiles.getFormula(), at,
                          tiles.getQueryTile(), tiles.getKeyTile());
@@ -78,7 +76,8 @@ private:
     Block &source = loop.getBodyRegion().front();
     auto body = scf::ForOp::create(
         n, from, to, step, state,
-        [&](OpBuilder &nested, Location loc, Value firstKey, ValueRange carried) {
+        [&](OpBuilder &nested, Location loc, Value firstKey,
+            ValueRange carried) {
           IRMapping map;
           map.map(loop.getFirstKey(), firstKey);
           map.map(loop.getStatus(),

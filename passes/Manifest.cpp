@@ -40,7 +40,8 @@ static void writeArguments(OStream &Json, llvm::StringRef Dtype) {
   for (const Argument &A : Arguments)
     Json.object([&] {
       Json.attribute("role", A.Role);
-      Json.attribute("dtype", A.Dtype.empty() ? Dtype : llvm::StringRef(A.Dtype));
+      Json.attribute("dtype",
+                     A.Dtype.empty() ? Dtype : llvm::StringRef(A.Dtype));
       Json.attributeArray("axes", [&] {
         for (llvm::StringRef Axis : A.Axes)
           Json.value(Axis);

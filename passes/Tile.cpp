@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "dialect/attn/HostSets.h"
 #include "dialect/tile/Tile.h"
+#include "dialect/attn/HostSets.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -47,8 +47,8 @@ public:
     Value kvHead = arith::DivUIOp::create(b, head, group);
 
     float negativeInfinity = -std::numeric_limits<float>::infinity();
-    SmallVector<Value> inits = {fill(outTile, 0), fill(rowTile, negativeInfinity),
-                                fill(rowTile, 0)};
+    SmallVector<Value> inits = {
+        fill(outTile, 0), fill(rowTile, negativeInfinity), fill(rowTile, 0)};
     auto loop = tile::ForeachOp::create(
         b, tiles, inits,
         [&](OpBuilder &nested, Location loc, Value firstKey, Value status,
@@ -60,11 +60,11 @@ public:
               n, tile({queryTile(), keyTile()}), scaled, keys);
           Value bits = buildBits(n, firstKey, status);
           Value masked = tile::MaskOp::create(n, scores, bits);
-          auto step = tile::SoftmaxStepOp::create(
-              n, scores.getType(), rowTile, rowTile, rowTile, masked, state[1],
-              state[2]);
-          Value values = tile::LoadOp::create(n, tile({keyTile(), entry.getV()}),
-                                              v, batch, kvHead, firstKey);
+          auto step =
+              tile::SoftmaxStepOp::create(n, scores.getType(), rowTile, rowTile,
+                                          rowTile, masked, state[1], state[2]);
+          Value values = tile::LoadOp::create(
+              n, tile({keyTile(), entry.getV()}), v, batch, kvHead, firstKey);
           Value rescaled =
               tile::RescaleOp::create(n, state[0], step.getAlpha());
           Value sum = tile::AccumulateOp::create(n, outTile, rescaled,
@@ -142,16 +142,15 @@ private:
       return attn::ViewType::get(b.getContext(), width, f32);
     };
     int64_t qk = entry.getQk(), width = entry.getV();
-    SmallVector<Type> types = {index,         index,         index,
-                               rowsOf(qk),    rowsOf(qk),    rowsOf(width),
-                               rowsOf(width), rowsOf(1),     index,
-                               f32};
+    SmallVector<Type> types = {
+        index,         index,         index,     rowsOf(qk), rowsOf(qk),
+        rowsOf(width), rowsOf(width), rowsOf(1), index,      f32};
     types.append(attention.getParams().size(), index);
     llvm::append_range(types, extra);
     b.setInsertionPoint(source);
-    auto function = func::FuncOp::create(
-        b, (source.getName() + "_" + kind).str(),
-        b.getFunctionType(types, results));
+    auto function =
+        func::FuncOp::create(b, (source.getName() + "_" + kind).str(),
+                             b.getFunctionType(types, results));
     function->setAttr(tile::kKernelAttr, b.getStringAttr(kind));
     function->setAttr(tile::kEntryAttr, entry);
     Block *body = function.addEntryBlock();
@@ -233,9 +232,9 @@ struct AttnTile : impl::AttnTileBase<AttnTile> {
     auto pattern =
         symbols.lookup<attn::PatternOp>(entry.getPattern().getValue());
     if (!pattern || !pattern.getFormulaAttr())
-      return function.emitError() << "expected a normalised pattern "
-                                  << entry.getPattern()
-                                  << "; run 'attn-normalize-pattern' first";
+      return function.emitError()
+             << "expected a normalised pattern " << entry.getPattern()
+             << "; run 'attn-normalize-pattern' first";
     KernelBuilder builder(function, *attention, entry,
                           pattern.getFormulaAttr());
     builder.buildTask();

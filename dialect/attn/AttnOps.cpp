@@ -36,9 +36,10 @@ void PatternOp::getAsmBlockArgumentNames(Region &region,
             i < numParams ? getParamName(i) : coordinates[i - numParams]);
 }
 
-static ParseResult parseParams(OpAsmParser &parser,
-                               SmallVectorImpl<OpAsmParser::Argument> &arguments,
-                               SmallVectorImpl<Attribute> &defaults) {
+static ParseResult
+parseParams(OpAsmParser &parser,
+            SmallVectorImpl<OpAsmParser::Argument> &arguments,
+            SmallVectorImpl<Attribute> &defaults) {
   Builder &builder = parser.getBuilder();
   return parser.parseCommaSeparatedList([&]() -> ParseResult {
     OpAsmParser::Argument argument;
@@ -143,9 +144,8 @@ void PatternOp::print(OpAsmPrinter &printer) {
   if (FormulaAttr formula = getFormulaAttr())
     printer << " formula " << formula;
   printer.printOptionalAttrDictWithKeyword(
-      (*this)->getAttrs(),
-      {getSymNameAttrName(), getParamNamesAttrName(), getParamDefaultsAttrName(),
-       getFormulaAttrName()});
+      (*this)->getAttrs(), {getSymNameAttrName(), getParamNamesAttrName(),
+                            getParamDefaultsAttrName(), getFormulaAttrName()});
   printer << ' ';
   printer.printRegion(getBodyRegion(), /*printEntryBlockArgs=*/false);
 }
@@ -226,8 +226,8 @@ LogicalResult ModOp::verify() {
 
 LogicalResult
 AttentionOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
-  auto pattern = symbolTable.lookupNearestSymbolFrom<PatternOp>(
-      *this, getPatternAttr());
+  auto pattern =
+      symbolTable.lookupNearestSymbolFrom<PatternOp>(*this, getPatternAttr());
   if (!pattern)
     return emitOpError("[attention-4] expected the name of an 'attn.pattern', "
                        "found ")
@@ -245,7 +245,9 @@ AttentionOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
 static constexpr int64_t kMaxHeadDim = 512;
 
 LogicalResult AttentionOp::verify() {
-  auto type = [](Value value) { return cast<RankedTensorType>(value.getType()); };
+  auto type = [](Value value) {
+    return cast<RankedTensorType>(value.getType());
+  };
   struct Operand {
     StringRef name;
     RankedTensorType type;
@@ -318,7 +320,7 @@ LogicalResult TilesOp::verify() {
            << static_cast<int64_t>(getKeyTile());
   if (numSymbols(getFormula()) > paramSymbol(getParams().size()))
     return emitOpError("[tiles-2] expected ")
-           << numSymbols(getFormula()) - 1 << " parameters for the formula, found "
-           << getParams().size();
+           << numSymbols(getFormula()) - 1
+           << " parameters for the formula, found " << getParams().size();
   return success();
 }

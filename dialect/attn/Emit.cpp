@@ -24,8 +24,8 @@ struct EmitArithmetic {
   Type type; ///< of the integers: `index` or an integer type.
 
   Value constantOf(Type of, int64_t x) {
-    return arith::ConstantOp::create(builder, loc,
-                                     cast<TypedAttr>(builder.getIntegerAttr(of, x)));
+    return arith::ConstantOp::create(
+        builder, loc, cast<TypedAttr>(builder.getIntegerAttr(of, x)));
   }
   Value constant(int64_t x) { return constantOf(type, x); }
   Value truth(bool x) { return constantOf(builder.getI1Type(), x); }
@@ -74,8 +74,7 @@ struct EmitArithmetic {
     if (llvm::isPowerOf2_64(y))
       return binary<arith::ShRSIOp>(x, constant(llvm::Log2_64(y)));
     // floor(x / y) = (x - (x < 0 ? y - 1 : 0)) / y, truncating.
-    Value bias =
-        select(less(x, constant(0)), constant(y - 1), constant(0));
+    Value bias = select(less(x, constant(0)), constant(y - 1), constant(0));
     return binary<arith::DivSIOp>(sub(x, bias), constant(y));
   }
   Value mod(Value x, int64_t y) {
@@ -110,12 +109,13 @@ struct EmitArithmetic {
                      ? x
                      : builder.createOrFold<arith::IndexCastOp>(loc, i64, x);
     Value zeros = math::CountLeadingZerosOp::create(builder, loc, wide);
-    Value shift = arith::SubIOp::create(builder, loc, constantOf(i64, 63), zeros);
+    Value shift =
+        arith::SubIOp::create(builder, loc, constantOf(i64, 63), zeros);
     Value power =
         arith::ShLIOp::create(builder, loc, constantOf(i64, 1), shift);
-    return x.getType() == i64
-               ? power
-               : builder.createOrFold<arith::IndexCastOp>(loc, x.getType(), power);
+    return x.getType() == i64 ? power
+                              : builder.createOrFold<arith::IndexCastOp>(
+                                    loc, x.getType(), power);
   }
 };
 using EmitAlgebra = SetAlgebra<EmitArithmetic>;
@@ -144,9 +144,9 @@ EmittedStatus emitStatus(OpBuilder &builder, Location loc, FormulaAttr formula,
   EmitAlgebra::At answer = EmitAlgebra(arithmetic).at(formula, box);
   Type i32 = builder.getI32Type();
   auto number = [&](int32_t x) { return arithmetic.constantOf(i32, x); };
-  Value status = arithmetic.select(
-      answer.empty, number(0),
-      arithmetic.select(answer.full, number(2), number(1)));
+  Value status =
+      arithmetic.select(answer.empty, number(0),
+                        arithmetic.select(answer.full, number(2), number(1)));
   return {status, answer.until};
 }
 

@@ -72,8 +72,8 @@ static bool leafLess(AffineExpr a, AffineExpr b) {
 }
 
 static void addTerm(Linear &linear, AffineExpr leaf, int64_t coefficient) {
-  auto *it = llvm::find_if(linear.terms,
-                           [&](const auto &term) { return term.first == leaf; });
+  auto *it = llvm::find_if(
+      linear.terms, [&](const auto &term) { return term.first == leaf; });
   if (it == linear.terms.end())
     linear.terms.emplace_back(leaf, coefficient);
   else if ((it->second += coefficient) == 0)
@@ -245,10 +245,11 @@ static SmallVector<AffineExpr> mergeBounds(ArrayRef<AffineExpr> bounds,
       result.push_back(bound);
     }
   }
-  llvm::sort(result, [](AffineExpr a, AffineExpr b) { return compare(a, b) < 0; });
+  llvm::sort(result,
+             [](AffineExpr a, AffineExpr b) { return compare(a, b) < 0; });
   if (tightest)
-    result.insert(result.begin(),
-                  getAffineConstantExpr(*tightest, bounds.front().getContext()));
+    result.insert(result.begin(), getAffineConstantExpr(
+                                      *tightest, bounds.front().getContext()));
   return result;
 }
 
@@ -433,9 +434,11 @@ static void flatten(FormulaKind kind, ArrayRef<FormulaAttr> children,
 static bool hasOpposites(const llvm::SetVector<FormulaAttr> &formulas) {
   // The negation of an atom is itself built by `getAny`, of one element mostly:
   // asking no further there ends the recursion.
-  return formulas.size() > 1 && llvm::any_of(formulas, [&](FormulaAttr formula) {
-    return formula.getChildren().empty() && formulas.contains(getNot(formula));
-  });
+  return formulas.size() > 1 &&
+         llvm::any_of(formulas, [&](FormulaAttr formula) {
+           return formula.getChildren().empty() &&
+                  formulas.contains(getNot(formula));
+         });
 }
 
 FormulaAttr getAll(MLIRContext *context, ArrayRef<FormulaAttr> children) {
@@ -462,8 +465,7 @@ FormulaAttr getAll(MLIRContext *context, ArrayRef<FormulaAttr> children) {
       llvm::append_range(both, b);
       return both;
     };
-    *same = makeBetween(child.getForm(),
-                        join(same->getLows(), child.getLows()),
+    *same = makeBetween(child.getForm(), join(same->getLows(), child.getLows()),
                         join(same->getHighs(), child.getHighs()));
     if (same->getKind() == FormulaKind::Never)
       return *same;

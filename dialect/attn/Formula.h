@@ -8,7 +8,8 @@
 // - an interval atom keeps what depends on q or k in its form, with the first
 //   coefficient positive and the coefficients' common divisor divided out, and
 //   what is uniform over a tile in its bounds;
-// - interval atoms of a conjunction that share a form are one atom (this is what
+// - interval atoms of a conjunction that share a form are one atom (this is
+// what
 //   makes a window exact: `d >= 0` and `d < w` are partial on a tile for
 //   different reasons, `d in [0, w)` is one question).
 
@@ -30,9 +31,9 @@ inline unsigned paramSymbol(unsigned param) { return param + 1; }
 
 /// Coordinates and the number of keys are below 2^31 in magnitude, parameters
 /// at most 2^31; the runtime refuses anything else. An expression that could
-/// leave 58 bits under these limits is refused by attn-normalize-pattern, as are
-/// larger constants in sets. The algebra of Sets.h adds a few of them and scales
-/// by a divisor at most (after clamping), so nothing overflows 63 bits.
+/// leave 58 bits under these limits is refused by attn-normalize-pattern, as
+/// are larger constants in sets. The algebra of Sets.h adds a few of them and
+/// scales by a divisor at most (after clamping), so nothing overflows 63 bits.
 inline constexpr double kCoordinateLimit = 2147483648.0;
 inline constexpr double kExpressionLimit = 288230376151711744.0; // 2^58
 

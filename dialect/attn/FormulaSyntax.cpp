@@ -106,9 +106,9 @@ static void printFormula(AsmPrinter &printer, FormulaAttr formula) {
   case FormulaKind::All:
   case FormulaKind::Any:
     printer << stringifyFormulaKind(formula.getKind()) << "(";
-    llvm::interleaveComma(formula.getChildren(), printer, [&](FormulaAttr child) {
-      printFormula(printer, child);
-    });
+    llvm::interleaveComma(
+        formula.getChildren(), printer,
+        [&](FormulaAttr child) { printFormula(printer, child); });
     printer << ")";
     return;
   case FormulaKind::Between:
@@ -175,7 +175,8 @@ public:
         children.push_back(*child);
         return success();
       };
-      if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseChild))
+      if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
+                                         parseChild))
         return failure();
       return isAll ? getAll(context, children) : getAny(context, children);
     }
@@ -199,16 +200,16 @@ private:
           parser.parseComma() || parser.parseInteger(modulus) ||
           parser.parseGreater())
         return failure();
-      auto set = ResidueAttr::getChecked(
-          [&] { return parser.emitError(loc); }, context, remainder, modulus);
+      auto set = ResidueAttr::getChecked([&] { return parser.emitError(loc); },
+                                         context, remainder, modulus);
       if (!set)
         return failure();
       return getMember(*form, set, negated);
     }
     SmallVector<AffineExpr> lows, highs;
     if (parser.parseKeyword("interval", ", 'residue' or 'pow2'") ||
-        parser.parseLess() || parseBounds(lows, "max") ||
-        parser.parseComma() || parseBounds(highs, "min") || parser.parseGreater())
+        parser.parseLess() || parseBounds(lows, "max") || parser.parseComma() ||
+        parseBounds(highs, "min") || parser.parseGreater())
       return failure();
     FormulaAttr atom = getBetween(*form, lows, highs);
     return negated ? getNot(atom) : atom;
@@ -219,8 +220,8 @@ private:
     if (succeeded(parser.parseOptionalKeyword("inf")))
       return success();
     if (succeeded(parser.parseOptionalKeyword(combine)))
-      return parser.parseCommaSeparatedList(
-          AsmParser::Delimiter::Paren, [&] { return parseBound(bounds); });
+      return parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
+                                            [&] { return parseBound(bounds); });
     return parseBound(bounds);
   }
 

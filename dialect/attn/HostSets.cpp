@@ -60,8 +60,8 @@ HostPattern::Answer HostPattern::at(int64_t b, int64_t h, int64_t q0,
                                     int64_t queries, int64_t k0,
                                     int64_t keys) const {
   HostArithmetic arithmetic;
-  HostAlgebra::Box box{b,  h,       q0,     q0 + queries - 1,
-                       k0, k0 + keys - 1, numKeys, params, keys};
+  HostAlgebra::Box box{
+      b, h, q0, q0 + queries - 1, k0, k0 + keys - 1, numKeys, params, keys};
   HostAlgebra::At answer = HostAlgebra(arithmetic).at(formula, box);
   TileStatus status = answer.empty  ? TileStatus::Empty
                       : answer.full ? TileStatus::Full
@@ -73,8 +73,7 @@ HostPattern::Answer HostPattern::at(int64_t b, int64_t h, int64_t q0,
 static uint64_t ones(int64_t from, int64_t to, int64_t k0) {
   from = std::clamp<int64_t>(from - k0, 0, 64);
   to = std::clamp<int64_t>(to - k0, 0, 64);
-  return from >= to ? 0
-                    : llvm::maskTrailingOnes<uint64_t>(to - from) << from;
+  return from >= to ? 0 : llvm::maskTrailingOnes<uint64_t>(to - from) << from;
 }
 
 uint64_t HostPattern::formulaBits(FormulaAttr part, int64_t b, int64_t h,

@@ -42,9 +42,8 @@ Term affine(AffineExpr expr) {
 Term choice(TermNode::Kind kind, Term first, Term second,
             FormulaAttr condition = {}) {
   unsigned size = first->size + second->size;
-  return std::make_shared<TermNode>(TermNode{kind, {}, std::move(first),
-                                             std::move(second), condition,
-                                             size});
+  return std::make_shared<TermNode>(
+      TermNode{kind, {}, std::move(first), std::move(second), condition, size});
 }
 
 /// Applies a function to every leaf. A falling function exchanges minima and
@@ -62,9 +61,8 @@ Term mapLeaves(const Term &term, bool falling,
 
 Term add(const Term &x, const Term &y) {
   return mapLeaves(x, false, [&](AffineExpr left) {
-    return mapLeaves(y, false, [&](AffineExpr right) {
-      return affine(left + right);
-    });
+    return mapLeaves(y, false,
+                     [&](AffineExpr right) { return affine(left + right); });
   });
 }
 
@@ -78,8 +76,8 @@ Term subtract(const Term &x, const Term &y) { return add(x, scale(y, -1)); }
 /// x >= 0.
 FormulaAttr isNonNegative(const Term &x) {
   if (x->kind == TermNode::Affine)
-    return getBetween(x->expr,
-                      {getAffineConstantExpr(0, x->expr.getContext())}, {});
+    return getBetween(x->expr, {getAffineConstantExpr(0, x->expr.getContext())},
+                      {});
   FormulaAttr first = isNonNegative(x->first);
   FormulaAttr second = isNonNegative(x->second);
   MLIRContext *context = first.getContext();
@@ -187,12 +185,13 @@ private:
     return llvm::TypeSwitch<Operation &, LogicalResult>(op)
         .Case([&](arith::ConstantOp op) { return visitConstant(op); })
         .Case([&](NumKeysOp op) {
-          return define(op, affine(getAffineSymbolExpr(kNumKeysSymbol, context)));
+          return define(op,
+                        affine(getAffineSymbolExpr(kNumKeysSymbol, context)));
         })
         .Case([&](arith::AddIOp op) {
-          return isBoolean(op) ? refuseBoolean(op)
-                               : define(op, add(term(op.getLhs()),
-                                                term(op.getRhs())));
+          return isBoolean(op)
+                     ? refuseBoolean(op)
+                     : define(op, add(term(op.getLhs()), term(op.getRhs())));
         })
         .Case([&](arith::SubIOp op) {
           return isBoolean(op) ? refuseBoolean(op)
@@ -204,14 +203,13 @@ private:
               arith::DivUIOp, arith::RemSIOp, arith::RemUIOp>(
             [&](auto op) { return visitDivision(op); })
         .Case([&](ModOp op) {
-          return divide(op, op.getValue(), op.getModulus(), Rounding::Remainder);
+          return divide(op, op.getValue(), op.getModulus(),
+                        Rounding::Remainder);
         })
-        .Case([&](arith::MinSIOp op) {
-          return visitExtremum(op, TermNode::Min);
-        })
-        .Case([&](arith::MaxSIOp op) {
-          return visitExtremum(op, TermNode::Max);
-        })
+        .Case(
+            [&](arith::MinSIOp op) { return visitExtremum(op, TermNode::Min); })
+        .Case(
+            [&](arith::MaxSIOp op) { return visitExtremum(op, TermNode::Max); })
         .Case([&](arith::CmpIOp op) { return visitCompare(op); })
         .Case([&](arith::SelectOp op) { return visitSelect(op); })
         .Case<arith::AndIOp, arith::OrIOp, arith::XOrIOp>(
@@ -220,8 +218,8 @@ private:
           return define(op, isMember(term(op.getValue()), op.getSet()));
         })
         .Default([](Operation &op) {
-          return op.emitError() << "'" << op.getName()
-                                << "' has no place in a formula";
+          return op.emitError()
+                 << "'" << op.getName() << "' has no place in a formula";
         });
   }
 
@@ -291,8 +289,8 @@ private:
   LogicalResult visitConstant(arith::ConstantOp op) {
     auto value = dyn_cast<IntegerAttr>(op.getValue());
     if (!value)
-      return op.emitError() << "expected an integer constant, found "
-                            << op.getValue();
+      return op.emitError()
+             << "expected an integer constant, found " << op.getValue();
     if (isBoolean(op))
       return define(op, value.getValue().isZero() ? getNever(context)
                                                   : getAlways(context));
@@ -334,11 +332,10 @@ private:
                       return affine((expr + (divisor - 1)).floorDiv(divisor));
                     }));
     case Rounding::Remainder:
-      return define(op,
-                    mapLeaves(guarded(term(value)), false,
-                              [&](AffineExpr expr) {
-                                return affine(expr % divisor);
-                              }));
+      return define(
+          op, mapLeaves(guarded(term(value)), false, [&](AffineExpr expr) {
+            return affine(expr % divisor);
+          }));
     }
     llvm_unreachable("all roundings are listed");
   }
@@ -353,10 +350,10 @@ private:
              << describe(op.getRhs())
              << "; a pattern is compiled for its divisors, so write a constant";
     if (*divisor < 1)
-      return op.emitError() << "expected a positive constant as divisor, found "
-                            << *divisor;
-    constexpr bool isRemainder =
-        std::is_same_v<Op, arith::RemSIOp> || std::is_same_v<Op, arith::RemUIOp>;
+      return op.emitError()
+             << "expected a positive constant as divisor, found " << *divisor;
+    constexpr bool isRemainder = std::is_same_v<Op, arith::RemSIOp> ||
+                                 std::is_same_v<Op, arith::RemUIOp>;
     constexpr bool isFloorOrCeil = std::is_same_v<Op, arith::FloorDivSIOp> ||
                                    std::is_same_v<Op, arith::CeilDivSIOp>;
     if (!isFloorOrCeil && !isNeverNegative(term(op.getLhs())))
@@ -366,7 +363,7 @@ private:
              << (isRemainder ? "attn.mod" : "arith.floordivsi")
              << "', which rounds down";
     return divide(op, op.getLhs(), *divisor,
-                  isRemainder ? Rounding::Remainder
+                  isRemainder                              ? Rounding::Remainder
                   : std::is_same_v<Op, arith::CeilDivSIOp> ? Rounding::Up
                                                            : Rounding::Down);
   }
@@ -387,8 +384,8 @@ private:
                << "expected 'eq' or 'ne' to compare values of type 'i1', "
                   "found '"
                << stringifyCmpIPredicate(predicate) << "'";
-      FormulaAttr differs = exclusiveOr(formula(op.getLhs()),
-                                        formula(op.getRhs()));
+      FormulaAttr differs =
+          exclusiveOr(formula(op.getLhs()), formula(op.getRhs()));
       return define(op, predicate == Predicate::ne ? differs : getNot(differs));
     }
     const Term &x = term(op.getLhs()), &y = term(op.getRhs());
@@ -399,7 +396,8 @@ private:
       for (Value operand : op.getOperands())
         if (!isNeverNegative(term(operand)))
           return op.emitError()
-                 << "expected operands of '" << stringifyCmpIPredicate(predicate)
+                 << "expected operands of '"
+                 << stringifyCmpIPredicate(predicate)
                  << "' that are never negative, found " << describe(operand)
                  << "; use the signed comparison";
     switch (predicate) {
@@ -417,8 +415,7 @@ private:
       return define(op, getNot(isAtLeast(y, x)));
     case Predicate::eq:
     case Predicate::ne: {
-      FormulaAttr equal =
-          getAll(context, {isAtLeast(x, y), isAtLeast(y, x)});
+      FormulaAttr equal = getAll(context, {isAtLeast(x, y), isAtLeast(y, x)});
       return define(op, predicate == Predicate::eq ? equal : getNot(equal));
     }
     }
@@ -434,12 +431,12 @@ private:
     FormulaAttr condition = formula(op.getCondition());
     Value first = op.getTrueValue(), second = op.getFalseValue();
     if (!isBoolean(op))
-      return define(op, choice(TermNode::Select, term(first), term(second),
-                               condition));
+      return define(
+          op, choice(TermNode::Select, term(first), term(second), condition));
     return define(
-        op, getAny(context, {getAll(context, {condition, formula(first)}),
-                             getAll(context, {getNot(condition),
-                                              formula(second)})}));
+        op, getAny(context,
+                   {getAll(context, {condition, formula(first)}),
+                    getAll(context, {getNot(condition), formula(second)})}));
   }
 
   template <typename Op> LogicalResult visitConnective(Op op) {

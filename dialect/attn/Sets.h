@@ -8,30 +8,32 @@
 // to do work in proportion to what the pattern keeps asks a formula three
 // questions:
 //
-//   contains(point)   is this pair kept?                         (the semantics)
-//   at(box)           is the tile empty, partial or full, and up to which later
-//                     tile does that answer hold?                (the skip list)
+//   contains(point)   is this pair kept?                         (the
+//   semantics) at(box)           is the tile empty, partial or full, and up to
+//   which later
+//                     tile does that answer hold?                (the skip
+//                     list)
 //   bits(row, k)      which of the next 64 keys does this row keep? (the mask)
 //
 // `at` is the one that makes kernels sparse. It answers for a whole tile of
-// queries and keys at once, and it answers ahead: "this tile is empty, and so is
-// every tile before key `until`". A kernel that starts at key 0 and jumps to
-// `until` visits the runs of a pattern, not its tiles, and no block mask is ever
-// stored anywhere.
+// queries and keys at once, and it answers ahead: "this tile is empty, and so
+// is every tile before key `until`". A kernel that starts at key 0 and jumps to
+// `until` visits the runs of a pattern, not its tiles, and no block mask is
+// ever stored anywhere.
 //
 // How an atom answers. Over the box [q0, q1] x [k0, k1] the expression takes
 // values in a range [lo, hi], by interval arithmetic. With the set an interval
-// [L, H), the tile is empty when hi < L or lo >= H, full when L <= lo and hi < H,
-// else partial. As the tile moves right along the keys, the range of most
+// [L, H), the tile is empty when hi < L or lo >= H, full when L <= lo and hi <
+// H, else partial. As the tile moves right along the keys, the range of most
 // expressions only slides one way: an expression is a *chain* when k occurs in
 // exactly one leaf of it, inside nothing but sums, products with constants and
-// floor divisions. `q - k`, `k`, `q floordiv 64 - k floordiv 64` are chains. Then
-// the four comparisons above become true once and stay true, and the key at
-// which they do is found by inverting the chain: floor(n / c) >= x is n >= c x,
-// and so on down to k >= x. `until` is the next of these keys, rounded to a tile
-// boundary. With a window d in [0, W), d = q - k, a query tile thus sees: empty
-// (jump to the window's first tile), partial, full (jump to the diagonal),
-// partial, empty for ever: five answers for any length.
+// floor divisions. `q - k`, `k`, `q floordiv 64 - k floordiv 64` are chains.
+// Then the four comparisons above become true once and stay true, and the key
+// at which they do is found by inverting the chain: floor(n / c) >= x is n >= c
+// x, and so on down to k >= x. `until` is the next of these keys, rounded to a
+// tile boundary. With a window d in [0, W), d = q - k, a query tile thus sees:
+// empty (jump to the window's first tile), partial, full (jump to the
+// diagonal), partial, empty for ever: five answers for any length.
 //
 // Residues and powers of two use the same inversion to find the next member of
 // the set; where an expression is no chain (`k mod 256`), the answer is only
@@ -47,18 +49,18 @@
 //   any: any part full  -> (full, max until of the full parts)
 //        all parts empty-> (empty, min until)     else (partial, min until)
 //
-// What is promised. `empty` and `full` are sound: an empty tile keeps no pair, a
-// full tile keeps every pair. `partial` makes no promise; a tile may be called
-// partial though it is empty or full (the parts of a connective forget what they
-// have in common), which costs time, never the answer. The status does not change
-// before `until`. tests/unit/attn and the fuzz suite check exactly these
-// sentences against brute force.
+// What is promised. `empty` and `full` are sound: an empty tile keeps no pair,
+// a full tile keeps every pair. `partial` makes no promise; a tile may be
+// called partial though it is empty or full (the parts of a connective forget
+// what they have in common), which costs time, never the answer. The status
+// does not change before `until`. tests/unit/attn and the fuzz suite check
+// exactly these sentences against brute force.
 //
 // One text, two executions. The algebra is written once, over an arithmetic
-// given as a template parameter. HostArithmetic computes with int64_t: pictures,
-// counts, tests. EmitArithmetic (Emit.cpp) computes with SSA values: the same
-// lines become the kernel's own skip list, with parameters and lengths still
-// symbolic. The picture and the kernel cannot disagree.
+// given as a template parameter. HostArithmetic computes with int64_t:
+// pictures, counts, tests. EmitArithmetic (Emit.cpp) computes with SSA values:
+// the same lines become the kernel's own skip list, with parameters and lengths
+// still symbolic. The picture and the kernel cannot disagree.
 //
 // No overflow: see kExpressionLimit in Formula.h.
 
@@ -114,8 +116,8 @@ public:
   /// Bounds on the values of the expression over the box.
   Range range(mlir::AffineExpr expr, const Box &box);
 
-  /// +1 when the expression is a chain that grows with k, -1 when it is one that
-  /// falls, 0 when it does not read k; nothing when it is no chain.
+  /// +1 when the expression is a chain that grows with k, -1 when it is one
+  /// that falls, 0 when it does not read k; nothing when it is no chain.
   static std::optional<int> direction(mlir::AffineExpr expr);
 
   /// The smallest k for which the given side of the chain's range (lower: the
@@ -223,8 +225,7 @@ auto SetAlgebra<A>::range(mlir::AffineExpr expr, const Box &box) -> Range {
             a.floorDiv(a.add(lhs.hi, bias), rhs)};
   }
   default: { // The remainder wraps unless the range stays in one period.
-    Bool wraps =
-        a.less(a.floorDiv(lhs.lo, rhs), a.floorDiv(lhs.hi, rhs));
+    Bool wraps = a.less(a.floorDiv(lhs.lo, rhs), a.floorDiv(lhs.hi, rhs));
     return {a.select(wraps, a.constant(0), a.mod(lhs.lo, rhs)),
             a.select(wraps, a.constant(rhs - 1), a.mod(lhs.hi, rhs))};
   }
@@ -271,8 +272,7 @@ auto SetAlgebra<A>::reach(mlir::AffineExpr expr, bool lower, Int bound,
         llvm::cast<mlir::AffineConstantExpr>(quotient.getRHS()).getValue();
     // No quotient is larger than `most`, so clamping changes no comparison, and
     // the product stays small.
-    int64_t most =
-        static_cast<int64_t>(magnitude(quotient.getLHS())) / c + 2;
+    int64_t most = static_cast<int64_t>(magnitude(quotient.getLHS())) / c + 2;
     bound = a.max(a.min(bound, a.constant(most)), a.constant(-most));
     Int scaled = a.mul(bound, c);
     if (!grows)
@@ -367,8 +367,7 @@ auto SetAlgebra<A>::between(FormulaAttr atom, const Box &box) -> At {
   Int leave = hasFar ? tileWhere(form, !grows, far, box) : never;
   Int goneFrom = hasFar ? tileWhere(form, grows, far, box) : never;
 
-  Int partialUntil =
-      a.select(inside, goneFrom, a.min(insideFrom, goneFrom));
+  Int partialUntil = a.select(inside, goneFrom, a.min(insideFrom, goneFrom));
   Int until = a.select(full, leave, partialUntil);
   until = a.select(entered, until, enter);
   until = a.select(gone, never, until);
@@ -398,15 +397,14 @@ auto SetAlgebra<A>::residue(FormulaAttr atom, const Box &box) -> At {
   // Empty: until the leading end meets the next member. Full: until the range
   // leaves the one value it has. Partial: for good when the range is as wide as
   // the period wherever the tile is, which takes k to occur undivided.
-  Int member = grows ? a.add(a.mul(a.add(last, one), m), r)
-                     : a.add(a.mul(before, m), r);
+  Int member =
+      grows ? a.add(a.mul(a.add(last, one), m), r) : a.add(a.mul(before, m), r);
   Int other = grows ? a.add(hi, one) : a.sub(lo, one);
   Int untilMember = tileWhere(form, !grows, member, box);
   Int untilOther = tileWhere(form, !grows, other, box);
   Int partialUntil = nextTile(box);
   bool sameWidth = llvm::any_of(linearize(form).terms, [](const auto &term) {
-    return llvm::isa<mlir::AffineDimExpr>(term.first) &&
-           uses(term.first, DimK);
+    return llvm::isa<mlir::AffineDimExpr>(term.first) && uses(term.first, DimK);
   });
   if (sameWidth)
     partialUntil = a.select(a.less(a.sub(hi, lo), a.constant(m - 1)),
@@ -442,8 +440,7 @@ auto SetAlgebra<A>::pow2(FormulaAttr atom, const Box &box) -> At {
     // Falling and empty: below 1 for good, or above the member to come.
     Int member = a.floorPow2(a.max(lo, one));
     untilMember =
-        a.select(a.less(one, lo),
-                 tileWhere(form, /*lower=*/true, member, box),
+        a.select(a.less(one, lo), tileWhere(form, /*lower=*/true, member, box),
                  a.constant(kNever));
   }
   return {empty, full, a.select(some, nextTile(box), untilMember)};
@@ -451,8 +448,8 @@ auto SetAlgebra<A>::pow2(FormulaAttr atom, const Box &box) -> At {
 
 template <typename A>
 auto SetAlgebra<A>::member(FormulaAttr atom, const Box &box) -> At {
-  At result =
-      llvm::isa<ResidueAttr>(atom.getSet()) ? residue(atom, box) : pow2(atom, box);
+  At result = llvm::isa<ResidueAttr>(atom.getSet()) ? residue(atom, box)
+                                                    : pow2(atom, box);
   if (atom.getNegated())
     std::swap(result.empty, result.full);
   return result;
@@ -524,16 +521,16 @@ auto SetAlgebra<A>::contains(FormulaAttr formula, const Box &at) -> Bool {
       result = a.both(result,
                       atLeast(x, combineBounds(formula.getLows(), true, at)));
     if (!formula.getHighs().empty())
-      result = a.both(
-          result, a.less(x, combineBounds(formula.getHighs(), false, at)));
+      result = a.both(result,
+                      a.less(x, combineBounds(formula.getHighs(), false, at)));
     return result;
   }
   case FormulaKind::Member: {
     Int x = value(formula.getForm(), at), one = a.constant(1);
     Bool result;
     if (auto set = llvm::dyn_cast<ResidueAttr>(formula.getSet()))
-      result = a.equal(a.mod(x, set.getModulus()),
-                       a.constant(set.getRemainder()));
+      result =
+          a.equal(a.mod(x, set.getModulus()), a.constant(set.getRemainder()));
     else
       result = a.both(a.less(a.constant(0), x),
                       a.equal(a.bitAnd(x, a.sub(x, one)), a.constant(0)));

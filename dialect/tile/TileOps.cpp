@@ -35,11 +35,11 @@ static LogicalResult verifyRowStatistic(Operation *op, StringRef rule,
 // tile.foreach
 //===----------------------------------------------------------------------===//
 
-void ForeachOp::build(
-    OpBuilder &builder, OperationState &state, Value tiles, ValueRange inits,
-    function_ref<SmallVector<Value>(OpBuilder &, Location, Value, Value,
-                                    ValueRange)>
-        body) {
+void ForeachOp::build(OpBuilder &builder, OperationState &state, Value tiles,
+                      ValueRange inits,
+                      function_ref<SmallVector<Value>(OpBuilder &, Location,
+                                                      Value, Value, ValueRange)>
+                          body) {
   state.addOperands(tiles);
   state.addOperands(inits);
   state.addTypes(inits.getTypes());
@@ -56,10 +56,10 @@ void ForeachOp::build(
   YieldOp::create(builder, state.location, yielded);
 }
 
-LogicalResult
-ForeachOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
-                            Adaptor adaptor,
-                            SmallVectorImpl<Type> &results) {
+LogicalResult ForeachOp::inferReturnTypes(MLIRContext *,
+                                          std::optional<Location>,
+                                          Adaptor adaptor,
+                                          SmallVectorImpl<Type> &results) {
   llvm::append_range(results, adaptor.getInits().getTypes());
   return success();
 }
@@ -171,8 +171,8 @@ LogicalResult AccumulateOp::verify() {
   RankedTensorType o = tensorType(getO()), p = tensorType(getP()),
                    v = tensorType(getV());
   if (o.getRank() != 2 || p.getRank() != 2 || v.getRank() != 2 ||
-      p.getDimSize(0) != o.getDimSize(0) || p.getDimSize(1) != v.getDimSize(0) ||
-      o.getDimSize(1) != v.getDimSize(1))
+      p.getDimSize(0) != o.getDimSize(0) ||
+      p.getDimSize(1) != v.getDimSize(0) || o.getDimSize(1) != v.getDimSize(1))
     return emitOpError("[accumulate-1] expected o of MxD, p of MxN and v of "
                        "NxD, found ")
            << o << ", " << p << " and " << v;

@@ -37,7 +37,8 @@ public:
     int64_t I = Q - FirstQuery, End = std::min(K + Width, Keys);
     if (K >= End)
       return 0;
-    return sum(I + Queries, End) - sum(I, End) - sum(I + Queries, K) + sum(I, K);
+    return sum(I + Queries, End) - sum(I, End) - sum(I + Queries, K) +
+           sum(I, K);
   }
 
 private:
@@ -56,7 +57,8 @@ struct Precision {
 
 class AlgebraCheck {
 public:
-  AlgebraCheck(uint64_t Seed, Precision &Total) : Random(Seed ^ 0x5eed), Total(Total) {
+  AlgebraCheck(uint64_t Seed, Precision &Total)
+      : Random(Seed ^ 0x5eed), Total(Total) {
     Context.loadDialect<AttnDialect, mlir::arith::ArithDialect>();
     Pattern = fuzz::makeRandomPattern(Seed);
   }
@@ -113,7 +115,8 @@ private:
       uint64_t Bits = Host.bits(At.B, At.H, Q, K0);
       for (int64_t J = 0; J < 64; ++J) {
         bool Kept = Map.count(Q, 1, K0 + J, 1) != 0;
-        ASSERT_EQ(Bits >> J & 1, uint64_t(Kept)) << "q " << Q << " k " << K0 + J;
+        ASSERT_EQ(Bits >> J & 1, uint64_t(Kept))
+            << "q " << Q << " k " << K0 + J;
         if (J % 7 == 0)
           ASSERT_EQ(Host.contains(At.B, At.H, Q, K0 + J), Kept)
               << "q " << Q << " k " << K0 + J;

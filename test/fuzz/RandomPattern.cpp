@@ -14,7 +14,7 @@ int64_t pick(std::mt19937_64 &Random, int64_t Low, int64_t High) {
 
 uint64_t numRuns(uint64_t Default) {
   const char *Text = std::getenv("HEDDLE_FUZZ_RUNS");
-  return Text ? std::strtoull(Text, nullptr, 10) : Default;
+  return Text && *Text ? std::strtoull(Text, nullptr, 10) : Default;
 }
 
 namespace {
@@ -80,10 +80,9 @@ private:
     case 7:
       return define("attn.num_keys");
     default:
-      return Values.empty()
-                 ? constant(interesting())
-                 : Values[static_cast<size_t>(
-                       choose(0, static_cast<int64_t>(Values.size()) - 1))];
+      return Values.empty() ? constant(interesting())
+                            : Values[static_cast<size_t>(choose(
+                                  0, static_cast<int64_t>(Values.size()) - 1))];
     }
   }
 
