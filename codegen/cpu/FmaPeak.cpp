@@ -2,6 +2,7 @@
 
 #include "codegen/cpu/FmaPeak.h"
 
+#include "codegen/cpu/Affinity.h"
 #include "codegen/cpu/FloatEnv.h"
 #include "codegen/cpu/HostFeatures.h"
 
@@ -9,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -91,8 +93,16 @@ static double sampleSeconds(const Probe &P, int Threads, int64_t Steps) {
   std::atomic<int> Ready{0};
   std::atomic<bool> Go{false};
   std::vector<Clock::time_point> Done(Threads);
+  // One core each where there are enough: samples are too short for the
+  // scheduler to part two threads that start on one core.
+  std::vector<int> Cores = cpu::availableCores();
+  if (Cores.size() < static_cast<size_t>(Threads))
+    Cores.clear();
   auto Work = [&](int Index) {
     cpu::FloatEnvScope Env;
+    std::optional<cpu::PinScope> Pin;
+    if (!Cores.empty())
+      Pin.emplace(Cores[Index]);
     Ready.fetch_add(1);
     while (!Go.load(std::memory_order_acquire))
       std::this_thread::yield();

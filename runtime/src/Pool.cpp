@@ -2,13 +2,13 @@
 
 #include "Pool.h"
 
+#include "codegen/cpu/Affinity.h"
 #include "codegen/cpu/FloatEnv.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <pthread.h>
-#include <sched.h>
+#include <optional>
 
 using namespace heddle;
 using namespace heddle::runtime;
@@ -16,61 +16,13 @@ using namespace heddle::runtime;
 /// More threads than any machine has; a typing error rather than a wish.
 static constexpr int32_t MaxThreads = 1024;
 
-/// The cores that the calling thread may run on; empty when unknown.
-static std::vector<int> availableCores() {
-  std::vector<int> Cores;
-  cpu_set_t Set;
-  CPU_ZERO(&Set);
-  if (pthread_getaffinity_np(pthread_self(), sizeof(Set), &Set) == 0)
-    for (int Core = 0; Core < CPU_SETSIZE; ++Core)
-      if (CPU_ISSET(Core, &Set))
-        Cores.push_back(Core);
-  return Cores;
-}
-
 static int32_t defaultThreads() {
-  size_t Count = availableCores().size();
+  size_t Count = cpu::availableCores().size();
   if (Count == 0)
     Count = std::thread::hardware_concurrency();
   return static_cast<int32_t>(
       std::clamp<size_t>(Count, 1, static_cast<size_t>(MaxThreads)));
 }
-
-static void pinTo(int Core) {
-  cpu_set_t Set;
-  CPU_ZERO(&Set);
-  CPU_SET(Core, &Set);
-  // A refusal costs speed only.
-  (void)pthread_setaffinity_np(pthread_self(), sizeof(Set), &Set);
-}
-
-namespace {
-
-/// Keeps the calling thread on one core while it works beside pinned workers:
-/// were it on a worker's core, that worker could not move away.
-class PinScope {
-public:
-  explicit PinScope(const std::vector<int> &Cores) {
-    if (Cores.empty() ||
-        pthread_getaffinity_np(pthread_self(), sizeof(Before), &Before) != 0 ||
-        !CPU_ISSET(Cores.front(), &Before))
-      return;
-    pinTo(Cores.front());
-    Pinned = true;
-  }
-  ~PinScope() {
-    if (Pinned)
-      (void)pthread_setaffinity_np(pthread_self(), sizeof(Before), &Before);
-  }
-  PinScope(const PinScope &) = delete;
-  PinScope &operator=(const PinScope &) = delete;
-
-private:
-  cpu_set_t Before;
-  bool Pinned = false;
-};
-
-} // namespace
 
 /// Waits for `Ready` to hold, briefly without giving up the core: a launch
 /// often follows another within microseconds. Returns whether it holds.
@@ -89,7 +41,7 @@ heddle_pool::heddle_pool(int32_t Threads)
     : NumThreads(Threads > 0 ? Threads : defaultThreads()) {
   const char *Pin = std::getenv("HEDDLE_PIN");
   if (NumThreads > 1 && !(Pin && std::strcmp(Pin, "0") == 0)) {
-    Cores = availableCores();
+    Cores = cpu::availableCores();
     if (Cores.size() < static_cast<size_t>(NumThreads))
       Cores.clear();
   }
@@ -122,7 +74,7 @@ void heddle_pool::stop() {
 
 void heddle_pool::work(int32_t Worker) {
   if (!Cores.empty())
-    pinTo(Cores[Worker]);
+    cpu::pinTo(Cores[Worker]);
   uint64_t Seen = 0;
   while (true) {
     auto Called = [&] {
@@ -180,7 +132,10 @@ void heddle_pool::run(int64_t Wanted, int64_t WorkspaceBytes, const Body &Fn) {
     Fn(0, Workspaces[0].Block.get());
     return;
   }
-  PinScope Pin(Cores);
+  // Were the caller on a worker's core, that worker could not move away.
+  std::optional<cpu::PinScope> Pin;
+  if (!Cores.empty())
+    Pin.emplace(Cores.front());
   Current = &Fn;
   Active = Count;
   Pending.store(NumThreads - 1, std::memory_order_relaxed);
