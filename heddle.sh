@@ -11,6 +11,8 @@ llvm=/usr/lib/llvm-22
 export PATH="$llvm/bin:$PATH"
 # Clones in different folders share what ccache keeps.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+# What ccache wants to be told before it keeps files that use precompiled headers.
+export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
 
 usage() {
   cat <<'TXT'

@@ -13,17 +13,31 @@ if(HEDDLE_SANITIZE)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
+# The options of every library of the compiler.
+function(heddle_library_options name)
+  target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
+                         -ffunction-sections -fdata-sections)
+  target_link_libraries(${name} PRIVATE heddle_warnings)
+endfunction()
+
 # heddle_add_library(NAME sources... [LINK libs...]): a static library of the
 # compiler, linked against the LLVM and MLIR shared libraries only (naming an
 # archive beside them would give two copies of every TypeID).
 function(heddle_add_library name)
   cmake_parse_arguments(ARG "" "" "LINK;DEPENDS" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
-  target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
-  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
-  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
-                         -ffunction-sections -fdata-sections)
-  target_link_libraries(${name} PRIVATE heddle_warnings PUBLIC ${ARG_LINK} MLIR LLVM)
+  heddle_library_options(${name})
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
+  # All libraries share one precompiled header: their options are the same.
+  if(NOT TARGET heddle_precompiled)
+    add_library(heddle_precompiled STATIC ${PROJECT_SOURCE_DIR}/cmake/Precompiled.cpp)
+    heddle_library_options(heddle_precompiled)
+    target_compile_options(heddle_precompiled PRIVATE $<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>)
+    target_precompile_headers(heddle_precompiled PRIVATE ${PROJECT_SOURCE_DIR}/cmake/Precompiled.h)
+  endif()
+  target_precompile_headers(${name} REUSE_FROM heddle_precompiled)
   if(ARG_DEPENDS)
     add_dependencies(${name} ${ARG_DEPENDS})
   endif()

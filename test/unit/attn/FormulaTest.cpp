@@ -9,16 +9,15 @@ namespace {
 class FormulaTest : public FormulaFixture {};
 
 TEST_F(FormulaTest, TextRoundTrips) {
-  for (const char *Text :
-       {"true", "false", "q - k in interval<0, inf>",
-        "q - k in interval<-inf, p0>",
-        "all(q - k in interval<0, p0>, any(k in interval<-inf, p1>, q in "
-        "residue<3, 8>))",
-        "q floordiv 64 - (k floordiv 64) not in pow2",
-        "q - k in interval<max(0, p0), min(n, p1)>",
-        "k mod 48 in interval<12, inf>",
-        "q * 2 - (k * 3) in interval<h * 5 + 1, inf>",
-        "k in interval<-b, inf>"})
+  for (const char *Text : {"true", "false", "q - k in interval<0, inf>",
+                           "q - k in interval<-inf, p0>",
+                           "all(k in interval<-inf, p1>, q in residue<3, 8>)",
+                           "any(q - k in interval<0, p0>, k in pow2)",
+                           "q floordiv 64 - (k floordiv 64) not in pow2",
+                           "q - k in interval<max(0, p0), min(n, p1)>",
+                           "k mod 48 in interval<12, inf>",
+                           "q * 2 - (k * 3) in interval<h * 5 + 1, inf>",
+                           "k in interval<-b, inf>"})
     EXPECT_EQ(text(formula(Text)), Text);
 }
 
