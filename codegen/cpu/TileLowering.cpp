@@ -3,7 +3,6 @@
 #include "codegen/cpu/TileLowering.h"
 
 #include "codegen/cpu/LastUse.h"
-#include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Softmax.h"
 #include "codegen/cpu/Transfer.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -19,7 +18,8 @@ bool heddle::cpu::isTile(Value V) { return isa<RankedTensorType>(V.getType()); }
 TileLowering::TileLowering(func::FuncOp Kernel, Block *Entry, bool IsCount,
                            const Shape &S)
     : Kernel(Kernel), Entry(Entry), IsCount(IsCount),
-      B(Kernel.getLoc(), Entry, S) {}
+      B(Kernel.getLoc(), Entry, S),
+      Shared(cast<LLVM::LLVMFuncOp>(Entry->getParentOp())) {}
 
 LogicalResult TileLowering::run() {
   mapArguments();
@@ -199,22 +199,27 @@ void TileLowering::lower(tile::ScaleOp Op) {
   define(Op.getResult(), To);
 }
 
+void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
+  Shared.call(B, Verb, {P.Rows, P.Depth, P.Length, P.ReduceOverRows},
+              {&P.A.Base, &P.A.Stride, &P.A.Last, &P.B, &P.InitialC, &P.Factor,
+               &P.Words, &P.C},
+              [&](KernelBuilder &Inside) { emitProduct(Inside, P); });
+}
+
 void TileLowering::lower(tile::ScoresOp Op) {
-  // Scores that go unmasked into a softmax are all used: their keys exist.
-  bool AllUsed = llvm::all_of(Op.getS().getUsers(), [](Operation *User) {
-    return isa<tile::SoftmaxStepOp>(User);
-  });
   auto Type = cast<RankedTensorType>(Op.getS().getType());
   Product P;
   P.Rows = Type.getDimSize(1);
   P.Depth = cast<RankedTensorType>(Op.getQ().getType()).getDimSize(1);
   P.Length = rowLength(B, Type);
-  P.A = rows(Op.getK(), AllUsed);
+  // Full and partial tiles share the code: a row is clamped for every key of a
+  // register tile, not for every product.
+  P.A = rows(Op.getK(), /*AllExist=*/false);
   P.ReduceOverRows = false;
   P.B = stored(Op.getQ()).Base;
   Buffer To = allocate(Op.getS());
   P.C = To.Base;
-  emitProduct(B, P);
+  callProduct("scores", P);
   define(Op.getS(), To);
 }
 
@@ -236,7 +241,7 @@ void TileLowering::lower(tile::AccumulateOp Op) {
     P.Words = stored(Op.getBits()).Base;
   Buffer To = successor(Op.getO(), Op);
   P.C = To.Base;
-  emitProduct(B, P);
+  callProduct("accumulate", P);
   define(Op.getResult(), To);
 }
 
@@ -301,7 +306,10 @@ void TileLowering::lower(tile::SoftmaxStepOp Op) {
   Step.NewM = M.Base;
   Step.NewL = L.Base;
   Step.Alpha = Alpha.Base;
-  emitSoftmaxStep(B, Step);
+  Shared.call(
+      B, "softmax_step", Step.Scores.getShape(),
+      {&Step.S, &Step.M, &Step.L, &Step.P, &Step.NewM, &Step.NewL, &Step.Alpha},
+      [&](KernelBuilder &Inside) { emitSoftmaxStep(Inside, Step); });
   define(Op.getP(), P);
   define(Op.getNewM(), M);
   define(Op.getNewL(), L);

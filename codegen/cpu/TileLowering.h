@@ -8,6 +8,8 @@
 #define HEDDLE_CODEGEN_CPU_TILELOWERING_H
 
 #include "codegen/cpu/Masks.h"
+#include "codegen/cpu/MicroKernel.h"
+#include "codegen/cpu/Procedures.h"
 #include "codegen/cpu/Tiles.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -59,6 +61,7 @@ private:
   void define(mlir::Value V, const Buffer &Data);
   Buffer allocate(mlir::Value V);
   BitsSource bitsSource(tile::BitsOp Op);
+  void callProduct(llvm::StringRef Verb, Product P);
 
   void lower(tile::DimOp Op);
   void lower(tile::LoadOp Op);
@@ -93,6 +96,7 @@ private:
   mlir::Block *Entry;
   bool IsCount;
   KernelBuilder B;
+  Procedures Shared;
   std::optional<Workspace> Scratch;
   mlir::IRMapping Scalars;
   llvm::DenseMap<mlir::Value, Tile> Tiles;
