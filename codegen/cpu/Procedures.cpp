@@ -57,6 +57,10 @@ void Procedures::call(KernelBuilder &B, StringRef Verb, ArrayRef<int64_t> Sizes,
     KernelBuilder Inner(B.getLoc(), Entry, B.shape());
     Body(Inner);
     LLVM::ReturnOp::create(Inner, ValueRange());
+    Next = 0;
+    for (Value *Input : Inputs)
+      if (*Input)
+        *Input = Arguments[Next++];
   }
   LLVM::CallOp::create(B, Procedure, Arguments);
 }

@@ -21,7 +21,8 @@ public:
 
   /// Calls, where `B` stands, the procedure for `Verb` with `Sizes`: all that
   /// its code depends on beside the `Inputs`. An input may be null. The first
-  /// time, `Body` makes the procedure; `Inputs` are its arguments then.
+  /// time, `Body` makes the procedure; while it does, `Inputs` are the
+  /// arguments.
   void call(KernelBuilder &B, llvm::StringRef Verb,
             llvm::ArrayRef<int64_t> Sizes, llvm::ArrayRef<mlir::Value *> Inputs,
             llvm::function_ref<void(KernelBuilder &)> Body);

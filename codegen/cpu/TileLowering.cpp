@@ -16,10 +16,9 @@ using namespace mlir;
 bool heddle::cpu::isTile(Value V) { return isa<RankedTensorType>(V.getType()); }
 
 TileLowering::TileLowering(func::FuncOp Kernel, Block *Entry, bool IsCount,
-                           const Shape &S)
+                           const Shape &S, Procedures &Shared)
     : Kernel(Kernel), Entry(Entry), IsCount(IsCount),
-      B(Kernel.getLoc(), Entry, S),
-      Shared(cast<LLVM::LLVMFuncOp>(Entry->getParentOp())) {}
+      B(Kernel.getLoc(), Entry, S), Shared(Shared) {}
 
 LogicalResult TileLowering::run() {
   mapArguments();
@@ -266,21 +265,32 @@ void TileLowering::lower(tile::BitsOp Op) {
   BitsSource Bits = bitsSource(Op);
   bool OnlyCounted =
       llvm::all_of(Op.getBits().getUsers(), llvm::IsaPred<tile::CountOp>);
-  if (OnlyCounted) {
-    LazyBits[Op.getBits()] = Bits;
+  if (OnlyCounted && Bits.Full) {
+    CountedOnes.insert(Op.getBits());
     return;
   }
   Buffer To = allocate(Op.getBits());
-  emitBits(B, Bits, To);
+  // One formula for the kernel and for the function that counts.
+  SmallVector<Value *> Inputs{&Bits.Batch,    &Bits.Head,    &Bits.FirstQuery,
+                              &Bits.FirstKey, &Bits.NumKeys, &To.Base};
+  for (Value &Param : Bits.Params)
+    Inputs.push_back(&Param);
+  const void *Formula = Bits.Formula.getAsOpaquePointer();
+  Shared.call(B, "bits",
+              {Bits.Type.getDimSize(0), Bits.Type.getDimSize(1), Bits.Full,
+               static_cast<int64_t>(reinterpret_cast<uintptr_t>(Formula))},
+              Inputs,
+              [&](KernelBuilder &Inside) { emitBits(Inside, Bits, To); });
   define(Op.getBits(), To);
 }
 
 void TileLowering::lower(tile::CountOp Op) {
   Value Rows = scalarI64(Op.getRows());
-  auto It = LazyBits.find(Op.getBits());
-  Value Count = It != LazyBits.end()
-                    ? emitCount(B, It->second, Rows)
-                    : emitCount(B, Tiles.lookup(Op.getBits()), Rows);
+  Value Count =
+      CountedOnes.contains(Op.getBits())
+          ? emitCountOfOnes(B, cast<RankedTensorType>(Op.getBits().getType()),
+                            Rows)
+          : emitCount(B, Tiles.lookup(Op.getBits()), Rows);
   Scalars.map(Op.getCount(), B.toIndex(Count));
 }
 
