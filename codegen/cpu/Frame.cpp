@@ -129,15 +129,22 @@ LogicalResult TileLowering::lowerReturn(func::ReturnOp Op) {
 
 Value TileLowering::viewField(Value View, size_t Field) {
   size_t Offset = ViewOffsets.lookup(View) + Field;
+  auto Load = [&] {
+    Type T =
+        Field == offsetof(heddle_view, data) ? B.ptrType() : B.getI64Type();
+    return B.loadScalar(B.offset(Entry->getArgument(0),
+                                 static_cast<int64_t>(Offset), B.getI8Type()),
+                        T);
+  };
+  // Outside of loops a field is read where it is used: what the end of the
+  // kernel needs would otherwise occupy registers all the way there.
+  if (B.getInsertionBlock() == Entry)
+    return Load();
   Value &Known = Fields[Offset];
   if (!Known) {
     OpBuilder::InsertionGuard Guard(B);
     B.setInsertionPointToStart(Entry);
-    Type T =
-        Field == offsetof(heddle_view, data) ? B.ptrType() : B.getI64Type();
-    Known = B.loadScalar(B.offset(Entry->getArgument(0),
-                                  static_cast<int64_t>(Offset), B.getI8Type()),
-                         T);
+    Known = Load();
   }
   return Known;
 }

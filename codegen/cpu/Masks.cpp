@@ -78,18 +78,11 @@ static KernelBuilder::Values keyWords(KernelBuilder &B, const BitsSource &Bits,
   return Words;
 }
 
-/// Calls `Body` for groups of vectors and every key, with the index of the
-/// group's first vector and the words. Carries what `Body` returns. The loop
-/// over the keys is the inner one, so that whatever depends on the query alone
-/// is invariant in it.
-static KernelBuilder::Values forEachWords(
-    KernelBuilder &B, const BitsSource &Bits, ValueRange Inits,
-    function_ref<KernelBuilder::Values(Value FirstVector, Value Key,
-                                       ArrayRef<Value> Words, ValueRange)>
-        Body) {
-  int64_t Vectors = B.shape().vectors(Bits.Type.getDimSize(0));
-  int64_t AtOnce = largestDivisor(Vectors, kVectorsAtOnce);
-  auto Group = [&](Value FirstVector, ValueRange Carried) {
+void heddle::cpu::emitBits(KernelBuilder &B, const BitsSource &Bits,
+                           const Buffer &To) {
+  int64_t Length = rowLength(B, Bits.Type);
+  int64_t AtOnce = largestDivisor(Length, kVectorsAtOnce);
+  B.loop(Length, AtOnce, [&](Value FirstVector) {
     KernelBuilder::Values Queries;
     if (Bits.Full) {
       Queries.assign(AtOnce, Value());
@@ -98,28 +91,16 @@ static KernelBuilder::Values forEachWords(
       for (int64_t J = 0; J < AtOnce; ++J)
         Queries.push_back(B.add(B.splat(B.add(First, J * B.lanes())), iota(B)));
     }
-    KernelBuilder::Values Results = B.loop(
-        Bits.Type.getDimSize(1), 1, Carried, [&](Value Key, ValueRange Inner) {
-          return Body(FirstVector, Key, keyWords(B, Bits, Queries, Key), Inner);
-        });
-    return Results;
-  };
-  return B.loop(Vectors, AtOnce, Inits, Group);
-}
-
-void heddle::cpu::emitBits(KernelBuilder &B, const BitsSource &Bits,
-                           const Buffer &To) {
-  int64_t Length = rowLength(B, Bits.Type);
-  forEachWords(
-      B, Bits, {},
-      [&](Value FirstVector, Value Key, ArrayRef<Value> Words, ValueRange) {
-        Value At = B.add(B.mul(Key, Length), FirstVector);
-        Value Pointer = B.offset(To.Base, At, wordType(B));
-        for (auto [J, Word] : llvm::enumerate(Words))
-          B.storeScalar(
-              Word, B.offset(Pointer, static_cast<int64_t>(J), wordType(B)));
-        return KernelBuilder::Values();
-      });
+    // The loop over the keys is the inner one, so that whatever depends on the
+    // query alone is invariant in it.
+    B.loop(Bits.Type.getDimSize(1), 1, [&](Value Key) {
+      Value At = B.add(B.mul(Key, Length), FirstVector);
+      Value Pointer = B.offset(To.Base, At, wordType(B));
+      for (auto [J, Word] : llvm::enumerate(keyWords(B, Bits, Queries, Key)))
+        B.storeScalar(Word,
+                      B.offset(Pointer, static_cast<int64_t>(J), wordType(B)));
+    });
+  });
 }
 
 /// The word of vector `Vector` that has ones for rows below `Rows`.
@@ -140,18 +121,11 @@ static Value addOnes(KernelBuilder &B, Value Sum, Value Word, Value Existing) {
   return B.add(Sum, Ones);
 }
 
-Value heddle::cpu::emitCount(KernelBuilder &B, const BitsSource &Bits,
-                             Value Rows) {
-  auto AddWords = [&](Value FirstVector, Value, ArrayRef<Value> Words,
-                      ValueRange Carried) {
-    Value Sum = Carried[0];
-    for (auto [J, Word] : llvm::enumerate(Words)) {
-      Value Vector = B.add(FirstVector, static_cast<int64_t>(J));
-      Sum = addOnes(B, Sum, Word, rowsWord(B, Vector, Rows));
-    }
-    return KernelBuilder::Values{Sum};
-  };
-  return forEachWords(B, Bits, B.i64(0), AddWords)[0];
+Value heddle::cpu::emitCountOfOnes(KernelBuilder &B, RankedTensorType Type,
+                                   Value Rows) {
+  Value Existing = B.min(arith::MaxSIOp::create(B, Rows, B.i64(0)),
+                         B.i64(Type.getDimSize(0)));
+  return B.mul(Existing, Type.getDimSize(1));
 }
 
 Value heddle::cpu::emitCount(KernelBuilder &B, const Tile &Bits, Value Rows) {

@@ -24,11 +24,11 @@ struct BitsSource {
 /// Writes the words of a tile: [key][vector].
 void emitBits(KernelBuilder &B, const BitsSource &Bits, const Buffer &To);
 
-/// The number of ones in rows [0, Rows), as i64, without storing any word.
-mlir::Value emitCount(KernelBuilder &B, const BitsSource &Bits,
-                      mlir::Value Rows);
-/// The same for words that have been stored.
+/// The number of ones in rows [0, Rows), as i64.
 mlir::Value emitCount(KernelBuilder &B, const Tile &Bits, mlir::Value Rows);
+/// The same where every bit is one.
+mlir::Value emitCountOfOnes(KernelBuilder &B, mlir::RankedTensorType Type,
+                            mlir::Value Rows);
 
 /// The mask of the vector at `Word`, which points to a mask word.
 mlir::Value loadMask(KernelBuilder &B, mlir::Value Word);

@@ -3,7 +3,6 @@
 #include "codegen/cpu/TileLowering.h"
 
 #include "codegen/cpu/LastUse.h"
-#include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Softmax.h"
 #include "codegen/cpu/Transfer.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -17,9 +16,9 @@ using namespace mlir;
 bool heddle::cpu::isTile(Value V) { return isa<RankedTensorType>(V.getType()); }
 
 TileLowering::TileLowering(func::FuncOp Kernel, Block *Entry, bool IsCount,
-                           const Shape &S)
+                           const Shape &S, Procedures &Shared)
     : Kernel(Kernel), Entry(Entry), IsCount(IsCount),
-      B(Kernel.getLoc(), Entry, S) {}
+      B(Kernel.getLoc(), Entry, S), Shared(Shared) {}
 
 LogicalResult TileLowering::run() {
   mapArguments();
@@ -199,22 +198,27 @@ void TileLowering::lower(tile::ScaleOp Op) {
   define(Op.getResult(), To);
 }
 
+void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
+  Shared.call(B, Verb, {P.Rows, P.Depth, P.Length, P.ReduceOverRows},
+              {&P.A.Base, &P.A.Stride, &P.A.Last, &P.B, &P.InitialC, &P.Factor,
+               &P.Words, &P.C},
+              [&](KernelBuilder &Inside) { emitProduct(Inside, P); });
+}
+
 void TileLowering::lower(tile::ScoresOp Op) {
-  // Scores that go unmasked into a softmax are all used: their keys exist.
-  bool AllUsed = llvm::all_of(Op.getS().getUsers(), [](Operation *User) {
-    return isa<tile::SoftmaxStepOp>(User);
-  });
   auto Type = cast<RankedTensorType>(Op.getS().getType());
   Product P;
   P.Rows = Type.getDimSize(1);
   P.Depth = cast<RankedTensorType>(Op.getQ().getType()).getDimSize(1);
   P.Length = rowLength(B, Type);
-  P.A = rows(Op.getK(), AllUsed);
+  // Full and partial tiles share the code: a row is clamped for every key of a
+  // register tile, not for every product.
+  P.A = rows(Op.getK(), /*AllExist=*/false);
   P.ReduceOverRows = false;
   P.B = stored(Op.getQ()).Base;
   Buffer To = allocate(Op.getS());
   P.C = To.Base;
-  emitProduct(B, P);
+  callProduct("scores", P);
   define(Op.getS(), To);
 }
 
@@ -236,7 +240,7 @@ void TileLowering::lower(tile::AccumulateOp Op) {
     P.Words = stored(Op.getBits()).Base;
   Buffer To = successor(Op.getO(), Op);
   P.C = To.Base;
-  emitProduct(B, P);
+  callProduct("accumulate", P);
   define(Op.getResult(), To);
 }
 
@@ -261,21 +265,32 @@ void TileLowering::lower(tile::BitsOp Op) {
   BitsSource Bits = bitsSource(Op);
   bool OnlyCounted =
       llvm::all_of(Op.getBits().getUsers(), llvm::IsaPred<tile::CountOp>);
-  if (OnlyCounted) {
-    LazyBits[Op.getBits()] = Bits;
+  if (OnlyCounted && Bits.Full) {
+    CountedOnes.insert(Op.getBits());
     return;
   }
   Buffer To = allocate(Op.getBits());
-  emitBits(B, Bits, To);
+  // One formula for the kernel and for the function that counts.
+  SmallVector<Value *> Inputs{&Bits.Batch,    &Bits.Head,    &Bits.FirstQuery,
+                              &Bits.FirstKey, &Bits.NumKeys, &To.Base};
+  for (Value &Param : Bits.Params)
+    Inputs.push_back(&Param);
+  const void *Formula = Bits.Formula.getAsOpaquePointer();
+  Shared.call(B, "bits",
+              {Bits.Type.getDimSize(0), Bits.Type.getDimSize(1), Bits.Full,
+               static_cast<int64_t>(reinterpret_cast<uintptr_t>(Formula))},
+              Inputs,
+              [&](KernelBuilder &Inside) { emitBits(Inside, Bits, To); });
   define(Op.getBits(), To);
 }
 
 void TileLowering::lower(tile::CountOp Op) {
   Value Rows = scalarI64(Op.getRows());
-  auto It = LazyBits.find(Op.getBits());
-  Value Count = It != LazyBits.end()
-                    ? emitCount(B, It->second, Rows)
-                    : emitCount(B, Tiles.lookup(Op.getBits()), Rows);
+  Value Count =
+      CountedOnes.contains(Op.getBits())
+          ? emitCountOfOnes(B, cast<RankedTensorType>(Op.getBits().getType()),
+                            Rows)
+          : emitCount(B, Tiles.lookup(Op.getBits()), Rows);
   Scalars.map(Op.getCount(), B.toIndex(Count));
 }
 
@@ -301,7 +316,10 @@ void TileLowering::lower(tile::SoftmaxStepOp Op) {
   Step.NewM = M.Base;
   Step.NewL = L.Base;
   Step.Alpha = Alpha.Base;
-  emitSoftmaxStep(B, Step);
+  Shared.call(
+      B, "softmax_step", Step.Scores.getShape(),
+      {&Step.S, &Step.M, &Step.L, &Step.P, &Step.NewM, &Step.NewL, &Step.Alpha},
+      [&](KernelBuilder &Inside) { emitSoftmaxStep(Inside, Step); });
   define(Op.getP(), P);
   define(Op.getNewM(), M);
   define(Op.getNewL(), L);

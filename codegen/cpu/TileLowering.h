@@ -8,6 +8,8 @@
 #define HEDDLE_CODEGEN_CPU_TILELOWERING_H
 
 #include "codegen/cpu/Masks.h"
+#include "codegen/cpu/MicroKernel.h"
+#include "codegen/cpu/Procedures.h"
 #include "codegen/cpu/Tiles.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -22,7 +24,7 @@ public:
   /// `Kernel` is a checked kernel function, `Entry` the empty first block of
   /// the new function, with the arguments of the C ABI.
   TileLowering(mlir::func::FuncOp Kernel, mlir::Block *Entry, bool IsCount,
-               const Shape &S);
+               const Shape &S, Procedures &Shared);
 
   mlir::LogicalResult run();
 
@@ -59,6 +61,7 @@ private:
   void define(mlir::Value V, const Buffer &Data);
   Buffer allocate(mlir::Value V);
   BitsSource bitsSource(tile::BitsOp Op);
+  void callProduct(llvm::StringRef Verb, Product P);
 
   void lower(tile::DimOp Op);
   void lower(tile::LoadOp Op);
@@ -93,11 +96,12 @@ private:
   mlir::Block *Entry;
   bool IsCount;
   KernelBuilder B;
+  Procedures &Shared;
   std::optional<Workspace> Scratch;
   mlir::IRMapping Scalars;
   llvm::DenseMap<mlir::Value, Tile> Tiles;
-  /// Bits that are evaluated where they are counted.
-  llvm::DenseMap<mlir::Value, BitsSource> LazyBits;
+  /// Bits that are all one and of which nobody wants more than the number.
+  llvm::DenseSet<mlir::Value> CountedOnes;
   /// Byte offset of a view argument in the argument structure.
   llvm::DenseMap<mlir::Value, size_t> ViewOffsets;
   llvm::DenseMap<size_t, mlir::Value> Fields;

@@ -62,7 +62,10 @@ static LLVM::LLVMFuncOp createFunction(func::FuncOp Kernel, bool IsCount,
   return Function;
 }
 
-static LogicalResult lowerKernel(func::FuncOp Kernel) {
+/// The procedures of a kernel at a level, by `tile.entry`.
+using KnownProcedures = llvm::DenseMap<Attribute, std::unique_ptr<Procedures>>;
+
+static LogicalResult lowerKernel(func::FuncOp Kernel, KnownProcedures &Known) {
   auto Kind = dyn_cast<StringAttr>(Kernel->getAttr(tile::kKernelAttr));
   if (!Kind || (Kind != "task" && Kind != "count"))
     return Kernel.emitOpError()
@@ -87,8 +90,11 @@ static LogicalResult lowerKernel(func::FuncOp Kernel) {
   LLVM::LLVMFuncOp Function = createFunction(Kernel, IsCount, *Level);
   OpBuilder B(Kernel);
   Block *Entry = Function.addEntryBlock(B);
+  std::unique_ptr<Procedures> &Shared = Known[EntryAttr];
+  if (!Shared)
+    Shared = std::make_unique<Procedures>(Function);
   TileLowering Lowering(Kernel, Entry, IsCount,
-                        shapeFor(*Level, EntryAttr.getSchedule()));
+                        shapeFor(*Level, EntryAttr.getSchedule()), *Shared);
   if (failed(Lowering.run())) {
     Function.erase();
     return failure();
@@ -107,8 +113,9 @@ struct TileToCpu final : heddle::cpu::impl::TileToCpuBase<TileToCpu> {
         getOperation().getOps<func::FuncOp>(), [](func::FuncOp Function) {
           return Function->hasAttr(tile::kKernelAttr);
         }));
+    KnownProcedures Known;
     for (func::FuncOp Kernel : Kernels)
-      if (failed(lowerKernel(Kernel)))
+      if (failed(lowerKernel(Kernel, Known)))
         return signalPassFailure();
   }
 };

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: heddle-opt %s --tile-to-cpu | FileCheck %s
 
-// A step without masks. Rows of k and v are read where they lie and never
-// clamped: every key of such a tile exists. The rescaling is part of the
+// A step without masks. Rows of k and v are read where they lie; those of v are
+// never clamped, for every key of such a tile exists, and those of k once per
+// register tile, in code shared with partial tiles. The rescaling is part of the
 // product that follows, and nothing is copied: q (256 bytes), m and l (64 each,
-// the unit of the workspace), o (256), s and p in one place (512), alpha.
+// the unit of the workspace), o (256), s and p in one place (512), alpha. The
+// heavy verbs are functions of their own, for the machine of their caller.
 
 #entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8,
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
@@ -12,23 +14,36 @@
 // CHECK: llvm.func hidden @f
 // CHECK-SAME: tile.workspace = 1216 : i64
 // CHECK-NOT: tile.{{load|scores|accumulate}}
-// The query rows; nothing else is clamped.
+// The query rows; nothing else is clamped here.
 // CHECK: arith.minsi
 // CHECK-NOT: arith.minsi
+// CHECK-NOT: llvm.intr.fmuladd
+// CHECK: llvm.call @f.scores(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %[[S:.*]]) :
+// CHECK: llvm.call @f.softmax_step(%[[S]], %[[M:.*]], %[[L:.*]], %[[S]], %[[M]], %[[L]], %[[ALPHA:.*]]) :
+// CHECK: llvm.call @f.accumulate(%{{.*}}, %{{.*}}, %[[S]], %[[O:.*]], %[[ALPHA]], %[[O]]) :
+// Normalisation.
+// CHECK: arith.divf
+// CHECK: llvm.return
+
 // Scores: four keys, both vectors, two features per step.
+// CHECK: llvm.func internal @f.scores({{.*}}) attributes {no_inline, prefer_vector_width = "128", target_cpu = "x86-64"}
+// CHECK-COUNT-4: arith.minsi
 // CHECK: scf.for %{{.*}} iter_args({{.*}}) -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// CHECK-NOT: arith.minsi
 // CHECK-COUNT-16: llvm.intr.fmuladd
 // CHECK-NOT: llvm.intr.fmuladd
 // Softmax: the maximum, then powers of two.
+// CHECK: llvm.func internal @f.softmax_step
 // CHECK: arith.cmpf ogt
 // CHECK: arith.select
 // CHECK: arith.shli
 // CHECK: arith.mulf
 // The product with v starts from o times alpha.
+// CHECK: llvm.func internal @f.accumulate
+// CHECK-NOT: arith.minsi
 // CHECK: arith.mulf
+// CHECK-NOT: arith.minsi
 // CHECK-COUNT-16: llvm.intr.fmuladd
-// Normalisation.
-// CHECK: arith.divf
 // CHECK: llvm.return
 
 func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,

@@ -9,7 +9,19 @@
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
 
 // CHECK: llvm.func hidden @f
+// CHECK: llvm.call @f.bits(
+// CHECK: llvm.call @f.scores(
+// The mask.
+// CHECK: llvm.load %{{.*}} -> i8
+// CHECK: arith.trunci
+// CHECK: %[[BITS:.*]] = llvm.bitcast %{{.*}} : i4 to vector<4xi1>
+// CHECK: arith.select %[[BITS]]
+// CHECK: llvm.call @f.softmax_step(
+// CHECK: llvm.call @f.accumulate(
+// CHECK: llvm.return
+
 // The words: one byte for four queries.
+// CHECK: llvm.func internal @f.bits(
 // CHECK: scf.for
 // CHECK:   arith.cmpi slt
 // CHECK:   %[[PACKED:.*]] = llvm.bitcast %{{.*}} : vector<4xi1> to i4
@@ -17,15 +29,11 @@
 // CHECK:   %[[KEPT:.*]] = arith.select %{{.*}}, %[[WORD]]
 // CHECK:   llvm.store %[[KEPT]], %{{.*}} : i8
 // Scores.
+// CHECK: llvm.func internal @f.scores(
 // CHECK: arith.minsi
 // CHECK-COUNT-16: llvm.intr.fmuladd
-// The mask.
-// CHECK: llvm.load %{{.*}} -> i8
-// CHECK: arith.trunci
-// CHECK: %[[BITS:.*]] = llvm.bitcast %{{.*}} : i4 to vector<4xi1>
-// CHECK: arith.select %[[BITS]]
 // The product: a sum changes only under its bit.
-// CHECK: arith.shli
+// CHECK: llvm.func internal @f.accumulate(
 // CHECK: %[[BITS2:.*]] = llvm.bitcast %{{.*}} : i4 to vector<4xi1>
 // CHECK: arith.minsi
 // CHECK: %[[NEXT:[0-9]+]] = llvm.intr.fmuladd(%{{.*}}, %{{.*}}, %[[SUM:[a-z0-9]+]])
