@@ -12,7 +12,7 @@ using namespace heddle::cpu;
 using namespace mlir;
 
 /// Vectors handled per pass over the keys.
-static constexpr int64_t kVectorsAtOnce = 4;
+static constexpr int64_t VectorsAtOnce = 4;
 
 /// A vector of i1 as a mask word.
 static Value packMask(KernelBuilder &B, Value Mask) {
@@ -81,7 +81,7 @@ static KernelBuilder::Values keyWords(KernelBuilder &B, const BitsSource &Bits,
 void heddle::cpu::emitBits(KernelBuilder &B, const BitsSource &Bits,
                            const Buffer &To) {
   int64_t Length = rowLength(B, Bits.Type);
-  int64_t AtOnce = largestDivisor(Length, kVectorsAtOnce);
+  int64_t AtOnce = largestDivisor(Length, VectorsAtOnce);
   B.loop(Length, AtOnce, [&](Value FirstVector) {
     KernelBuilder::Values Queries;
     if (Bits.Full) {

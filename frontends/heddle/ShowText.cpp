@@ -8,6 +8,7 @@
 #include "llvm/Support/Process.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace heddle;
 
@@ -89,8 +90,7 @@ private:
       Rows = MaxRows;
       Cols = std::max(std::min(Cols, 8.0), 2 * Rows / Aspect);
     }
-    return ShowGrid(Result, static_cast<int64_t>(Rows + 0.5),
-                    static_cast<int64_t>(Cols + 0.5));
+    return ShowGrid(Result, std::llround(Rows), std::llround(Cols));
   }
 
   /// Positions of keys above the columns where they begin.

@@ -130,9 +130,11 @@ TEST_F(ReferenceTest, GroupedHeadsReadTheirKeyHead) {
           V.at(B, H, J, T) = static_cast<float>(10 * B + H);
   ReferenceResult R = compute(compile("", DenseBody), problem(Q, K, V));
   for (int64_t B = 0; B < 2; ++B)
-    for (int64_t H = 0; H < 6; ++H)
-      EXPECT_NEAR(R.output(B, H, 2)[1], static_cast<double>(10 * B + H / 2),
+    for (int64_t H = 0; H < 6; ++H) {
+      int64_t KeyHead = H / 2;
+      EXPECT_NEAR(R.output(B, H, 2)[1], static_cast<double>(10 * B + KeyHead),
                   1e-12);
+    }
 }
 
 TEST_F(ReferenceTest, OriginShiftsQueries) {
