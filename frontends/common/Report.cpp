@@ -99,7 +99,7 @@ std::string Report::text() const {
          fmt::format("{:.1f} ms ({})", compileMilliseconds(), Parts));
   }
   Line("plan",
-       fmt::format("{} for {} bytes of indices",
+       fmt::format("{} for {} bytes of task order",
                    duration(PlanMilliseconds * 1e-3), grouped(PlanBytes)));
   Line("time",
        fmt::format("{}, median of {}, {} thread{}", duration(MedianSeconds),

@@ -48,3 +48,17 @@ ShowGrid::ShowGrid(const ShowResult &Result, int64_t MaxRows, int64_t MaxCols)
     }
   }
 }
+
+llvm::ArrayRef<LegendEntry> ShowGrid::legend() const {
+  static constexpr LegendEntry Exact[] = {{CellLevel::Full, "full"},
+                                          {CellLevel::Live, "partial"},
+                                          {CellLevel::Empty, "empty"}};
+  static constexpr LegendEntry Reduced[] = {{CellLevel::Full, "all tiles full"},
+                                            {CellLevel::Live, "all live"},
+                                            {CellLevel::Half, "half live"},
+                                            {CellLevel::Some, "some live"},
+                                            {CellLevel::Empty, "empty"}};
+  if (isReduced())
+    return Reduced;
+  return Exact;
+}

@@ -20,6 +20,12 @@ enum class CellLevel {
 };
 inline constexpr unsigned NumCellLevels = 5;
 
+/// What a level means, in the words of a legend.
+struct LegendEntry {
+  CellLevel Level;
+  llvm::StringLiteral Text;
+};
+
 /// Cells in row-major order; cell (r, c) stands for the tiles
 /// [firstTile(r), firstTile(r + 1)) x ….
 class ShowGrid {
@@ -42,6 +48,9 @@ public:
     return split(Row, Rows, QueryTiles);
   }
   int64_t firstKeyTile(int64_t Col) const { return split(Col, Cols, KeyTiles); }
+
+  /// The levels that its cells may have, from the fullest on.
+  llvm::ArrayRef<LegendEntry> legend() const;
 
 private:
   static int64_t split(int64_t I, int64_t Cells, int64_t Tiles) {

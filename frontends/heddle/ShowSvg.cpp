@@ -202,26 +202,13 @@ private:
   }
 
   void legend(int64_t Y) {
-    struct Entry {
-      CellLevel Level;
-      const char *Text;
-    };
-    constexpr Entry Exact[] = {{CellLevel::Full, "full"},
-                               {CellLevel::Live, "partial"},
-                               {CellLevel::Empty, "empty"}};
-    constexpr Entry Reduced[] = {{CellLevel::Full, "full"},
-                                 {CellLevel::Live, "all live"},
-                                 {CellLevel::Half, "half live"},
-                                 {CellLevel::Some, "some live"},
-                                 {CellLevel::Empty, "empty"}};
     int64_t X = 16;
-    for (const Entry &E : Grid.isReduced() ? llvm::ArrayRef<Entry>(Reduced)
-                                           : llvm::ArrayRef<Entry>(Exact)) {
+    for (const LegendEntry &E : Grid.legend()) {
       Os << "<rect class=\"" << Classes[static_cast<unsigned>(E.Level)]
          << "\" x=\"" << X << "\" y=\"" << Y - 10
          << "\" width=\"12\" height=\"12\"/>\n";
       text(X + 16, Y, "", E.Text);
-      X += 16 + 8 * int64_t(llvm::StringRef(E.Text).size()) + 12;
+      X += 16 + 8 * int64_t(E.Text.size()) + 12;
     }
   }
 

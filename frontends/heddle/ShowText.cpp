@@ -161,23 +161,10 @@ private:
   }
 
   void legend() {
-    struct Entry {
-      CellLevel Level;
-      const char *Text;
-    };
-    constexpr Entry Exact[] = {{CellLevel::Full, "full"},
-                               {CellLevel::Live, "partial"},
-                               {CellLevel::Empty, "empty"}};
-    constexpr Entry Reduced[] = {{CellLevel::Full, "all tiles full"},
-                                 {CellLevel::Live, "all live"},
-                                 {CellLevel::Half, "half live"},
-                                 {CellLevel::Some, "some live"},
-                                 {CellLevel::Empty, "empty"}};
     Os << '\n';
     Os.indent(Gutter + 1);
     const char *Space = "";
-    for (const Entry &E : Grid.isReduced() ? llvm::ArrayRef<Entry>(Reduced)
-                                           : llvm::ArrayRef<Entry>(Exact)) {
+    for (const LegendEntry &E : Grid.legend()) {
       Os << Space;
       Space = "   ";
       colour(E.Level);
