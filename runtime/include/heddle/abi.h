@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define HEDDLE_ABI_VERSION 1u
+#define HEDDLE_ABI_VERSION 2u
 /// "HEDDLEBN", little endian: the first eight bytes of a descriptor.
 #define HEDDLE_ABI_MAGIC UINT64_C(0x4e42454c44444548)
 /// The one symbol a bundle exports: a `heddle_descriptor`.
@@ -24,33 +24,123 @@ extern "C" {
 /// Element types of tensors in memory.
 typedef enum heddle_dtype {
   HEDDLE_F32 = 0,
+  HEDDLE_F16 = 1,  /* IEEE 754 binary16 */
+  HEDDLE_BF16 = 2, /* the upper half of an f32 */
+  HEDDLE_I32 = 3,  /* index tables, lists, CSR */
+  HEDDLE_I64 = 4,
+  HEDDLE_BOOL = 5, /* one byte, zero or not: maps */
 } heddle_dtype;
 
 /// A tensor as a kernel sees it: always four axes in the order
 /// (batch, head, sequence, feature), strides in elements. Layouts (bhsd, bshd,
 /// packed) are strides and nothing else. The feature stride is 1.
-/// `lse` uses shape[3] = 1 and stride[3] = 1. `lse.data` is NULL when the
-/// caller does not want it: a task then skips those writes. `data` may also be
-/// NULL where the tensor has no element.
+/// `lse` and the other row and column outputs use shape[3] = 1 and
+/// stride[3] = 1. Their `data` is NULL when the caller does not want them: a
+/// task then skips those writes. `data` may also be NULL where the tensor has
+/// no element.
+///
+/// With `offsets`, the sequences of a batch lie one after the other along axis 2
+/// of one tensor: sequence b has rows [offsets[b], offsets[b + 1]), and stride[0]
+/// means nothing.
 typedef struct heddle_view {
   void *data;
   int64_t shape[4];
   int64_t stride[4];
+  const int64_t *offsets;
 } heddle_view;
+
+/// A run-time table, an operand of a pattern: element [i0, …] is
+/// data[sum of stride[a] * i_a]. An axis with one element that stands for all
+/// has shape[a] as large as it is used and stride[a] = 0.
+///
+/// A table of integers is int32 and owned by the plan. `low` and `high` hold its
+/// bounds over stretches of the last axis: for every row of the leading axes
+/// (`pitch` elements from one row to the next along a leading axis a:
+/// pyramid_stride[a]) the row itself, then the minima (maxima) of its pairs of
+/// neighbours, then those of pairs of pairs, and so on up to one element; a level
+/// of n elements is followed by one of (n + 1) / 2. See heddle/index.h.
+typedef struct heddle_table {
+  const void *data; /* int32_t or float */
+  int64_t shape[4];
+  int64_t stride[4];
+  int32_t rank;
+  const int32_t *low, *high;
+  int64_t pyramid_stride[4]; /* of the leading axes; 0 for one that repeats */
+} heddle_table;
+
+/// A run-time family of sets of integers in [0, size): for every value of its
+/// `rank` indices a set, row number sum of stride[a] * i_a. Row r has the bits
+/// words[r * words_per_row …], member x in bit x % 64 of word x / 64; before[r *
+/// words_per_row + w] is the number of members in earlier words; its members in
+/// ascending order are members[starts[r]] … members[starts[r + 1] - 1]. One
+/// further word follows the last row, so that 64 bits may be read from any bit.
+typedef struct heddle_set {
+  int64_t size;
+  int32_t rank;
+  int64_t shape[3];
+  int64_t stride[3];
+  const uint64_t *words;
+  const int32_t *before;
+  int64_t words_per_row;
+  const int32_t *members;
+  const int64_t *starts;
+} heddle_set;
+
+/// The run-time value of a pattern parameter.
+typedef union heddle_operand {
+  int64_t integer;
+  double real;
+  const heddle_table *table;
+  const heddle_set *set;
+} heddle_operand;
+
+/// Questions to tables and sets that take a loop: one text for the runtime, for
+/// the tools and for every kernel (heddle/index.h). `row` is the offset of a
+/// row's pyramid, or the number of a set's row.
+typedef struct heddle_index {
+  /// Bounds of the elements at last indices [first, last], moved into the table.
+  void (*span)(const heddle_table *table, int64_t row, int64_t first,
+               int64_t last, int64_t out[2]);
+  /// The first last-index >= from whose element is in [lo, hi), or with
+  /// `outside` is not; the extent of the last axis when there is none.
+  int64_t (*seek)(const heddle_table *table, int64_t row, int64_t from,
+                  int64_t lo, int64_t hi, int32_t outside);
+  /// Of rows first, first + step, … (count of them): out[0] = some row has a
+  /// member in [lo, hi], out[1] = every row has all of them, out[2] = the
+  /// smallest member above hi of any row (2^62: none), out[3] = the largest one
+  /// below lo (-2^62: none).
+  void (*probe)(const heddle_set *set, int64_t first, int64_t step,
+                int64_t count, int64_t lo, int64_t hi, int64_t out[4]);
+  /// The number of members of a row below x.
+  int64_t (*rank)(const heddle_set *set, int64_t row, int64_t x);
+  /// The member with `rank` members below it; 2^62 when there is none.
+  int64_t (*member)(const heddle_set *set, int64_t row, int64_t rank);
+} heddle_index;
+
+/// A source of keys and values.
+typedef struct heddle_source {
+  heddle_view k, v;
+} heddle_source;
 
 /// The operands of one attention launch.
 typedef struct heddle_args {
-  heddle_view q, k, v, o, lse;
-  /// Absolute position of query 0 of each sequence, `q.shape[0]` values.
+  heddle_view q, o, lse;
+  /// Further outputs, f32 (see heddle_entry).
+  heddle_view row_max, column_sums, block_max;
+  /// `heddle_entry.num_sources` of them.
+  const heddle_source *sources;
+  /// Absolute position of query 0 of each sequence, one value per sequence.
   const int64_t *origin;
   /// Pattern parameters in the order of `heddle_entry.params`.
-  const int64_t *params;
+  const heddle_operand *operands;
+  const heddle_index *index;
   /// Factor on q·k, natural-exponent units (1/sqrt(d) usually).
   float scale;
 } heddle_args;
 
 /// Computes output rows [tile * query_tile, (tile + 1) * query_tile) of head
-/// `h` of sequence `b`. `workspace` has `workspace_bytes` bytes, 64-byte
+/// `h` of sequence `b`; on a token grid those of box number `tile`, boxes counted
+/// row by row. `workspace` has `workspace_bytes` bytes, 64-byte
 /// aligned, private to the calling thread; its contents need not be kept. Runs
 /// with round to nearest, no floating-point traps, and results (not operands)
 /// that are denormal flushed to zero where the machine can. Never throws.
@@ -64,12 +154,41 @@ typedef void (*heddle_task_fn)(const heddle_args *args, int64_t b, int64_t h,
 typedef void (*heddle_count_fn)(const heddle_args *args, int64_t b, int64_t h,
                                 int64_t tile, int32_t exact, int64_t out[3]);
 
+/// Checks the parameters of a problem against what the pattern does with them.
+/// Returns 0, or the number (from one) of the first of `heddle_entry.checks` that
+/// fails; for a read outside of a table or set, out[0] and out[1] are the
+/// smallest and the largest index asked for and out[2] is the extent. Tensors are
+/// as for heddle_count_fn.
+typedef int64_t (*heddle_check_fn)(const heddle_args *args, int64_t out[3]);
+
+typedef enum heddle_param_kind {
+  HEDDLE_INTEGER = 0,
+  HEDDLE_REAL = 1,
+  HEDDLE_INTEGER_TABLE = 2,
+  HEDDLE_REAL_TABLE = 3,
+  HEDDLE_SET = 4,
+} heddle_param_kind;
+
 /// One run-time parameter of a pattern.
 typedef struct heddle_param {
   const char *name;
-  int64_t default_value; /* meaningful when has_default != 0 */
+  heddle_operand default_value; /* meaningful when has_default != 0 */
   int32_t has_default;
+  int32_t kind; /* heddle_param_kind */
+  /// Axes of a table, indices of a set.
+  int32_t rank;
+  /// Nonzero when kernels ask for bounds of an integer table (`low`, `high`).
+  int32_t needs_bounds;
 } heddle_param;
+
+/// Something a problem must satisfy.
+typedef struct heddle_check {
+  /// NULL for a read, else what to say when the condition fails.
+  const char *message;
+  /// A read: which parameter, along which of its axes.
+  int32_t param;
+  int32_t axis;
+} heddle_check;
 
 /// The code of one kernel for one level of one target ("cpu-avx512", …).
 typedef struct heddle_code {
@@ -80,16 +199,24 @@ typedef struct heddle_code {
   const char *features;
   heddle_task_fn task;
   heddle_count_fn count;
+  heddle_check_fn check;
+  /// Of a kernel with column_sums or block_max, else NULL: adds up columns
+  /// [tile * key_tile, (tile + 1) * key_tile) after all tasks are done.
+  heddle_task_fn columns;
   int64_t query_tile;
   int64_t key_tile;
+  /// Extents of the boxes on a token grid, outermost axis first; 0 otherwise.
+  int64_t query_box[3];
+  int64_t key_box[3];
   int64_t workspace_bytes;
 } heddle_code;
 
-/// One kernel: a pattern specialised to a dtype and head dims.
+/// One kernel: a pattern specialised to dtypes and head dims.
 typedef struct heddle_entry {
   const char *name;
   const char *pattern;
-  int32_t dtype; /* heddle_dtype */
+  int32_t dtype;        /* heddle_dtype of q, k and v */
+  int32_t output_dtype; /* heddle_dtype of o */
   /// Nonzero when the set of kept keys depends on the batch / head index.
   int32_t uses_batch;
   int32_t uses_head;
@@ -97,6 +224,21 @@ typedef struct heddle_entry {
   int64_t d_v;
   int64_t num_params;
   const heddle_param *params;
+  int64_t num_checks;
+  const heddle_check *checks;
+  int64_t num_sources;
+  /// Axes of the token grid, 0 for plain sequences, and the parameters that are
+  /// its extents for queries and for keys, outermost axis first.
+  int64_t grid_axes;
+  int64_t query_grid[3];
+  int64_t key_grid[3];
+  /// Nonzero when the weights of a row have a log-sum-exp.
+  int32_t has_lse;
+  /// Which further outputs there are.
+  int32_t has_row_max;
+  int32_t has_column_sums;
+  int32_t has_block_max;
+  int64_t block_q, block_k;
   /// Best first.
   int64_t num_codes;
   const heddle_code *codes;

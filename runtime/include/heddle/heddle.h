@@ -94,19 +94,77 @@ HEDDLE_API heddle_error *heddle_kernel_code_at(const heddle_kernel *kernel,
                                                const char *level,
                                                const heddle_code **out);
 
+/// A tensor of the caller, as in DLPack: element strides, NULL for row major.
+/// Axes are (batch, head, sequence, feature); lse has the first three only.
+/// The feature stride must be 1 where the feature axis is longer than 1; other
+/// strides of inputs may be anything, zero included. `data` may be NULL only
+/// where the tensor is empty.
+typedef struct heddle_tensor {
+  void *data;
+  int32_t dtype; /* heddle_dtype */
+  int32_t rank;
+  const int64_t *shape;
+  const int64_t *strides;
+} heddle_tensor;
+
+/// How the sets of a parameter are given.
+typedef enum heddle_set_format {
+  /// `indices` (axes…, capacity): sorted members, of which the first
+  /// `lengths` (axes…) count; all of them where `lengths` is NULL.
+  HEDDLE_LISTS = 0,
+  /// The last axis in CSR: `indptr` (axes but the last…, rows + 1), and
+  /// `indices` (axes but the last…, capacity); row r has members
+  /// indices[indptr[r]] … indices[indptr[r + 1] - 1], sorted.
+  HEDDLE_CSR = 1,
+  /// `map` (axes…, size), boolean.
+  HEDDLE_MAP = 2,
+} heddle_set_format;
+
+/// The sets of a parameter; members lie in [0, size). Index tensors are i32 or
+/// i64, of any strides. An axis of extent 1 stands for all values of its index.
+typedef struct heddle_sets {
+  heddle_set_format format;
+  int64_t size;
+  const heddle_tensor *indices, *lengths, *indptr, *map;
+} heddle_sets;
+
+/// The value of a parameter: the member that the parameter's kind calls for.
+/// Integer tables are i32 or i64, real tables f32, of any strides; an axis of
+/// extent 1 stands for all values of its index.
+typedef struct heddle_value {
+  int64_t integer;
+  double real;
+  const heddle_tensor *table;
+  const heddle_sets *sets;
+} heddle_value;
+
 /// Sizes of one problem: each in [0, 2^31], heads_q a multiple of heads_kv, and
-/// batch * heads_q * seq_q * seq_k at most 2^63 - 1. Every origin and parameter
-/// lies in [-2^31, 2^31].
+/// batch * heads_q * seq_q * seq_k at most 2^63 - 1. Every origin, integer
+/// parameter and element of an integer table lies in [-2^31, 2^31), members of
+/// sets in [0, size).
+///
+/// Initialise with zeros: `heddle_problem p = {0}`.
 typedef struct heddle_problem {
   int64_t batch;
   int64_t heads_q;
   int64_t heads_kv;
   int64_t seq_q;
   int64_t seq_k;
-  /// `batch` values, or NULL for all zero.
+  /// `batch` values, or NULL for all zero. A token grid allows zero only.
   const int64_t *origin;
   /// One value per parameter of the kernel, or NULL when it has none.
-  const int64_t *params;
+  const heddle_value *params;
+  /// Ragged batches: sequence b has queries [cu_seqlens_q[b], cu_seqlens_q[b +
+  /// 1]) and keys likewise, batch + 1 ascending values each from 0; tensors then
+  /// have batch extent 1 and all sequences along axis 2, seq_q and seq_k in all.
+  /// NULL for plain batches; both or neither.
+  const int64_t *cu_seqlens_q;
+  const int64_t *cu_seqlens_k;
+  /// Keys of the further sources of a combined kernel, num_sources - 1 values.
+  const int64_t *more_seq_k;
+  /// Nonzero: lists, tables and offsets are known to be valid (sorted, in range)
+  /// and are not examined again. Wrong ones then have undefined results.
+  int32_t trusted;
 } heddle_problem;
 
 /// How much work a problem is.
@@ -117,8 +175,10 @@ typedef struct heddle_stats {
   int64_t kept_pairs; /* over all batches and query heads */
 } heddle_stats;
 
-/// Orders the tasks of a problem longest first. Copies origin and params. Uses
-/// memory proportional to the number of query tiles, never to keys.
+/// Orders the tasks of a problem longest first. Checks and copies origin, integer
+/// tables and sets; real tables are read where they are until the last launch.
+/// Beside tables and sets (a set of n members in [0, size) takes 4 n + 3/16 size
+/// bytes), uses memory proportional to the number of query tiles, never to keys.
 HEDDLE_API heddle_error *heddle_plan_create(const heddle_kernel *kernel,
                                             const heddle_problem *problem,
                                             heddle_plan **out);
@@ -133,6 +193,8 @@ HEDDLE_API void heddle_plan_destroy(heddle_plan *plan);
 HEDDLE_API const heddle_code *heddle_plan_code(const heddle_plan *plan);
 /// Number of tasks, i.e. batch * heads_q * ceil(seq_q / query_tile).
 HEDDLE_API int64_t heddle_plan_num_tasks(const heddle_plan *plan);
+/// Milliseconds that checking and preparing tables and sets took.
+HEDDLE_API double heddle_plan_index_time(const heddle_plan *plan);
 /// Bytes of index memory the plan holds (for reports).
 HEDDLE_API int64_t heddle_plan_bytes(const heddle_plan *plan);
 /// Counts tiles and kept pairs exactly, on the threads of `pool`.
@@ -150,32 +212,27 @@ HEDDLE_API heddle_error *heddle_pool_create(int32_t threads, heddle_pool **out);
 HEDDLE_API void heddle_pool_destroy(heddle_pool *pool);
 HEDDLE_API int32_t heddle_pool_threads(const heddle_pool *pool);
 
-/// A tensor of the caller, as in DLPack: element strides, NULL for row major.
-/// Axes are (batch, head, sequence, feature); lse has the first three only.
-/// The feature stride must be 1 where the feature axis is longer than 1; other
-/// strides of inputs may be anything, zero included. `data` may be NULL only
-/// where the tensor is empty.
-typedef struct heddle_tensor {
-  void *data;
-  int32_t dtype; /* heddle_dtype */
-  int32_t rank;
-  const int64_t *shape;
-  const int64_t *strides;
-} heddle_tensor;
-
 /// The tensors of one launch:
 ///
 ///   q    (batch, heads_q,  seq_q, d_qk)      o    (batch, heads_q, seq_q, d_v)
 ///   k    (batch, heads_kv, seq_k, d_qk)      lse  (batch, heads_q, seq_q)
 ///   v    (batch, heads_kv, seq_k, d_v)
 ///
-/// `lse` may be NULL. No element of o or lse may share memory with another
+/// A combined kernel takes the k and v of its further sources from more_k and
+/// more_v, num_sources - 1 tensors each. Further outputs, f32, each NULL where it
+/// is not wanted: row_max (batch, heads_q, seq_q), column_sums (batch, heads_q,
+/// seq_k), block_max (batch, heads_q, ceil(seq_q / block_q), ceil(seq_k /
+/// block_k)). A kernel must have been compiled to give them.
+///
+/// `lse` may be NULL; it must be where the kernel has none. No element of o or lse may share memory with another
 /// element of any tensor; sharing is reported where it is plain (equal
 /// addresses, zero strides, overlapping gapless tensors) and undefined
 /// otherwise. `scale` is the factor on q·k, finite; 0 means 1/sqrt(d_qk).
 typedef struct heddle_tensors {
   const heddle_tensor *q, *k, *v, *o, *lse;
   float scale;
+  const heddle_tensor *const *more_k, *const *more_v;
+  const heddle_tensor *row_max, *column_sums, *block_max;
 } heddle_tensors;
 
 /// Runs a plan on the threads of `pool`. Checks every tensor against the plan
@@ -185,6 +242,23 @@ typedef struct heddle_tensors {
 HEDDLE_API heddle_error *heddle_launch(const heddle_plan *plan,
                                        const heddle_tensors *tensors,
                                        heddle_pool *pool);
+
+/// One partial result: o (batch, heads, seq, d_v) of any dtype and its lse
+/// (batch, heads, seq), f32.
+typedef struct heddle_part {
+  const heddle_tensor *o, *lse;
+} heddle_part;
+
+/// Merges partial softmax results over disjoint sets of keys into the result over
+/// all of them: with L = log sum of exp(lse_p), o = sum of exp(lse_p - L) o_p and
+/// lse = L. A part with lse = -infinity is neutral, whatever its o. All tensors of
+/// one shape; parts and output may differ in dtype. Merging is associative up to
+/// rounding. `out_lse` may be NULL; outputs may be the tensors of one part.
+HEDDLE_API heddle_error *heddle_merge(const heddle_part *parts,
+                                      int64_t num_parts,
+                                      const heddle_tensor *out_o,
+                                      const heddle_tensor *out_lse,
+                                      heddle_pool *pool);
 
 #ifdef __cplusplus
 }
