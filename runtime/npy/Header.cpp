@@ -149,8 +149,30 @@ std::string npy::shapeText(const std::vector<int64_t> &Shape) {
                      Shape.size() == 1 ? "," : "");
 }
 
-std::string npy::headerText(const std::vector<int64_t> &Shape) {
-  return fmt::format(
-      "{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}",
-      shapeText(Shape));
+const char *npy::descrOf(heddle_dtype Dtype) {
+  switch (Dtype) {
+  case HEDDLE_F32:
+    return "<f4";
+  case HEDDLE_F16:
+    return "<f2";
+  case HEDDLE_BF16:
+    return "<V2";
+  case HEDDLE_I32:
+    return "<i4";
+  case HEDDLE_I64:
+    return "<i8";
+  case HEDDLE_BOOL:
+    return "|b1";
+  }
+  return "";
+}
+
+bool npy::describes(const std::string &Descr, heddle_dtype Dtype) {
+  return Descr == descrOf(Dtype) || (Dtype == HEDDLE_BF16 && Descr == "|V2");
+}
+
+std::string npy::headerText(const std::vector<int64_t> &Shape,
+                            heddle_dtype Dtype) {
+  return fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}",
+                     descrOf(Dtype), shapeText(Shape));
 }

@@ -6,6 +6,7 @@
 #ifndef HEDDLE_RUNTIME_NPY_HEADER_H
 #define HEDDLE_RUNTIME_NPY_HEADER_H
 
+#include "heddle/abi.h"
 #include "runtime/npy/ErrorText.h"
 
 #include <cstdint>
@@ -25,8 +26,15 @@ struct Header {
 /// Parses the dictionary. The error text continues "its header ...".
 ErrorText parseHeader(std::string_view Text, Header &Out);
 
-/// The dictionary of a C-ordered little-endian f32 array.
-std::string headerText(const std::vector<int64_t> &Shape);
+/// The dictionary of a C-ordered little-endian array.
+std::string headerText(const std::vector<int64_t> &Shape, heddle_dtype Dtype);
+
+/// How NumPy writes a dtype: "<f4". It has none for bf16; a file then holds raw
+/// elements of two bytes ("<V2"), which is what arrays of ml_dtypes become.
+const char *descrOf(heddle_dtype Dtype);
+
+/// Whether elements described so are of the dtype.
+bool describes(const std::string &Descr, heddle_dtype Dtype);
 
 /// "(1, 8)" as Python writes a shape.
 std::string shapeText(const std::vector<int64_t> &Shape);

@@ -3,6 +3,7 @@
 #include "runtime/npy/Npy.h"
 
 #include "runtime/npy/Header.h"
+#include "runtime/src/Dtype.h"
 
 #include <fmt/format.h>
 
@@ -24,7 +25,12 @@ static constexpr size_t MagicBytes = sizeof(Magic) - 1;
 /// NumPy refuses longer headers unless told to trust the file.
 static constexpr uint32_t MaxHeaderBytes = 1U << 20;
 
-std::optional<int64_t> npy::numElements(const std::vector<int64_t> &Shape) {
+int64_t npy::elementBytes(heddle_dtype Dtype) {
+  return runtime::dtypeBytes(Dtype);
+}
+
+std::optional<int64_t> npy::numElements(const std::vector<int64_t> &Shape,
+                                        heddle_dtype Dtype) {
   int64_t Count = 1;
   bool Empty = false;
   for (int64_t Extent : Shape) {
@@ -37,7 +43,7 @@ std::optional<int64_t> npy::numElements(const std::vector<int64_t> &Shape) {
   for (int64_t Extent : Shape)
     if (__builtin_mul_overflow(Count, Extent, &Count))
       return std::nullopt;
-  if (Count > INT64_MAX / static_cast<int64_t>(sizeof(float)))
+  if (Count > INT64_MAX / elementBytes(Dtype))
     return std::nullopt;
   return Count;
 }
@@ -47,7 +53,8 @@ namespace {
 /// A .npy file open for reading, its header read and checked.
 class Reader {
 public:
-  explicit Reader(const std::string &Path) : Path(Path) {}
+  Reader(const std::string &Path, Dtypes Accepted)
+      : Path(Path), Accepted(Accepted) {}
   ~Reader() {
     if (Descriptor >= 0)
       ::close(Descriptor);
@@ -56,20 +63,23 @@ public:
   Reader &operator=(const Reader &) = delete;
 
   ErrorText open();
-  /// Reads `Count` elements; call after `open`.
-  ErrorText elements(float *Into, int64_t Count) {
-    return bytes(Into, static_cast<size_t>(Count) * sizeof(float));
+  /// Reads all `Count` elements; call after `open`.
+  ErrorText elements(void *Into) {
+    return bytes(Into, static_cast<size_t>(Count * elementBytes(Dtype)));
   }
 
   Header Head;
+  heddle_dtype Dtype = HEDDLE_F32;
   int64_t Count = 0;
 
 private:
   ErrorText bytes(void *Into, size_t Size);
   ErrorText prologue(uint32_t &HeaderBytes);
   ErrorText checkHeader();
+  ErrorText otherDtype() const;
 
   const std::string &Path;
+  Dtypes Accepted;
   int Descriptor = -1;
   uint64_t FileBytes = 0;
   /// Bytes consumed.
@@ -129,13 +139,27 @@ ErrorText Reader::prologue(uint32_t &HeaderBytes) {
   return std::nullopt;
 }
 
+ErrorText Reader::otherDtype() const {
+  std::string Names;
+  for (heddle_dtype Known : Accepted)
+    Names += fmt::format("{}'{}' ({}{})", Names.empty() ? "" : " or ",
+                         descrOf(Known),
+                         Known == HEDDLE_BOOL ? "" : "little-endian ",
+                         runtime::dtypeName(Known));
+  return fmt::format("'{}' has dtype '{}', expected {}; convert it with "
+                     ".astype('{}')",
+                     Path, Head.Descr, Names, descrOf(*Accepted.begin()));
+}
+
 /// What the header says against what we read and how long the file is.
 ErrorText Reader::checkHeader() {
-  if (Head.Descr != "<f4")
-    return fmt::format("'{}' has dtype '{}', expected '<f4' (little-endian "
-                       "f32); convert it with .astype('<f4')",
-                       Path, Head.Descr);
-  std::optional<int64_t> Known = numElements(Head.Shape);
+  const auto *Found =
+      std::find_if(Accepted.begin(), Accepted.end(),
+                   [&](heddle_dtype D) { return describes(Head.Descr, D); });
+  if (Found == Accepted.end())
+    return otherDtype();
+  Dtype = *Found;
+  std::optional<int64_t> Known = numElements(Head.Shape, Dtype);
   if (!Known)
     return fmt::format("'{}' has shape {}, more elements than memory can hold",
                        Path, shapeText(Head.Shape));
@@ -146,7 +170,7 @@ ErrorText Reader::checkHeader() {
     return fmt::format("'{}' is in Fortran order, expected C order; convert it "
                        "with numpy.ascontiguousarray",
                        Path);
-  uint64_t Want = static_cast<uint64_t>(*Known) * sizeof(float);
+  uint64_t Want = static_cast<uint64_t>(*Known * elementBytes(Dtype));
   uint64_t Have = FileBytes - Position;
   if (Have < Want)
     return fmt::format("'{}' is truncated: it has {} bytes of elements, shape "
@@ -183,31 +207,42 @@ ErrorText Reader::open() {
   return checkHeader();
 }
 
-ErrorText npy::readShape(const std::string &Path, std::vector<int64_t> &Shape) {
-  Reader File(Path);
+ErrorText npy::readInfo(const std::string &Path, Info &Out, Dtypes Accepted) {
+  Reader File(Path, Accepted);
   if (ErrorText Bad = File.open())
     return Bad;
-  Shape = std::move(File.Head.Shape);
+  Out.Shape = std::move(File.Head.Shape);
+  Out.Dtype = File.Dtype;
   return std::nullopt;
 }
 
-ErrorText npy::read(const std::string &Path, Array &Out) {
-  Reader File(Path);
+ErrorText npy::readShape(const std::string &Path, std::vector<int64_t> &Shape) {
+  Info Found;
+  if (ErrorText Bad = readInfo(Path, Found, {HEDDLE_F32}))
+    return Bad;
+  Shape = std::move(Found.Shape);
+  return std::nullopt;
+}
+
+ErrorText npy::read(const std::string &Path, Array &Out, Dtypes Accepted) {
+  Reader File(Path, Accepted);
   if (ErrorText Bad = File.open())
     return Bad;
-  if (!Out.Data.allocate(File.Count))
+  if (!Out.Data.allocate(File.Count,
+                         static_cast<size_t>(elementBytes(File.Dtype))))
     return fmt::format("no memory for the {} elements of '{}'", File.Count,
                        Path);
-  if (ErrorText Bad = File.elements(Out.Data.data(), File.Count))
+  if (ErrorText Bad = File.elements(Out.Data.data<void>()))
     return Bad;
   Out.Shape = std::move(File.Head.Shape);
+  Out.Dtype = File.Dtype;
   return std::nullopt;
 }
 
 ErrorText npy::stage(const std::string &Path, const std::vector<int64_t> &Shape,
-                     const float *Data, PendingFile &Out) {
-  std::optional<int64_t> Count = numElements(Shape);
-  std::string Text = headerText(Shape);
+                     const void *Data, PendingFile &Out, heddle_dtype Dtype) {
+  std::optional<int64_t> Count = numElements(Shape, Dtype);
+  std::string Text = headerText(Shape, Dtype);
   // The elements begin at a multiple of 64; the header ends with a new line.
   // Version 1 counts its length in 16 bits.
   size_t Prologue = MagicBytes + 2 + 2;
@@ -225,13 +260,13 @@ ErrorText npy::stage(const std::string &Path, const std::vector<int64_t> &Shape,
     return Bad;
   if (ErrorText Bad = Out.append(Start.data(), Start.size()))
     return Bad;
-  return Out.append(Data, static_cast<size_t>(*Count) * sizeof(float));
+  return Out.append(Data, static_cast<size_t>(*Count * elementBytes(Dtype)));
 }
 
 ErrorText npy::write(const std::string &Path, const std::vector<int64_t> &Shape,
-                     const float *Data) {
+                     const void *Data, heddle_dtype Dtype) {
   PendingFile File;
-  if (ErrorText Bad = stage(Path, Shape, Data, File))
+  if (ErrorText Bad = stage(Path, Shape, Data, File, Dtype))
     return Bad;
   return File.commit();
 }
