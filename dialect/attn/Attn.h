@@ -18,6 +18,14 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include "llvm/ADT/DenseMap.h"
+#include <mutex>
+#include <vector>
+
+namespace heddle::attn {
+class ReadAttr;
+} // namespace heddle::attn
+
 #include "dialect/attn/AttnDialect.h.inc"
 #include "dialect/attn/AttnEnums.h.inc"
 #define GET_ATTRDEF_CLASSES
@@ -26,5 +34,19 @@
 #include "dialect/attn/AttnTypes.h.inc"
 #define GET_OP_CLASSES
 #include "dialect/attn/AttnOps.h.inc"
+
+namespace heddle::attn {
+
+/// Parameter `number` of pattern `source` among several patterns.
+struct UnitedParam {
+  unsigned source;
+  unsigned number;
+};
+/// The parameters of the sources of an `attn.combine`: each name once, in the
+/// order in which they first occur.
+mlir::SmallVector<UnitedParam>
+uniteParams(llvm::ArrayRef<PatternOp> patterns);
+
+} // namespace heddle::attn
 
 #endif // HEDDLE_DIALECT_ATTN_ATTN_H

@@ -48,6 +48,32 @@ def Attn_Pow2Attr : Attn_Attr<"Pow2", "pow2"> {
   let summary = "the powers of two 1, 2, 4, 8, …";
 }
 
+def Attn_ListAttr : Attn_Attr<"List", "list"> {
+  let summary = "a row of a run-time set";
+  let description = [{
+    `#attn.list<p1[b, h, q floordiv 64]>` is the set that parameter 1 of the
+    pattern, a `!attn.set`, holds for these indices. Indices are expressions as
+    in `#attn.formula`. It occurs in formulas only; a keep region names the
+    parameter itself (`attn.in`).
+  }];
+  let parameters = (ins "unsigned":$param,
+                        ArrayRefParameter<"::mlir::AffineExpr">:$indices);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Attn_ReadAttr : Attn_Attr<"Read", "read"> {
+  let summary = "an element of a run-time table, as a leaf of expressions";
+  let description = [{
+    `#attn.read<p0[b, q]>` is the element of parameter 0 of the pattern, a table
+    of integers, at these indices. Expressions of a formula are affine in their
+    leaves; the dialect numbers the distinct reads, and a read stands in an
+    expression as the dimension of that number (see Formula.h).
+  }];
+  let parameters = (ins "unsigned":$param,
+                        ArrayRefParameter<"::mlir::AffineExpr">:$indices);
+  let hasCustomAssemblyFormat = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Formulas
 //===----------------------------------------------------------------------===//
@@ -75,10 +101,14 @@ def Attn_FormulaAttr : Attn_Attr<"Formula", "formula"> {
       expression over `b, h, q, k` without a constant term; the bounds are
       affine expressions over `b`, `h`, the parameters `p0, p1, …` and the
       number of keys `n`; a missing bound is written `-inf` or `inf`;
-    - `e in residue<r, m>`, `e in pow2`, `e not in …`: a membership atom.
+    - `e in residue<r, m>`, `e in pow2`, `e in p1[b, h]` (a run-time set, see
+      `#attn.list`), `e not in …`: a membership atom.
 
     Negation exists on membership atoms only. Expressions use `+`, `-`, `*`
-    with a constant, `floordiv` and `mod` by a positive constant.
+    with a constant, `floordiv` and `mod` by a positive constant, and reads
+    `p0[b, q]` of run-time tables (`#attn.read`). On a token grid `q` and `k` are
+    the coordinates along the innermost axis, `q1`, `k1` along the next one, and
+    `q2`, `k2` along the outermost of three.
 
     Example: A-shape with sink `p0` and window `p1` is
 
@@ -110,17 +140,115 @@ def Attn_ScheduleAttr : Attn_Attr<"Schedule", "schedule"> {
     vectors of `lanes` elements; its reduction loop is unrolled `unroll` times.
     Results never depend on a schedule (beyond rounding).
 
+    On a token grid a tile is a box: `query_box` and `key_box` give its extents,
+    outermost axis first, and their products are the tile sizes.
+
     Rules: `[schedule-1]` all sizes are positive; `[schedule-2]` `lanes` divides
     `query_tile`; `[schedule-3]` `rows` divides `key_tile`; `[schedule-4]`
-    `unroll` divides `key_tile`.
+    `unroll` divides `key_tile`; `[schedule-5]` boxes have the same number of
+    axes, three at most, and the tile sizes as their products.
   }];
   let parameters = (ins "int64_t":$queryTile, "int64_t":$keyTile,
-                        "int64_t":$rows, "int64_t":$lanes, "int64_t":$unroll);
+                        "int64_t":$rows, "int64_t":$lanes, "int64_t":$unroll,
+                        OptionalArrayRefParameter<"int64_t">:$queryBox,
+                        OptionalArrayRefParameter<"int64_t">:$keyBox);
+  let builders = [AttrBuilder<(ins "int64_t":$queryTile, "int64_t":$keyTile,
+                                   "int64_t":$rows, "int64_t":$lanes,
+                                   "int64_t":$unroll), [{
+    return $_get($_ctxt, queryTile, keyTile, rows, lanes, unroll,
+                 ::llvm::ArrayRef<int64_t>(), ::llvm::ArrayRef<int64_t>());
+  }]>];
   let assemblyFormat = [{
     `<` `query_tile` `=` $queryTile `,` `key_tile` `=` $keyTile `,`
-        `rows` `=` $rows `,` `lanes` `=` $lanes `,` `unroll` `=` $unroll `>`
+        `rows` `=` $rows `,` `lanes` `=` $lanes `,` `unroll` `=` $unroll
+        (`,` `query_box` `=` `[` $queryBox^ `]` `,` `key_box` `=` `[` $keyBox `]`)? `>`
   }];
   let genVerifyDecl = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Normalisers and outputs
+//===----------------------------------------------------------------------===//
+
+def Attn_NormalizerKind : I32EnumAttr<"NormalizerKind",
+    "how scores become weights", [
+    I32EnumAttrCase<"Softmax", 0, "softmax">,
+    I32EnumAttrCase<"Sigmoid", 1, "sigmoid">,
+    I32EnumAttrCase<"Relu", 2, "relu">,
+    I32EnumAttrCase<"Relu2", 3, "relu2">,
+    I32EnumAttrCase<"Identity", 4, "identity">,
+    I32EnumAttrCase<"Grouped", 5, "grouped">]> {
+  let cppNamespace = "::heddle::attn";
+  let genSpecializedAttr = 0;
+}
+
+def Attn_NormalizerAttr : Attn_Attr<"Normalizer", "normalizer"> {
+  let summary = "how the scores of a row become its weights";
+  let description = [{
+    With s the changed scores of the kept keys of a row:
+
+    | kind | weight of key j | merge of two parts of the keys |
+    |---|---|---|
+    | `softmax` | exp(s_j) / sum of exp(s) | by log-sum-exp |
+    | `sigmoid` | 1 / (1 + exp(-s_j)) | sum |
+    | `relu` | max(s_j, 0) | sum |
+    | `relu2` | max(s_j, 0)^2 | sum |
+    | `identity` | s_j | sum |
+    | `grouped`, g | see below | by log-sum-exp, at multiples of g |
+
+    A softmax may have a sink: a parameter that is a table of reals indexed by
+    head, whose element is the logit of one more key without a value; it then
+    counts in the log-sum-exp too. (Xiao et al., "Efficient streaming language
+    models with attention sinks", 2023; Ramapuram et al., "Theory, analysis, and
+    best practices for sigmoid self-attention", 2024.)
+
+    `grouped` is the softmax of landmark attention (Mohtashami and Jaggi, 2023).
+    Keys fall into groups of g; the last key of a group is its landmark. A
+    landmark has no value. In the group of the query itself an ordinary key j
+    counts exp(s_j); any other group counts exp(s of its landmark), shared among
+    its ordinary keys by a softmax within the group, and nothing when its
+    landmark is not kept. The weights are these counts over their sum.
+
+    Rules: `[normalizer-1]` the group size is in [2, 512] for `grouped` and 0
+    otherwise; `[normalizer-2]` only `softmax` has a sink.
+  }];
+  let parameters = (ins "NormalizerKind":$kind, "int64_t":$group,
+                        OptionalParameter<"::std::optional<unsigned>">:$sink);
+  let assemblyFormat = "`<` $kind `,` $group (`,` `sink` `=` $sink^)? `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Weights are shares of a sum: there is a log-sum-exp and a running maximum.
+    bool isSoftmax() const {
+      return getKind() == NormalizerKind::Softmax ||
+             getKind() == NormalizerKind::Grouped;
+    }
+  }];
+}
+
+def Attn_OutputsAttr : Attn_Attr<"Outputs", "outputs"> {
+  let summary = "what a kernel returns beside o and lse";
+  let description = [{
+    `row_max`: the largest changed score of every row, -inf for one without;
+    `column_sums`: for every key the sum of its weights over the queries;
+    `block_max`: for every block of `block_q` x `block_k` the largest weight of
+    its pairs, 0 for a block without; 0 x 0 means none. All in f32, with axes
+    (batch, query head, …).
+
+    Rules: `[outputs-1]` block sizes are both 0, or both positive and at most
+    512.
+  }];
+  let parameters = (ins "bool":$rowMax, "bool":$columnSums,
+                        "int64_t":$blockQ, "int64_t":$blockK);
+  let assemblyFormat = [{
+    `<` `row_max` `=` $rowMax `,` `column_sums` `=` $columnSums `,`
+        `block_max` `=` $blockQ `by` $blockK `>`
+  }];
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    bool hasBlockMax() const { return getBlockQ() > 0; }
+    /// Needs a second sweep, by columns, with the rows' log-sum-exp known.
+    bool hasColumns() const { return getColumnSums() || hasBlockMax(); }
+  }];
 }
 
 //===----------------------------------------------------------------------===//
@@ -131,17 +259,21 @@ def Attn_EntryAttr : Attn_Attr<"Entry", "entry"> {
   let summary = "which kernel of a bundle a function implements";
   let description = [{
     `name` is the kernel's name in the bundle, `pattern` the symbol of its
-    `attn.pattern`, `level` the target level its code is for, `qk` and `v` the
-    head dims. Functions with the same name and different levels are one kernel.
+    `attn.pattern` or `attn.combine`, `level` the target level its code is for,
+    `qk` and `v` the head dims, `types` the element types of q, k, v and of o in
+    memory, `outputs` what it returns beside o and lse. Functions with the same
+    name and different levels are one kernel.
   }];
   let parameters = (ins StringRefParameter<>:$name,
                         "::mlir::FlatSymbolRefAttr":$pattern,
                         StringRefParameter<>:$level,
                         "int64_t":$qk, "int64_t":$v,
+                        "::mlir::Type":$inputType, "::mlir::Type":$outputType,
+                        "::heddle::attn::OutputsAttr":$outputs,
                         "::heddle::attn::ScheduleAttr":$schedule);
   let assemblyFormat = [{
     `<` $name `,` $pattern `,` $level `,` `qk` `=` $qk `,` `v` `=` $v `,`
-        $schedule `>`
+        `types` `=` $inputType `to` $outputType `,` $outputs `,` $schedule `>`
   }];
 }
 

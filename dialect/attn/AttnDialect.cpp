@@ -3,6 +3,7 @@
 #include "dialect/attn/Attn.h"
 #include "dialect/attn/Formula.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -106,10 +107,51 @@ LogicalResult ResidueAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+unsigned AttnDialect::getReadNumber(ReadAttr read) {
+  std::lock_guard<std::mutex> lock(readMutex);
+  auto [it, isNew] = readNumbers.try_emplace(read, reads.size());
+  if (isNew)
+    reads.push_back(read);
+  return it->second;
+}
+
+ReadAttr AttnDialect::getRead(unsigned number) {
+  std::lock_guard<std::mutex> lock(readMutex);
+  return cast<ReadAttr>(reads[number]);
+}
+
+LogicalResult
+NormalizerAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                       NormalizerKind kind, int64_t group,
+                       std::optional<unsigned> sink) {
+  bool grouped = kind == NormalizerKind::Grouped;
+  if (grouped ? group < 2 || group > 512 : group != 0)
+    return emitError() << "[normalizer-1] expected a group size in [2, 512] "
+                          "for 'grouped' and 0 otherwise, found "
+                       << group << " for '" << stringifyNormalizerKind(kind)
+                       << "'";
+  if (sink && kind != NormalizerKind::Softmax)
+    return emitError() << "[normalizer-2] expected a sink with 'softmax' only, "
+                          "found one with '"
+                       << stringifyNormalizerKind(kind) << "'";
+  return success();
+}
+
+LogicalResult OutputsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  bool, bool, int64_t blockQ, int64_t blockK) {
+  bool none = blockQ == 0 && blockK == 0;
+  if (!none && (blockQ < 1 || blockQ > 512 || blockK < 1 || blockK > 512))
+    return emitError() << "[outputs-1] expected block sizes in [1, 512], or 0 "
+                          "by 0 for none, found "
+                       << blockQ << " by " << blockK;
+  return success();
+}
+
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t queryTile, int64_t keyTile,
-                                   int64_t rows, int64_t lanes,
-                                   int64_t unroll) {
+                                   int64_t rows, int64_t lanes, int64_t unroll,
+                                   ArrayRef<int64_t> queryBox,
+                                   ArrayRef<int64_t> keyBox) {
   for (auto [name, size] : {std::pair("query_tile", queryTile),
                             {"key_tile", keyTile},
                             {"rows", rows},
@@ -130,6 +172,17 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "[schedule-4] expected 'unroll' to divide "
                           "'key_tile', found "
                        << unroll << " and " << keyTile;
+  auto holds = [](ArrayRef<int64_t> box, int64_t tile) {
+    int64_t size = 1;
+    for (int64_t extent : box)
+      size = extent < 1 || size > tile ? 0 : size * extent;
+    return box.empty() || size == tile;
+  };
+  if (queryBox.size() != keyBox.size() || queryBox.size() > kNumAxes ||
+      !holds(queryBox, queryTile) || !holds(keyBox, keyTile))
+    return emitError() << "[schedule-5] expected boxes of at most three axes "
+                          "that hold "
+                       << queryTile << " queries and " << keyTile << " keys";
   return success();
 }
 

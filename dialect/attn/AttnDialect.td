@@ -17,7 +17,19 @@ def Attn_Dialect : Dialect {
   let cppNamespace = "::heddle::attn";
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+  let extraClassDeclaration = [{
+    /// The number of a read among the distinct ones of this context, and back;
+    /// see `readLeaf` in Formula.h. Safe for concurrent use.
+    unsigned getReadNumber(ReadAttr read);
+    ReadAttr getRead(unsigned number);
+
+  private:
+    ::std::mutex readMutex;
+    ::llvm::DenseMap<::mlir::Attribute, unsigned> readNumbers;
+    ::std::vector<::mlir::Attribute> reads;
+  }];
 }
 
 #endif // HEDDLE_ATTN_DIALECT_TD

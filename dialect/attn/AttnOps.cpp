@@ -3,7 +3,7 @@
 #include "dialect/attn/Attn.h"
 #include "dialect/attn/Formula.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 using namespace heddle::attn;
@@ -12,206 +12,18 @@ using namespace heddle::attn;
 #include "dialect/attn/AttnOps.cpp.inc"
 
 //===----------------------------------------------------------------------===//
-// attn.pattern
+// Operations of keep and score regions
 //===----------------------------------------------------------------------===//
 
-StringRef PatternOp::getParamName(unsigned i) {
-  return cast<StringAttr>(getParamNames()[i]).getValue();
-}
-
-std::optional<int64_t> PatternOp::getParamDefault(unsigned i) {
-  if (auto value = dyn_cast<IntegerAttr>(getParamDefaults()[i]))
-    return value.getInt();
-  return std::nullopt;
-}
-
-void PatternOp::getAsmBlockArgumentNames(Region &region,
-                                         OpAsmSetValueNameFn setName) {
-  static constexpr StringRef coordinates[] = {"b", "h", "q", "k"};
-  unsigned numParams = getNumParams();
-  if (region.empty() || region.getNumArguments() != numParams + 4)
-    return;
-  for (auto [i, argument] : llvm::enumerate(region.getArguments()))
-    setName(argument,
-            i < numParams ? getParamName(i) : coordinates[i - numParams]);
-}
-
-static ParseResult
-parseParams(OpAsmParser &parser,
-            SmallVectorImpl<OpAsmParser::Argument> &arguments,
-            SmallVectorImpl<Attribute> &defaults) {
-  Builder &builder = parser.getBuilder();
-  return parser.parseCommaSeparatedList([&]() -> ParseResult {
-    OpAsmParser::Argument argument;
-    if (parser.parseArgument(argument, /*allowType=*/true))
-      return failure();
-    if (succeeded(parser.parseOptionalEqual())) {
-      int64_t value;
-      if (parser.parseInteger(value))
-        return failure();
-      defaults.push_back(builder.getI64IntegerAttr(value));
-    } else {
-      defaults.push_back(builder.getUnitAttr());
-    }
-    arguments.push_back(argument);
-    return success();
-  });
-}
-
-// attn.pattern @name(%p: index = 64, …) keep(%b, %h, %q, %k) { … }
-//
-// The coordinates are spelled where they are bound, without types: they are
-// always `index`, and repeating that four times in every pattern teaches
-// nothing. This needs a custom parser.
-ParseResult PatternOp::parse(OpAsmParser &parser, OperationState &result) {
-  Builder &builder = parser.getBuilder();
-  StringAttr name;
-  SmallVector<OpAsmParser::Argument> arguments;
-  SmallVector<Attribute> names, defaults;
-  if (parser.parseSymbolName(name, getSymNameAttrName(result.name),
-                             result.attributes))
-    return failure();
-  if (succeeded(parser.parseOptionalLParen()) &&
-      failed(parser.parseOptionalRParen()))
-    if (parseParams(parser, arguments, defaults) || parser.parseRParen())
-      return failure();
-  for (const OpAsmParser::Argument &argument : arguments)
-    names.push_back(builder.getStringAttr(argument.ssaName.name.drop_front()));
-
-  SMLoc coordinatesLoc;
-  SmallVector<OpAsmParser::Argument> coordinates;
-  if (parser.parseKeyword("keep") ||
-      parser.getCurrentLocation(&coordinatesLoc) ||
-      parser.parseArgumentList(coordinates, OpAsmParser::Delimiter::Paren))
-    return failure();
-  if (coordinates.size() != 4)
-    return parser.emitError(coordinatesLoc)
-           << "expected the four coordinates (batch, head, query, key) of a "
-              "keep region, found "
-           << coordinates.size();
-  for (OpAsmParser::Argument &coordinate : coordinates) {
-    coordinate.type = builder.getIndexType();
-    arguments.push_back(coordinate);
-  }
-  result.addAttribute(getParamNamesAttrName(result.name),
-                      builder.getArrayAttr(names));
-  result.addAttribute(getParamDefaultsAttrName(result.name),
-                      builder.getArrayAttr(defaults));
-  if (succeeded(parser.parseOptionalKeyword("formula"))) {
-    FormulaAttr formula;
-    if (parser.parseAttribute(formula, getFormulaAttrName(result.name),
-                              result.attributes))
-      return failure();
-  }
-  SMLoc bodyLoc;
-  Region &body = *result.addRegion();
-  if (parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
-      parser.getCurrentLocation(&bodyLoc) ||
-      parser.parseRegion(body, arguments))
-    return failure();
-  // Said here, where the last operation is known, and not by the verifier of
-  // blocks, which knows nothing of verdicts.
-  if (body.empty() || body.back().empty())
-    return parser.emitError(bodyLoc)
-           << "[pattern-4] expected a keep region that ends in 'attn.keep', "
-              "found an empty one";
-  Operation &last = body.back().back();
-  if (!isa<KeepOp>(last))
-    return mlir::emitError(last.getLoc())
-           << "[pattern-4] expected a keep region that ends in 'attn.keep', "
-              "found '"
-           << last.getName() << "' at its end";
+LogicalResult InOp::verify() {
+  if (static_cast<bool>(getSetAttr()) == static_cast<bool>(getList()))
+    return emitOpError("[in-1] expected one set, written out or a parameter");
+  if (!getList() && !getIndices().empty())
+    return emitOpError("[in-1] expected no indices for a set that is written "
+                       "out, found ")
+           << getIndices().size();
   return success();
 }
-
-void PatternOp::print(OpAsmPrinter &printer) {
-  printer << ' ';
-  printer.printSymbolName(getSymName());
-  unsigned numParams = getNumParams();
-  if (numParams) {
-    printer << '(';
-    for (unsigned i = 0; i < numParams; ++i) {
-      printer << (i ? ", " : "") << getParam(i) << ": index";
-      if (std::optional<int64_t> value = getParamDefault(i))
-        printer << " = " << *value;
-    }
-    printer << ')';
-  }
-  printer << " keep(";
-  llvm::interleaveComma(getBody().getArguments().drop_front(numParams), printer,
-                        [&](BlockArgument argument) { printer << argument; });
-  printer << ")";
-  if (FormulaAttr formula = getFormulaAttr())
-    printer << " formula " << formula;
-  printer.printOptionalAttrDictWithKeyword(
-      (*this)->getAttrs(), {getSymNameAttrName(), getParamNamesAttrName(),
-                            getParamDefaultsAttrName(), getFormulaAttrName()});
-  printer << ' ';
-  printer.printRegion(getBodyRegion(), /*printEntryBlockArgs=*/false);
-}
-
-LogicalResult PatternOp::verify() {
-  unsigned numParams = getNumParams();
-  if (getParamDefaults().size() != numParams)
-    return emitOpError("[pattern-2] expected one default or none per "
-                       "parameter, found ")
-           << getParamDefaults().size() << " for " << numParams
-           << " parameters";
-  llvm::StringSet<> seen;
-  for (unsigned i = 0; i < numParams; ++i) {
-    if (!seen.insert(getParamName(i)).second)
-      return emitOpError("[pattern-2] expected distinct parameter names, found "
-                         "'")
-             << getParamName(i) << "' twice";
-    Attribute value = getParamDefaults()[i];
-    if (!isa<UnitAttr, IntegerAttr>(value))
-      return emitOpError("[pattern-2] expected an integer or nothing as "
-                         "default of parameter '")
-             << getParamName(i) << "', found " << value;
-    if (std::optional<int64_t> constant = getParamDefault(i);
-        constant && std::abs(static_cast<double>(*constant)) > kCoordinateLimit)
-      return emitOpError("[pattern-2] expected a default of at most 2^31 in "
-                         "magnitude for parameter '")
-             << getParamName(i) << "', found " << *constant;
-  }
-  Block &body = getBodyRegion().front();
-  if (body.getNumArguments() != numParams + 4 ||
-      !llvm::all_of(body.getArgumentTypes(),
-                    [](Type type) { return type.isIndex(); }))
-    return emitOpError("[pattern-1] expected ")
-           << numParams << " parameters and four coordinates of type 'index'";
-  return success();
-}
-
-/// The operations a keep region may hold; what they may be applied to is
-/// attn-normalize-pattern's business.
-static bool isAllowedInKeep(Operation &op) {
-  return isa<KeepOp, InOp, ModOp, NumKeysOp, arith::ConstantOp, arith::AddIOp,
-             arith::SubIOp, arith::MulIOp, arith::FloorDivSIOp,
-             arith::CeilDivSIOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp,
-             arith::RemUIOp, arith::MinSIOp, arith::MaxSIOp, arith::CmpIOp,
-             arith::SelectOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp>(op);
-}
-
-LogicalResult PatternOp::verifyRegions() {
-  Block &body = getBodyRegion().front();
-  for (Operation &op : body) {
-    if (!isAllowedInKeep(op))
-      return op.emitOpError("[pattern-3] is not allowed in a keep region; "
-                            "expected integer arithmetic, comparisons, "
-                            "connectives, 'attn.in', 'attn.mod' or "
-                            "'attn.num_keys'");
-    for (Type type : op.getResultTypes())
-      if (!type.isIndex() && !type.isInteger(1))
-        return op.emitOpError("[pattern-3] has type ")
-               << type << " in a keep region; expected 'index' or 'i1'";
-  }
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// attn.mod
-//===----------------------------------------------------------------------===//
 
 LogicalResult ModOp::verify() {
   if (static_cast<int64_t>(getModulus()) < 1)
@@ -220,25 +32,159 @@ LogicalResult ModOp::verify() {
   return success();
 }
 
+LogicalResult AtOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                                     Adaptor adaptor,
+                                     SmallVectorImpl<Type> &types) {
+  types.push_back(
+      cast<RankedTensorType>(adaptor.getTable().getType()).getElementType());
+  return success();
+}
+
+LogicalResult AtOp::verify() {
+  int64_t rank = cast<RankedTensorType>(getTable().getType()).getRank();
+  if (rank != static_cast<int64_t>(getIndices().size()))
+    return emitOpError("[at-1] expected ")
+           << rank << " indices, one per axis of the table, found "
+           << getIndices().size();
+  return success();
+}
+
+/// Checks the arguments of a use of a symbol against its parameters.
+static LogicalResult verifyArguments(Operation *op, StringRef rule,
+                                     FlatSymbolRefAttr symbol,
+                                     TypeRange arguments, TypeRange params,
+                                     Location defined) {
+  auto note = [&](InFlightDiagnostic error) {
+    error.attachNote(defined) << "the pattern is defined here";
+    return error;
+  };
+  if (arguments.size() != params.size())
+    return note(op->emitOpError()
+                << "[" << rule << "] expected " << params.size()
+                << " arguments for pattern " << symbol << ", found "
+                << arguments.size());
+  for (auto [i, given, wanted] : llvm::enumerate(arguments, params))
+    if (given != wanted)
+      return note(op->emitOpError()
+                  << "[" << rule << "] expected argument " << i
+                  << " of pattern " << symbol << " to be of type " << wanted
+                  << ", found " << given);
+  return success();
+}
+
+LogicalResult ApplyOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  auto pattern =
+      symbolTable.lookupNearestSymbolFrom<PatternOp>(*this, getPatternAttr());
+  if (!pattern)
+    return emitOpError(
+               "[apply-1] expected the name of an 'attn.pattern', found ")
+           << getPatternAttr();
+  if (failed(verifyArguments(*this, "apply-1", getPatternAttr(),
+                             getParams().getTypes(), pattern.getParamTypes(),
+                             pattern.getLoc())))
+    return failure();
+  if (getCoordinates().size() != pattern.getNumCoordinates())
+    return (emitOpError("[apply-2] expected ")
+            << pattern.getNumCoordinates() << " coordinates for pattern "
+            << getPatternAttr() << ", found " << getCoordinates().size())
+               .attachNote(pattern.getLoc())
+           << "the pattern is defined here";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// attn.combine
+//===----------------------------------------------------------------------===//
+
+/// Sources that one launch can have.
+static constexpr size_t kMaxSources = 8;
+
+LogicalResult CombineOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  if (getSources().size() < 2 || getSources().size() > kMaxSources)
+    return emitOpError("[combine-1] expected two to ")
+           << kMaxSources << " sources, found " << getSources().size();
+  struct Known {
+    PatternOp pattern;
+    unsigned number;
+  };
+  llvm::StringMap<Known> params;
+  PatternOp first;
+  for (auto symbol : getSources().getAsRange<FlatSymbolRefAttr>()) {
+    auto pattern =
+        symbolTable.lookupNearestSymbolFrom<PatternOp>(*this, symbol);
+    if (!pattern)
+      return emitOpError(
+                 "[combine-1] expected the name of an 'attn.pattern', found ")
+             << symbol;
+    if (!first)
+      first = pattern;
+    NormalizerAttr normalizer = pattern.getNormalization();
+    if (normalizer != first.getNormalization() || normalizer.getSink() ||
+        normalizer.getKind() == NormalizerKind::Grouped)
+      return emitOpError("[combine-3] expected every source to have the "
+                         "normaliser of the first, neither grouped nor with a "
+                         "sink, found ")
+             << normalizer << " in " << symbol;
+    if (pattern.hasGrid())
+      return emitOpError("[combine-3] expected sources without a token grid, "
+                         "found one in ")
+             << symbol;
+    for (unsigned i = 0, e = pattern.getNumParams(); i < e; ++i) {
+      auto [it, isNew] =
+          params.try_emplace(pattern.getParamName(i), Known{pattern, i});
+      Known known = it->second;
+      if (!isNew &&
+          (known.pattern.getParamType(known.number) !=
+               pattern.getParamType(i) ||
+           known.pattern.getDefault(known.number) != pattern.getDefault(i)))
+        return emitOpError("[combine-2] expected parameter '")
+               << pattern.getParamName(i) << "' of " << symbol
+               << " to have the type and the default that it has in '"
+               << known.pattern.getSymName() << "'";
+    }
+  }
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // attn.attention
 //===----------------------------------------------------------------------===//
 
+OutputsAttr AttentionOp::getRequestedOutputs() {
+  OutputsAttr outputs = getOutputsAttr();
+  return outputs ? outputs : OutputsAttr::get(getContext(), false, false, 0, 0);
+}
+
 LogicalResult
 AttentionOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
-  auto pattern =
-      symbolTable.lookupNearestSymbolFrom<PatternOp>(*this, getPatternAttr());
-  if (!pattern)
-    return emitOpError("[attention-4] expected the name of an 'attn.pattern', "
-                       "found ")
+  Operation *symbol =
+      symbolTable.lookupNearestSymbolFrom(*this, getPatternAttr());
+  if (!isa_and_present<PatternOp, CombineOp>(symbol))
+    return emitOpError("[attention-4] expected the name of an 'attn.pattern' "
+                       "or 'attn.combine', found ")
            << getPatternAttr();
-  if (pattern.getNumParams() != getParams().size())
-    return (emitOpError("[attention-4] expected ")
-            << pattern.getNumParams() << " arguments for pattern "
-            << getPatternAttr() << ", found " << getParams().size())
-               .attachNote(pattern.getLoc())
-           << "the pattern is defined here";
-  return success();
+  SmallVector<PatternOp> sources;
+  if (auto combine = dyn_cast<CombineOp>(symbol)) {
+    for (auto name : combine.getSources().getAsRange<FlatSymbolRefAttr>())
+      if (auto source =
+              symbolTable.lookupNearestSymbolFrom<PatternOp>(combine, name))
+        sources.push_back(source);
+      else // Its own verifier says so.
+        return failure();
+  } else {
+    sources.push_back(cast<PatternOp>(symbol));
+  }
+  if (getMoreK().size() + 1 != sources.size() ||
+      getMoreV().size() + 1 != sources.size())
+    return emitOpError("[attention-4] expected ")
+           << sources.size() << " pairs of k and v for " << getPatternAttr()
+           << ", found " << getMoreK().size() + 1 << " and "
+           << getMoreV().size() + 1;
+  SmallVector<Type> types;
+  for (const UnitedParam &param : uniteParams(sources))
+    types.push_back(sources[param.source].getParamType(param.number));
+  return verifyArguments(*this, "attention-4", getPatternAttr(),
+                         getParams().getTypes(), types, symbol->getLoc());
 }
 
 /// Largest head dimension; see design and docs: workspaces grow with it.
@@ -261,11 +207,29 @@ LogicalResult AttentionOp::verify() {
       return emitOpError("[attention-1] expected '")
              << operand.name << "' of rank " << operand.rank << ", found "
              << operand.type.getRank();
-    if (!operand.type.getElementType().isF32())
+    Type element = operand.type.getElementType();
+    bool isLse = operand.rank == 3;
+    if (!element.isF32() && (isLse || (!element.isF16() && !element.isBF16())))
       return emitOpError("[attention-2] expected '")
-             << operand.name << "' of element type 'f32', found "
-             << operand.type.getElementType();
+             << operand.name << "' of element type "
+             << (isLse ? "'f32'" : "'f32', 'f16' or 'bf16'") << ", found "
+             << element;
   }
+  for (const Operand &operand : {k, v})
+    if (operand.type.getElementType() != q.type.getElementType())
+      return emitOpError("[attention-2] expected '")
+             << operand.name << "' of the element type of 'q', "
+             << q.type.getElementType() << ", found "
+             << operand.type.getElementType();
+  for (auto [moreK, moreV] : llvm::zip(getMoreK(), getMoreV()))
+    for (auto [value, like] : {std::pair(moreK, &k), {moreV, &v}}) {
+      RankedTensorType more = type(value);
+      if (more.getRank() != 4 ||
+          more.getElementType() != like->type.getElementType() ||
+          more.getDimSize(3) != like->type.getDimSize(3))
+        return emitOpError("[attention-1] expected a further '")
+               << like->name << "' like " << like->type << ", found " << more;
+    }
   for (auto [a, b] : {std::pair(&q, &k), {&v, &o}}) {
     int64_t dim = a->type.getDimSize(3);
     if (ShapedType::isDynamic(dim) || dim < 1 || dim > kMaxHeadDim)
@@ -322,5 +286,12 @@ LogicalResult TilesOp::verify() {
     return emitOpError("[tiles-2] expected ")
            << numSymbols(getFormula()) - 1
            << " parameters for the formula, found " << getParams().size();
+  size_t axes = getQueryBox().size();
+  if (getKeyBox().size() != axes || getKeyGrid().size() != axes ||
+      axes > kNumAxes || getQ0().size() != std::max<size_t>(1, axes))
+    return emitOpError("[tiles-3] expected as many query coordinates as axes "
+                       "of 'query_box', 'key_box' and 'key_grid', found ")
+           << getQ0().size() << ", " << axes << ", " << getKeyBox().size()
+           << " and " << getKeyGrid().size();
   return success();
 }

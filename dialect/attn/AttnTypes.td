@@ -33,4 +33,16 @@ def Attn_TilesType : TypeDef<Attn_Dialect, "Tiles"> {
   }];
 }
 
+def Attn_SetType : TypeDef<Attn_Dialect, "Set"> {
+  let mnemonic = "set";
+  let summary = "sets of integers known at run time";
+  let description = [{
+    A pattern parameter of this type is a family of sets, one for every value of
+    its indices (`%cols[%b, %h]`, `%rows[%b, %h, %block]`). A caller hands it
+    over as sorted lists with lengths, as CSR (`indptr`, `indices`), or as a
+    boolean map; see heddle/heddle.h. It says how large the universe is: members
+    lie in [0, size).
+  }];
+}
+
 #endif // HEDDLE_ATTN_TYPES_TD

@@ -22,6 +22,26 @@ struct EmitArithmetic {
   OpBuilder &builder;
   Location loc;
   Type type; ///< of the integers: `index` or an integer type.
+  IndexAccess *access;
+
+  Value read(unsigned param, ArrayRef<Value> indices) {
+    return access->read(builder, loc, param, indices);
+  }
+  Value holds(unsigned param, ArrayRef<Value> indices, Value x) {
+    return access->contains(builder, loc, param, indices, x);
+  }
+  IndexAccess::Span span(unsigned param, ArrayRef<Value> leading, Value first,
+                         Value last) {
+    return access->span(builder, loc, param, leading, first, last);
+  }
+  Value seek(unsigned param, ArrayRef<Value> leading, Value from, Value lo,
+             Value hi, bool outside) {
+    return access->seek(builder, loc, param, leading, from, lo, hi, outside);
+  }
+  IndexAccess::Probe probe(unsigned param, ArrayRef<Value> leading, Value first,
+                           Value last, Value lo, Value hi) {
+    return access->probe(builder, loc, param, leading, first, last, lo, hi);
+  }
 
   Value constantOf(Type of, int64_t x) {
     return arith::ConstantOp::create(
@@ -121,26 +141,94 @@ struct EmitArithmetic {
 using EmitAlgebra = SetAlgebra<EmitArithmetic>;
 } // namespace
 
+//===----------------------------------------------------------------------===//
+// Access by operations
+//===----------------------------------------------------------------------===//
+
+IndexAccess::~IndexAccess() = default;
+
+Value OperandAccess::read(OpBuilder &builder, Location loc, unsigned param,
+                          ArrayRef<Value> indices) {
+  return AtOp::create(builder, loc, operands[param], indices);
+}
+
+Value OperandAccess::contains(OpBuilder &builder, Location loc, unsigned param,
+                              ArrayRef<Value> indices, Value value) {
+  Value row = indices.empty()
+                  ? Value(arith::ConstantIndexOp::create(builder, loc, 0))
+                  : indices.back();
+  ArrayRef<Value> leading = indices.empty() ? indices : indices.drop_back();
+  return probe(builder, loc, param, leading, row, row, value, value).some;
+}
+
+IndexAccess::Span OperandAccess::span(OpBuilder &builder, Location loc,
+                                      unsigned param, ArrayRef<Value> leading,
+                                      Value first, Value last) {
+  Type index = builder.getIndexType();
+  auto op = SpanOp::create(builder, loc, index, index, operands[param], leading,
+                           first, last);
+  return {op.getLo(), op.getHi()};
+}
+
+Value OperandAccess::seek(OpBuilder &builder, Location loc, unsigned param,
+                          ArrayRef<Value> leading, Value from, Value lo,
+                          Value hi, bool outside) {
+  return SeekOp::create(builder, loc, builder.getIndexType(), operands[param],
+                        leading, from, lo, hi, outside);
+}
+
+IndexAccess::Probe OperandAccess::probe(OpBuilder &builder, Location loc,
+                                        unsigned param, ArrayRef<Value> leading,
+                                        Value first, Value last, Value lo,
+                                        Value hi) {
+  Type index = builder.getIndexType(), i1 = builder.getI1Type();
+  auto op = ProbeOp::create(builder, loc, i1, i1, index, index, operands[param],
+                            leading, first, last, lo, hi);
+  return {op.getSome(), op.getEvery(), op.getNext(), op.getPrevious()};
+}
+
+//===----------------------------------------------------------------------===//
+// Entry points
+//===----------------------------------------------------------------------===//
+
 static EmitArithmetic arithmeticFor(OpBuilder &builder, Location loc,
                                     const Coordinates &at) {
-  return {builder, loc, getElementTypeOrSelf(at.k.getType())};
+  return {builder, loc, getElementTypeOrSelf(at.k.back().getType()), at.access};
 }
 
 Value emitContains(OpBuilder &builder, Location loc, FormulaAttr formula,
                    const Coordinates &at) {
   EmitArithmetic arithmetic = arithmeticFor(builder, loc, at);
-  EmitAlgebra::Box point{at.b, at.h,       at.q,      at.q, at.k,
-                         at.k, at.numKeys, at.params, 1};
+  auto points = [](ArrayRef<Value> coordinates) {
+    SmallVector<EmitAlgebra::Range, 3> ranges;
+    for (Value x : llvm::reverse(coordinates))
+      ranges.push_back({x, x});
+    return ranges;
+  };
+  EmitAlgebra::Box point{at.b,       at.h,      points(at.q), points(at.k),
+                         at.numKeys, at.params, 1};
   return EmitAlgebra(arithmetic).contains(formula, point);
 }
 
 EmittedStatus emitStatus(OpBuilder &builder, Location loc, FormulaAttr formula,
-                         const Coordinates &at, int64_t queries, int64_t keys) {
+                         const Coordinates &at, ArrayRef<int64_t> queries,
+                         ArrayRef<int64_t> keys) {
   EmitArithmetic arithmetic = arithmeticFor(builder, loc, at);
-  Value q1 = arithmetic.add(at.q, arithmetic.constant(queries - 1));
-  Value k1 = arithmetic.add(at.k, arithmetic.constant(keys - 1));
-  EmitAlgebra::Box box{at.b, at.h,       at.q,      q1,  at.k,
-                       k1,   at.numKeys, at.params, keys};
+  auto ranges = [&](ArrayRef<Value> from, ArrayRef<int64_t> sizes) {
+    SmallVector<EmitAlgebra::Range, 3> ranges;
+    for (size_t axis = from.size(); axis-- > 0;)
+      ranges.push_back({from[axis],
+                        arithmetic.add(from[axis], arithmetic.constant(
+                                                       sizes[axis] - 1))});
+    return ranges;
+  };
+  EmitAlgebra::Box box{at.b,
+                       at.h,
+                       ranges(at.q, queries),
+                       ranges(at.k, keys),
+                       at.numKeys,
+                       at.params,
+                       keys.back()};
   EmitAlgebra::At answer = EmitAlgebra(arithmetic).at(formula, box);
   Type i32 = builder.getI32Type();
   auto number = [&](int32_t x) { return arithmetic.constantOf(i32, x); };

@@ -10,13 +10,80 @@
 
 namespace heddle::attn {
 
+/// How a formula gets at the run-time tables and sets of its pattern: by
+/// operations of the dialect (OperandAccess), or straight from memory in a
+/// target's lowering. Indices and values have the integer type of the
+/// coordinates; where one of them is a vector, the others may be scalars and
+/// the result is a vector.
+class IndexAccess {
+public:
+  virtual ~IndexAccess();
+  /// The element of table `param`, indices moved into it.
+  virtual mlir::Value read(mlir::OpBuilder &builder, mlir::Location loc,
+                           unsigned param,
+                           llvm::ArrayRef<mlir::Value> indices) = 0;
+  /// Whether the set `param` holds the value at these indices; `i1`.
+  virtual mlir::Value contains(mlir::OpBuilder &builder, mlir::Location loc,
+                               unsigned param,
+                               llvm::ArrayRef<mlir::Value> indices,
+                               mlir::Value value) = 0;
+
+  // Scalars only; the last index of table or set is the stretch asked about.
+  struct Span {
+    mlir::Value lo, hi;
+  };
+  virtual Span span(mlir::OpBuilder &builder, mlir::Location loc,
+                    unsigned param, llvm::ArrayRef<mlir::Value> leading,
+                    mlir::Value first, mlir::Value last) = 0;
+  virtual mlir::Value seek(mlir::OpBuilder &builder, mlir::Location loc,
+                           unsigned param, llvm::ArrayRef<mlir::Value> leading,
+                           mlir::Value from, mlir::Value lo, mlir::Value hi,
+                           bool outside) = 0;
+  struct Probe {
+    mlir::Value some, every; ///< i1
+    mlir::Value next, previous;
+  };
+  virtual Probe probe(mlir::OpBuilder &builder, mlir::Location loc,
+                      unsigned param, llvm::ArrayRef<mlir::Value> leading,
+                      mlir::Value first, mlir::Value last, mlir::Value lo,
+                      mlir::Value hi) = 0;
+};
+
+/// Access by attn.at, attn.span, attn.seek and attn.probe on the operands.
+class OperandAccess : public IndexAccess {
+public:
+  /// `operands`: one value per parameter of the pattern.
+  explicit OperandAccess(mlir::ValueRange operands)
+      : operands(operands.begin(), operands.end()) {}
+  mlir::Value read(mlir::OpBuilder &, mlir::Location, unsigned,
+                   llvm::ArrayRef<mlir::Value>) override;
+  mlir::Value contains(mlir::OpBuilder &, mlir::Location, unsigned,
+                       llvm::ArrayRef<mlir::Value>, mlir::Value) override;
+  Span span(mlir::OpBuilder &, mlir::Location, unsigned,
+            llvm::ArrayRef<mlir::Value>, mlir::Value, mlir::Value) override;
+  mlir::Value seek(mlir::OpBuilder &, mlir::Location, unsigned,
+                   llvm::ArrayRef<mlir::Value>, mlir::Value, mlir::Value,
+                   mlir::Value, bool) override;
+  Probe probe(mlir::OpBuilder &, mlir::Location, unsigned,
+              llvm::ArrayRef<mlir::Value>, mlir::Value, mlir::Value,
+              mlir::Value, mlir::Value) override;
+
+private:
+  mlir::SmallVector<mlir::Value> operands;
+};
+
 /// The coordinates a formula is evaluated at. Every value has the type `index`,
 /// an integer type, or a vector of one; all of one element type. Scalars are
 /// splatted where they meet a vector.
 struct Coordinates {
-  mlir::Value b, h, q, k;
+  mlir::Value b, h;
+  /// One per axis, outermost first; a single one for plain sequences.
+  mlir::SmallVector<mlir::Value> q, k;
   mlir::Value numKeys;
+  /// Integer parameters; null for a parameter that is no integer.
   mlir::SmallVector<mlir::Value> params;
+  /// Needed when the formula reads tables or sets.
+  IndexAccess *access = nullptr;
 };
 
 /// `keep(b, h, q, k)`: an `i1`, or a vector of them when a coordinate that the
@@ -24,17 +91,19 @@ struct Coordinates {
 mlir::Value emitContains(mlir::OpBuilder &builder, mlir::Location loc,
                          FormulaAttr formula, const Coordinates &at);
 
-/// The box of queries [q, q + queries) and keys [k, k + keys); `q` and `k` are
-/// scalars.
+/// The box of queries [q, q + queries) and keys [k, k + keys) along every axis;
+/// coordinates are scalars.
 struct EmittedStatus {
   mlir::Value status; ///< i32: 0 empty, 1 partial, 2 full.
-  mlir::Value until;  ///< first key of a later key tile (a multiple of `keys`)
-                      ///< where the status may change, always > k; some number
-                      ///< beyond every key when it never does.
+  mlir::Value until;  ///< first key, along the innermost axis, of a later key
+                      ///< tile (a multiple of its width) where the status may
+                      ///< change, always > k; some number beyond every key when
+                      ///< it never does.
 };
 EmittedStatus emitStatus(mlir::OpBuilder &builder, mlir::Location loc,
                          FormulaAttr formula, const Coordinates &at,
-                         int64_t queries, int64_t keys);
+                         llvm::ArrayRef<int64_t> queries,
+                         llvm::ArrayRef<int64_t> keys);
 
 } // namespace heddle::attn
 

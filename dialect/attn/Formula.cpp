@@ -34,14 +34,58 @@ double magnitude(AffineExpr expr) {
   }
 }
 
-bool uses(AffineExpr expr, Dim dim) { return expr.isFunctionOfDim(dim); }
+AffineExpr readLeaf(ReadAttr read) {
+  MLIRContext *context = read.getContext();
+  auto indices = llvm::map_to_vector(read.getIndices(), canonicalize);
+  read = ReadAttr::get(context, read.getParam(), indices);
+  auto *dialect = context->getLoadedDialect<AttnDialect>();
+  return getAffineDimExpr(kFirstReadDim + dialect->getReadNumber(read),
+                          context);
+}
 
-/// q first, then k, h, b, symbols; then by structure. Any total order would do;
-/// this one makes `q - k` of both `q - k` and `k - q`.
+ReadAttr getRead(AffineExpr expr) {
+  auto dim = dyn_cast<AffineDimExpr>(expr);
+  if (!dim || dim.getPosition() < kFirstReadDim)
+    return {};
+  auto *dialect = expr.getContext()->getLoadedDialect<AttnDialect>();
+  return dialect->getRead(dim.getPosition() - kFirstReadDim);
+}
+
+/// True when a dimension other than a read satisfies the predicate.
+static bool anyDim(AffineExpr expr,
+                   llvm::function_ref<bool(unsigned)> predicate) {
+  bool found = false;
+  expr.walk([&](AffineExpr sub) {
+    auto dim = dyn_cast<AffineDimExpr>(sub);
+    if (!dim || found)
+      return;
+    if (ReadAttr read = getRead(sub))
+      found = llvm::any_of(read.getIndices(), [&](AffineExpr index) {
+        return anyDim(index, predicate);
+      });
+    else
+      found = predicate(dim.getPosition());
+  });
+  return found;
+}
+
+bool uses(AffineExpr expr, unsigned dim) {
+  return anyDim(expr, [&](unsigned other) { return other == dim; });
+}
+
+static bool isQueryDim(unsigned dim) { return dim >= DimQ && dim % 2 == 0; }
+static bool isKeyDim(unsigned dim) { return dim >= DimQ && dim % 2 == 1; }
+
+bool varies(AffineExpr expr) {
+  return anyDim(expr, [](unsigned dim) { return dim >= DimQ; });
+}
+
+/// Queries first, then keys, h, b, symbols; then by structure. Any total order
+/// would do; this one makes `q - k` of both `q - k` and `k - q`.
 static int leafClass(AffineExpr leaf) {
-  if (uses(leaf, DimQ))
+  if (anyDim(leaf, isQueryDim))
     return 0;
-  if (uses(leaf, DimK))
+  if (anyDim(leaf, isKeyDim))
     return 1;
   if (uses(leaf, DimH))
     return 2;
@@ -54,6 +98,18 @@ static int compare(AffineExpr a, AffineExpr b) {
   if (a.getKind() != b.getKind())
     return a.getKind() < b.getKind() ? -1 : 1;
   auto order = [](auto x, auto y) { return x < y ? -1 : x > y ? 1 : 0; };
+  ReadAttr readA = getRead(a), readB = getRead(b);
+  if (readA && readB) { // Numbers of reads depend on what came before.
+    if (int result = order(readA.getParam(), readB.getParam()))
+      return result;
+    if (int result =
+            order(readA.getIndices().size(), readB.getIndices().size()))
+      return result;
+    for (auto [x, y] : llvm::zip(readA.getIndices(), readB.getIndices()))
+      if (int result = compare(x, y))
+        return result;
+    return 0;
+  }
   if (auto dim = dyn_cast<AffineDimExpr>(a))
     return order(dim.getPosition(), cast<AffineDimExpr>(b).getPosition());
   if (auto symbol = dyn_cast<AffineSymbolExpr>(a))
@@ -189,28 +245,57 @@ AffineExpr canonicalize(AffineExpr expr) {
 // Formulas
 //===----------------------------------------------------------------------===//
 
-bool uses(FormulaAttr formula, Dim dim) {
-  auto reads = [&](AffineExpr expr) { return expr && uses(expr, dim); };
-  return reads(formula.getForm()) || llvm::any_of(formula.getLows(), reads) ||
-         llvm::any_of(formula.getHighs(), reads) ||
-         llvm::any_of(formula.getChildren(),
-                      [&](FormulaAttr child) { return uses(child, dim); });
+/// The expression, then the indices of the reads in it.
+static void visitExpr(AffineExpr expr,
+                      llvm::function_ref<void(AffineExpr)> visit) {
+  visit(expr);
+  expr.walk([&](AffineExpr sub) {
+    if (ReadAttr read = getRead(sub))
+      for (AffineExpr index : read.getIndices())
+        visitExpr(index, visit);
+  });
+}
+
+void forEachExpr(FormulaAttr formula,
+                 llvm::function_ref<void(AffineExpr)> visit) {
+  auto each = [&](AffineExpr expr) { visitExpr(expr, visit); };
+  if (formula.getForm())
+    each(formula.getForm());
+  llvm::for_each(formula.getLows(), each);
+  llvm::for_each(formula.getHighs(), each);
+  if (auto list = dyn_cast_if_present<ListAttr>(formula.getSet()))
+    llvm::for_each(list.getIndices(), each);
+  for (FormulaAttr child : formula.getChildren())
+    forEachExpr(child, visit);
+}
+
+bool uses(FormulaAttr formula, unsigned dim) {
+  bool found = false;
+  forEachExpr(formula,
+              [&](AffineExpr expr) { found = found || uses(expr, dim); });
+  return found;
 }
 
 unsigned numSymbols(FormulaAttr formula) {
   unsigned count = 0;
-  auto visit = [&](AffineExpr expr) {
-    if (expr)
-      expr.walk([&](AffineExpr sub) {
-        if (auto symbol = dyn_cast<AffineSymbolExpr>(sub))
-          count = std::max(count, symbol.getPosition() + 1);
-      });
+  auto countParam = [&](unsigned param) {
+    count = std::max(count, paramSymbol(param) + 1);
   };
-  visit(formula.getForm());
-  llvm::for_each(formula.getLows(), visit);
-  llvm::for_each(formula.getHighs(), visit);
-  for (FormulaAttr child : formula.getChildren())
-    count = std::max(count, numSymbols(child));
+  forEachExpr(formula, [&](AffineExpr expr) {
+    expr.walk([&](AffineExpr sub) {
+      if (auto symbol = dyn_cast<AffineSymbolExpr>(sub))
+        count = std::max(count, symbol.getPosition() + 1);
+      else if (ReadAttr read = getRead(sub))
+        countParam(read.getParam());
+    });
+  });
+  auto countSets = [&](auto &self, FormulaAttr part) -> void {
+    if (auto list = dyn_cast_if_present<ListAttr>(part.getSet()))
+      countParam(list.getParam());
+    for (FormulaAttr child : part.getChildren())
+      self(self, child);
+  };
+  countSets(countSets, formula);
   return count;
 }
 
@@ -261,10 +346,11 @@ static std::optional<int64_t> leadingConstant(ArrayRef<AffineExpr> bounds) {
   return std::nullopt;
 }
 
-/// True for expressions that are never negative: k, h and b.
+/// True for expressions that are never negative: keys, h and b.
 static bool isNonNegativeLeaf(AffineExpr form) {
   auto dim = dyn_cast<AffineDimExpr>(form);
-  return dim && dim.getPosition() != DimQ;
+  return dim && dim.getPosition() < kFirstReadDim &&
+         !isQueryDim(dim.getPosition());
 }
 
 /// An interval atom whose form is canonical already.
@@ -383,6 +469,9 @@ FormulaAttr getMember(AffineExpr expr, Attribute set, bool negated) {
     }
     form = build(context, reduced);
     set = ResidueAttr::get(context, r, m);
+  } else if (auto list = dyn_cast<ListAttr>(set)) {
+    set = ListAttr::get(context, list.getParam(),
+                        llvm::map_to_vector(list.getIndices(), canonicalize));
   } else if (auto constant = dyn_cast<AffineConstantExpr>(form)) {
     int64_t value = constant.getValue();
     return constantIf(value > 0 && llvm::isPowerOf2_64(value));

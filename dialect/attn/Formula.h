@@ -21,9 +21,23 @@
 
 namespace heddle::attn {
 
-/// Dimensions of formula expressions.
+/// Dimensions of formula expressions: the coordinates along the innermost axis,
+/// then those of the outer axes of a token grid, then reads of run-time tables.
 enum Dim : unsigned { DimB = 0, DimH = 1, DimQ = 2, DimK = 3 };
-inline constexpr unsigned kNumDims = 4;
+inline constexpr unsigned kNumAxes = 3;
+/// The dimensions of axis `axis`, counted from the innermost.
+inline unsigned queryDim(unsigned axis) { return DimQ + 2 * axis; }
+inline unsigned keyDim(unsigned axis) { return DimK + 2 * axis; }
+/// From here on a dimension stands for a read.
+inline constexpr unsigned kFirstReadDim = DimQ + 2 * kNumAxes;
+
+/// An expression is affine in its leaves, and one kind of leaf is an element of a
+/// run-time table. Such a leaf is a dimension that the dialect hands out, one
+/// per distinct read and context, so that equal reads are equal leaves wherever
+/// they stand. Numbers say nothing about order; see `compare` in Formula.cpp.
+mlir::AffineExpr readLeaf(ReadAttr read);
+/// The read an expression is, or null.
+ReadAttr getRead(mlir::AffineExpr expr);
 
 /// Symbols of formula expressions: the number of keys, then the parameters.
 inline constexpr unsigned kNumKeysSymbol = 0;
@@ -51,10 +65,18 @@ struct Linear {
 Linear linearize(mlir::AffineExpr expr);
 mlir::AffineExpr build(mlir::MLIRContext *context, const Linear &linear);
 
-/// True when the expression reads the dimension.
-bool uses(mlir::AffineExpr expr, Dim dim);
-bool uses(FormulaAttr formula, Dim dim);
-/// One more than the largest symbol read, 0 when none is.
+/// True when the expression depends on the dimension, through a read too.
+bool uses(mlir::AffineExpr expr, unsigned dim);
+bool uses(FormulaAttr formula, unsigned dim);
+/// True when it depends on a query or key coordinate of any axis: then it varies
+/// over a tile.
+bool varies(mlir::AffineExpr expr);
+/// Calls the function for every expression of the formula, those inside reads
+/// and sets included, outermost first.
+void forEachExpr(FormulaAttr formula,
+                 llvm::function_ref<void(mlir::AffineExpr)> visit);
+/// One more than the largest symbol read, tables and sets counting as their
+/// parameter's symbol; 0 when none is.
 unsigned numSymbols(FormulaAttr formula);
 
 FormulaAttr getAlways(mlir::MLIRContext *context);
@@ -65,12 +87,12 @@ FormulaAttr getAny(mlir::MLIRContext *context,
                    llvm::ArrayRef<FormulaAttr> children);
 FormulaAttr getNot(FormulaAttr formula);
 /// `max(lows) <= expr < min(highs)`; an empty list is an open end. Bounds must
-/// not read q or k.
+/// not vary over a tile.
 FormulaAttr getBetween(mlir::AffineExpr expr,
                        llvm::ArrayRef<mlir::AffineExpr> lows,
                        llvm::ArrayRef<mlir::AffineExpr> highs);
 /// `expr in set`, or `expr not in set`; `set` is a #attn.interval,
-/// #attn.residue or #attn.pow2.
+/// #attn.residue, #attn.pow2 or #attn.list.
 FormulaAttr getMember(mlir::AffineExpr expr, mlir::Attribute set,
                       bool negated = false);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Text form of #attn.formula; the grammar stands in AttnAttrs.td.
+// Text form of #attn.formula, #attn.list and #attn.read; the grammar stands in
+// AttnAttrs.td.
 
 #include "dialect/attn/Formula.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -9,17 +10,34 @@
 using namespace mlir;
 using namespace heddle::attn;
 
-/// Parameters a formula in text may name: p0 … p63.
-static constexpr unsigned kMaxTextParams = 64;
+/// Parameters a formula in text may name: p0 … p255.
+static constexpr unsigned kMaxTextParams = 256;
+
+/// The names of coordinates, by dimension.
+static constexpr StringLiteral kDimNames[] = {"b",  "h",  "q",  "k",
+                                              "q1", "k1", "q2", "k2"};
 
 //===----------------------------------------------------------------------===//
 // Printing
 //===----------------------------------------------------------------------===//
 
+static void printExpr(AsmPrinter &printer, AffineExpr expr, bool nested);
+
+/// `p0[b, q]`
+static void printAccess(AsmPrinter &printer, unsigned param,
+                        ArrayRef<AffineExpr> indices) {
+  printer << "p" << param << "[";
+  llvm::interleaveComma(indices, printer, [&](AffineExpr index) {
+    printExpr(printer, index, false);
+  });
+  printer << "]";
+}
+
 static void printLeaf(AsmPrinter &printer, AffineExpr expr) {
-  static constexpr char dimNames[] = {'b', 'h', 'q', 'k'};
-  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-    printer << dimNames[dim.getPosition()];
+  if (ReadAttr read = getRead(expr)) {
+    printAccess(printer, read.getParam(), read.getIndices());
+  } else if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+    printer << kDimNames[dim.getPosition()];
   } else if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
     if (symbol.getPosition() == kNumKeysSymbol)
       printer << "n";
@@ -29,8 +47,6 @@ static void printLeaf(AsmPrinter &printer, AffineExpr expr) {
     printer << cast<AffineConstantExpr>(expr).getValue();
   }
 }
-
-static void printExpr(AsmPrinter &printer, AffineExpr expr, bool nested);
 
 static void printBinary(AsmPrinter &printer, AffineBinaryOpExpr expr) {
   AffineExpr rhs = expr.getRHS();
@@ -122,13 +138,27 @@ static void printFormula(AsmPrinter &printer, FormulaAttr formula) {
   case FormulaKind::Member:
     printExpr(printer, formula.getForm(), false);
     printer << (formula.getNegated() ? " not in " : " in ");
-    if (auto residue = dyn_cast<ResidueAttr>(formula.getSet()))
+    if (auto list = dyn_cast<ListAttr>(formula.getSet()))
+      printAccess(printer, list.getParam(), list.getIndices());
+    else if (auto residue = dyn_cast<ResidueAttr>(formula.getSet()))
       printer << "residue<" << residue.getRemainder() << ", "
               << residue.getModulus() << ">";
     else
       printer << "pow2";
     return;
   }
+}
+
+void ListAttr::print(AsmPrinter &printer) const {
+  printer << "<";
+  printAccess(printer, getParam(), getIndices());
+  printer << ">";
+}
+
+void ReadAttr::print(AsmPrinter &printer) const {
+  printer << "<";
+  printAccess(printer, getParam(), getIndices());
+  printer << ">";
 }
 
 void FormulaAttr::print(AsmPrinter &printer) const {
@@ -147,17 +177,23 @@ namespace {
 class FormulaParser {
 public:
   explicit FormulaParser(AsmParser &parser)
-      : parser(parser), context(parser.getContext()) {
-    static constexpr StringLiteral kCoordinates[] = {"b", "h", "q", "k"};
-    for (auto [i, name] : llvm::enumerate(kCoordinates))
-      names.emplace_back(name, getAffineDimExpr(i, context));
-    names.emplace_back("n", getAffineSymbolExpr(kNumKeysSymbol, context));
-    for (unsigned i = 0; i < kMaxTextParams; ++i) {
-      paramNames.push_back("p" + std::to_string(i));
-      paramSymbols.push_back(getAffineSymbolExpr(paramSymbol(i), context));
+      : parser(parser), context(parser.getContext()) {}
+
+  /// `p0[b, q]`, the name included.
+  FailureOr<std::pair<unsigned, SmallVector<AffineExpr>>> parseAccess() {
+    SMLoc loc = parser.getCurrentLocation();
+    StringRef name;
+    std::optional<unsigned> param;
+    if (succeeded(parser.parseOptionalKeyword(&name)))
+      param = paramNumber(name);
+    if (!param) {
+      parser.emitError(loc) << "expected a parameter 'p0', 'p1', …";
+      return failure();
     }
-    for (auto [name, symbol] : llvm::zip(paramNames, paramSymbols))
-      names.emplace_back(name, symbol);
+    FailureOr<SmallVector<AffineExpr>> indices = parseIndices();
+    if (failed(indices))
+      return failure();
+    return std::pair(*param, *indices);
   }
 
   FailureOr<FormulaAttr> parseFormula() {
@@ -206,9 +242,25 @@ private:
         return failure();
       return getMember(*form, set, negated);
     }
+    SMLoc setLoc = parser.getCurrentLocation();
     SmallVector<AffineExpr> lows, highs;
-    if (parser.parseKeyword("interval", ", 'residue' or 'pow2'") ||
-        parser.parseLess() || parseBounds(lows, "max") || parser.parseComma() ||
+    if (failed(parser.parseOptionalKeyword("interval"))) {
+      StringRef name;
+      std::optional<unsigned> param;
+      if (succeeded(parser.parseOptionalKeyword(&name)))
+        param = paramNumber(name);
+      if (!param) {
+        parser.emitError(setLoc)
+            << "expected 'interval', 'residue', 'pow2' or a set 'p0[…]'";
+        return failure();
+      }
+      FailureOr<SmallVector<AffineExpr>> indices = parseIndices();
+      if (failed(indices))
+        return failure();
+      return getMember(*form, ListAttr::get(context, *param, *indices),
+                       negated);
+    }
+    if (parser.parseLess() || parseBounds(lows, "max") || parser.parseComma() ||
         parseBounds(highs, "min") || parser.parseGreater())
       return failure();
     FormulaAttr atom = getBetween(*form, lows, highs);
@@ -235,7 +287,7 @@ private:
     FailureOr<AffineExpr> bound = parseExpr(negated);
     if (failed(bound))
       return failure();
-    if (uses(*bound, DimQ) || uses(*bound, DimK))
+    if (varies(*bound))
       return parser.emitError(loc)
              << "expected a bound that reads neither 'q' nor 'k'";
     bounds.push_back(*bound);
@@ -245,47 +297,162 @@ private:
   /// `negated`: a leading minus was consumed; it binds to the first term.
   FailureOr<AffineExpr> parseExpr(bool negated = false) {
     SMLoc loc = parser.getCurrentLocation();
-    AffineExpr expr;
-    if (parser.parseAffineExpr(names, expr))
+    FailureOr<AffineExpr> sum = parseProduct();
+    if (failed(sum))
       return failure();
-    if (negated)
-      expr = negateFirstTerm(expr);
-    bool pure = expr.isPureAffine();
-    expr.walk([&](AffineExpr sub) {
-      auto binary = dyn_cast<AffineBinaryOpExpr>(sub);
-      if (!binary || sub.getKind() == AffineExprKind::Add ||
-          sub.getKind() == AffineExprKind::Mul)
-        return;
-      auto divisor = dyn_cast<AffineConstantExpr>(binary.getRHS());
-      pure = pure && divisor && divisor.getValue() > 0;
-    });
-    if (!pure) {
-      parser.emitError(loc) << "expected products and divisions with constants "
-                               "only, and positive divisors";
-      return failure();
+    AffineExpr result = negated ? -*sum : *sum;
+    while (true) {
+      bool isPlus = succeeded(parser.parseOptionalPlus());
+      if (!isPlus && failed(parser.parseOptionalMinus()))
+        break;
+      FailureOr<AffineExpr> term = parseProduct();
+      if (failed(term))
+        return failure();
+      result = isPlus ? result + *term : result - *term;
     }
-    if (magnitude(expr) >= kExpressionLimit) {
+    if (magnitude(result) >= kExpressionLimit) {
       parser.emitError(loc) << "expected an expression that fits 58 bits for "
                                "coordinates below 2^31";
       return failure();
     }
-    return expr;
+    return result;
   }
 
-  static AffineExpr negateFirstTerm(AffineExpr expr) {
-    auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-    if (binary && expr.getKind() == AffineExprKind::Add)
-      return negateFirstTerm(binary.getLHS()) + binary.getRHS();
-    return -expr;
+  /// Factors joined by `*`, `floordiv`, `ceildiv`, `mod`.
+  FailureOr<AffineExpr> parseProduct() {
+    SMLoc loc = parser.getCurrentLocation();
+    FailureOr<AffineExpr> first = parseFactor();
+    if (failed(first))
+      return failure();
+    AffineExpr result = *first;
+    while (true) {
+      enum { Times, Floor, Ceil, Mod } kind;
+      if (succeeded(parser.parseOptionalStar()))
+        kind = Times;
+      else if (succeeded(parser.parseOptionalKeyword("floordiv")))
+        kind = Floor;
+      else if (succeeded(parser.parseOptionalKeyword("ceildiv")))
+        kind = Ceil;
+      else if (succeeded(parser.parseOptionalKeyword("mod")))
+        kind = Mod;
+      else
+        return result;
+      FailureOr<AffineExpr> factor = parseFactor();
+      if (failed(factor))
+        return failure();
+      auto constant = dyn_cast<AffineConstantExpr>(*factor);
+      bool ok = kind == Times
+                    ? constant || isa<AffineConstantExpr>(result)
+                    : constant && constant.getValue() > 0;
+      if (!ok) {
+        parser.emitError(loc)
+            << "expected products and divisions with constants "
+               "only, and positive divisors";
+        return failure();
+      }
+      result = kind == Times   ? result * *factor
+               : kind == Floor ? result.floorDiv(*factor)
+               : kind == Ceil  ? result.ceilDiv(*factor)
+                               : result % *factor;
+      if (magnitude(result) >= kExpressionLimit) {
+        parser.emitError(loc) << "expected an expression that fits 58 bits "
+                                 "for coordinates below 2^31";
+        return failure();
+      }
+    }
+  }
+
+  FailureOr<AffineExpr> parseFactor() {
+    SMLoc loc = parser.getCurrentLocation();
+    if (succeeded(parser.parseOptionalMinus())) {
+      FailureOr<AffineExpr> factor = parseFactor();
+      if (failed(factor))
+        return failure();
+      return -*factor;
+    }
+    if (succeeded(parser.parseOptionalLParen())) {
+      FailureOr<AffineExpr> inner = parseExpr();
+      if (failed(inner) || parser.parseRParen())
+        return failure();
+      return inner;
+    }
+    int64_t value;
+    OptionalParseResult number = parser.parseOptionalInteger(value);
+    if (number.has_value()) {
+      if (failed(*number))
+        return failure();
+      return getAffineConstantExpr(value, context);
+    }
+    StringRef name;
+    if (succeeded(parser.parseOptionalKeyword(&name))) {
+      for (auto [dim, known] : llvm::enumerate(kDimNames))
+        if (name == known)
+          return getAffineDimExpr(dim, context);
+      if (name == "n")
+        return getAffineSymbolExpr(kNumKeysSymbol, context);
+      if (std::optional<unsigned> param = paramNumber(name)) {
+        if (failed(parser.parseOptionalLSquare()))
+          return getAffineSymbolExpr(paramSymbol(*param), context);
+        FailureOr<SmallVector<AffineExpr>> indices =
+            parseIndices(/*opened=*/true);
+        if (failed(indices))
+          return failure();
+        return readLeaf(ReadAttr::get(context, *param, *indices));
+      }
+    }
+    parser.emitError(loc) << "expected an integer, a coordinate ('b', 'h', "
+                             "'q', 'k', 'q1', …), 'n' or a parameter 'p0', "
+                             "'p1', …";
+    return failure();
+  }
+
+  FailureOr<SmallVector<AffineExpr>> parseIndices(bool opened = false) {
+    SmallVector<AffineExpr> indices;
+    if (!opened && parser.parseLSquare())
+      return failure();
+    if (succeeded(parser.parseOptionalRSquare()))
+      return indices;
+    do {
+      FailureOr<AffineExpr> index = parseExpr();
+      if (failed(index))
+        return failure();
+      indices.push_back(canonicalize(*index));
+    } while (succeeded(parser.parseOptionalComma()));
+    if (parser.parseRSquare())
+      return failure();
+    return indices;
+  }
+
+  static std::optional<unsigned> paramNumber(StringRef name) {
+    unsigned number;
+    if (!name.consume_front("p") || name.getAsInteger(10, number) ||
+        number >= kMaxTextParams)
+      return std::nullopt;
+    return number;
   }
 
   AsmParser &parser;
   MLIRContext *context;
-  SmallVector<std::string> paramNames;
-  SmallVector<AffineExpr> paramSymbols;
-  SmallVector<std::pair<StringRef, AffineExpr>> names;
 };
 } // namespace
+
+Attribute ListAttr::parse(AsmParser &parser, Type) {
+  if (parser.parseLess())
+    return {};
+  auto access = FormulaParser(parser).parseAccess();
+  if (failed(access) || parser.parseGreater())
+    return {};
+  return get(parser.getContext(), access->first, access->second);
+}
+
+Attribute ReadAttr::parse(AsmParser &parser, Type) {
+  if (parser.parseLess())
+    return {};
+  auto access = FormulaParser(parser).parseAccess();
+  if (failed(access) || parser.parseGreater())
+    return {};
+  return get(parser.getContext(), access->first, access->second);
+}
 
 Attribute FormulaAttr::parse(AsmParser &parser, Type) {
   if (parser.parseLess())

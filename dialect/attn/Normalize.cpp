@@ -130,11 +130,48 @@ FormulaAttr isMember(const Term &x, Attribute set) {
                                   isMember(term->second, set)})});
 }
 
+/// `apply` for every choice of the terms' leaves, joined under its conditions.
+FormulaAttr forLeaves(MLIRContext *context, SmallVector<Term> terms,
+                      llvm::function_ref<FormulaAttr(ArrayRef<Term>)> apply) {
+  for (Term &term : terms) {
+    term = guarded(term);
+    if (term->kind != TermNode::Select)
+      continue;
+    Term choice = term;
+    term = choice->first;
+    FormulaAttr first = forLeaves(context, terms, apply);
+    term = choice->second;
+    FormulaAttr second = forLeaves(context, terms, apply);
+    return getAny(context,
+                  {getAll(context, {choice->condition, first}),
+                   getAll(context, {getNot(choice->condition), second})});
+  }
+  return apply(terms);
+}
+
+/// The same for values.
+Term mapAllLeaves(SmallVector<Term> terms,
+                  llvm::function_ref<Term(ArrayRef<Term>)> apply) {
+  for (Term &term : terms) {
+    term = guarded(term);
+    if (term->kind != TermNode::Select)
+      continue;
+    Term choiceOf = term;
+    term = choiceOf->first;
+    Term first = mapAllLeaves(terms, apply);
+    term = choiceOf->second;
+    Term second = mapAllLeaves(terms, apply);
+    return choice(TermNode::Select, first, second, choiceOf->condition);
+  }
+  return apply(terms);
+}
+
 /// True when no value of the expression can be negative, whatever the
 /// parameters and the origin of the queries.
 bool isNeverNegative(AffineExpr expr) {
   if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return dim.getPosition() != DimQ;
+    return dim.getPosition() < kFirstReadDim &&
+           (dim.getPosition() < DimQ || dim.getPosition() % 2 != 0);
   if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
     return symbol.getPosition() == kNumKeysSymbol;
   if (auto constant = dyn_cast<AffineConstantExpr>(expr))
@@ -161,19 +198,45 @@ unsigned countAtoms(FormulaAttr formula) {
 // Translation
 //===----------------------------------------------------------------------===//
 
+/// What a region is translated with: a term per coordinate, a term per integer
+/// parameter and the number of the table or set that any other one is.
+struct Binding {
+  SmallVector<Term> coordinates;
+  SmallVector<Term> params;
+  SmallVector<unsigned> operands;
+};
+
 /// Walks the region once; every value becomes a term or a formula.
 class Normalizer {
 public:
-  explicit Normalizer(PatternOp pattern)
-      : pattern(pattern), context(pattern.getContext()) {}
+  Normalizer(PatternOp pattern, const Normalizer *caller = nullptr)
+      : pattern(pattern), caller(caller), context(pattern.getContext()) {}
 
   FailureOr<FormulaAttr> run() {
+    Binding binding;
+    for (unsigned i = 0, e = pattern.getNumParams(); i < e; ++i) {
+      binding.params.push_back(
+          affine(getAffineSymbolExpr(paramSymbol(i), context)));
+      binding.operands.push_back(i);
+    }
+    unsigned axes = pattern.getNumAxes();
+    for (unsigned dim : {DimB, DimH})
+      binding.coordinates.push_back(affine(getAffineDimExpr(dim, context)));
+    for (auto dimOf : {queryDim, keyDim})
+      for (unsigned axis = axes; axis-- > 0;)
+        binding.coordinates.push_back(
+            affine(getAffineDimExpr(dimOf(axis), context)));
+    return run(binding);
+  }
+
+  FailureOr<FormulaAttr> run(const Binding &binding) {
     Block &body = pattern.getBodyRegion().front();
-    for (unsigned i = 0, e = pattern.getNumParams(); i < e; ++i)
-      terms[pattern.getParam(i)] =
-          affine(getAffineSymbolExpr(paramSymbol(i), context));
-    for (unsigned i = 0; i < kNumDims; ++i)
-      terms[pattern.getCoordinate(i)] = affine(getAffineDimExpr(i, context));
+    for (unsigned i = 0, e = pattern.getNumParams(); i < e; ++i) {
+      terms[pattern.getParam(i)] = binding.params[i];
+      operands[pattern.getParam(i)] = binding.operands[i];
+    }
+    for (unsigned i = 0, e = pattern.getNumCoordinates(); i < e; ++i)
+      terms[pattern.getCoordinate(i)] = binding.coordinates[i];
     for (Operation &op : body.without_terminator())
       if (failed(visit(op)))
         return failure();
@@ -214,9 +277,8 @@ private:
         .Case([&](arith::SelectOp op) { return visitSelect(op); })
         .Case<arith::AndIOp, arith::OrIOp, arith::XOrIOp>(
             [&](auto op) { return visitConnective(op); })
-        .Case([&](InOp op) {
-          return define(op, isMember(term(op.getValue()), op.getSet()));
-        })
+        .Case<InOp, AtOp, ApplyOp, RequireOp>(
+            [&](auto op) { return visitAccess(op); })
         .Default([](Operation &op) {
           return op.emitError()
                  << "'" << op.getName() << "' has no place in a formula";
@@ -263,11 +325,13 @@ private:
   std::string describe(Value value) {
     if (auto argument = dyn_cast<BlockArgument>(value)) {
       unsigned i = argument.getArgNumber(), numParams = pattern.getNumParams();
-      static constexpr StringRef names[] = {"the batch index", "the head index",
-                                            "the query position",
-                                            "the key position"};
-      if (i >= numParams)
-        return names[i - numParams].str();
+      if (i >= numParams) {
+        i -= numParams;
+        return i == 0   ? "the batch index"
+               : i == 1 ? "the head index"
+               : i < 2 + pattern.getNumAxes() ? "the query position"
+                                              : "the key position";
+      }
       return ("parameter '" + pattern.getParamName(i) + "'").str();
     }
     return ("a result of '" + value.getDefiningOp()->getName().getStringRef() +
@@ -285,6 +349,70 @@ private:
   }
 
   //===--- Operations -----------------------------------------------------===//
+
+  SmallVector<Term> termsOf(ValueRange values) {
+    return llvm::map_to_vector(values, [&](Value value) { return term(value); });
+  }
+  static SmallVector<AffineExpr> exprsOf(ArrayRef<Term> terms) {
+    return llvm::map_to_vector(
+        terms, [](const Term &term) { return canonicalize(term->expr); });
+  }
+
+  LogicalResult visitAccess(AtOp op) {
+    unsigned param = operands.at(op.getTable());
+    return define(op, mapAllLeaves(termsOf(op.getIndices()),
+                                   [&](ArrayRef<Term> indices) {
+                                     return affine(readLeaf(ReadAttr::get(
+                                         context, param, exprsOf(indices))));
+                                   }));
+  }
+
+  LogicalResult visitAccess(InOp op) {
+    if (!op.getList())
+      return define(op, isMember(term(op.getValue()), op.getSetAttr()));
+    unsigned param = operands.at(op.getList());
+    SmallVector<Term> all = {term(op.getValue())};
+    llvm::append_range(all, termsOf(op.getIndices()));
+    return define(op, forLeaves(context, all, [&](ArrayRef<Term> leaves) {
+                    return getMember(
+                        leaves.front()->expr,
+                        ListAttr::get(context, param,
+                                      exprsOf(leaves.drop_front())));
+                  }));
+  }
+
+  LogicalResult visitAccess(ApplyOp op) {
+    auto applied = SymbolTable::lookupNearestSymbolFrom<PatternOp>(
+        op, op.getPatternAttr());
+    for (const Normalizer *outer = this; outer; outer = outer->caller)
+      if (outer->pattern == applied)
+        return op.emitError() << "pattern " << op.getPatternAttr()
+                              << " applies itself; expected patterns that end";
+    Binding binding;
+    for (Value param : op.getParams()) {
+      auto known = operands.find(param);
+      binding.operands.push_back(known == operands.end() ? 0 : known->second);
+      binding.params.push_back(terms.lookup(param));
+    }
+    binding.coordinates = termsOf(op.getCoordinates());
+    FailureOr<FormulaAttr> inner = Normalizer(applied, this).run(binding);
+    if (failed(inner))
+      return failure();
+    return define(op, *inner);
+  }
+
+  LogicalResult visitAccess(RequireOp op) {
+    bool varying = false;
+    forEachExpr(formula(op.getCondition()), [&](AffineExpr expr) {
+      expr.walk([&](AffineExpr sub) {
+        varying = varying || isa<AffineDimExpr>(sub);
+      });
+    });
+    if (varying && !caller)
+      return op.emitError() << "expected a condition on parameters and the "
+                               "number of keys alone";
+    return success();
+  }
 
   LogicalResult visitConstant(arith::ConstantOp op) {
     auto value = dyn_cast<IntegerAttr>(op.getValue());
@@ -453,7 +581,10 @@ private:
   }
 
   PatternOp pattern;
+  /// Of the pattern that applies this one.
+  const Normalizer *caller;
   MLIRContext *context;
+  llvm::DenseMap<Value, unsigned> operands;
   llvm::DenseMap<Value, Term> terms;
   llvm::DenseMap<Value, FormulaAttr> formulas;
 };

@@ -2,18 +2,17 @@
 //
 // The algebra of patterns.
 //
-// A pattern is a formula: and / or over atoms `e in S`, where e is an affine
-// expression over (b, h, q, k), with floor division and remainder by constants,
-// and S an interval, a residue class or the powers of two. A kernel that wants
-// to do work in proportion to what the pattern keeps asks a formula three
-// questions:
+// A pattern is a formula: and / or over atoms `e in S`, where e is an expression
+// over (b, h, q, k), affine with floor division and remainder by constants in
+// its leaves, and S an interval, a residue class, the powers of two, or a set
+// that is known at run time. A leaf may be an element of a run-time table
+// (`doc[b, k]`). A kernel that wants to do work in proportion to what the
+// pattern keeps asks a formula three questions:
 //
-//   contains(point)   is this pair kept?                         (the
-//   semantics) at(box)           is the tile empty, partial or full, and up to
-//   which later
-//                     tile does that answer hold?                (the skip
-//                     list)
-//   bits(row, k)      which of the next 64 keys does this row keep? (the mask)
+//   contains(point)    is this pair kept?                  (the semantics)
+//   at(box)            is the tile empty, partial or full, and up to which later
+//                      tile does that answer hold?         (the skip list)
+//   bits(row, k)       which of the next 64 keys does this row keep? (the mask)
 //
 // `at` is the one that makes kernels sparse. It answers for a whole tile of
 // queries and keys at once, and it answers ahead: "this tile is empty, and so
@@ -35,9 +34,21 @@
 // empty (jump to the window's first tile), partial, full (jump to the
 // diagonal), partial, empty for ever: five answers for any length.
 //
-// Residues and powers of two use the same inversion to find the next member of
-// the set; where an expression is no chain (`k mod 256`), the answer is only
-// promised for one tile, which costs a few more questions and is never wrong.
+// Residues, powers of two and run-time sets use the same inversion to find the
+// next member of the set; where an expression is no chain (`k mod 256`), the
+// answer is only promised for one tile, which costs a few more questions and is
+// never wrong.
+//
+// Run-time values. The bounds of a table over a stretch, the next element of a
+// table in an interval, and what a set holds of an interval are questions of
+// logarithmic or constant cost to structures that the plan prepares once
+// (heddle/index.h). So `doc[b, q] - doc[b, k] in [0, 1)` skips to the next key of
+// the document, whether the ids are sorted or not, and a set of columns to the
+// next column.
+//
+// Token grids. On a grid of several axes a tile is a box of boxes: the questions
+// are asked along the innermost axis, where `q` and `k` above are coordinates,
+// and the outer axes add ranges that stay the same while the tile moves.
 //
 // How connectives answer. Status combines as in three-valued logic. For a
 // conjunction that is empty because some parts are, the emptiness lasts until
@@ -52,9 +63,9 @@
 // What is promised. `empty` and `full` are sound: an empty tile keeps no pair,
 // a full tile keeps every pair. `partial` makes no promise; a tile may be
 // called partial though it is empty or full (the parts of a connective forget
-// what they have in common), which costs time, never the answer. The status
-// does not change before `until`. tests/unit/attn and the fuzz suite check
-// exactly these sentences against brute force.
+// what they have in common), which costs time, never the answer. What is
+// promised of a tile holds for every tile before `until`. test/unit/attn and
+// the fuzz suite check exactly these sentences against brute force.
 //
 // One text, two executions. The algebra is written once, over an arithmetic
 // given as a template parameter. HostArithmetic computes with int64_t:
@@ -74,22 +85,37 @@ namespace heddle::attn {
 
 /// A key position beyond every key: the answer holds for good.
 inline constexpr int64_t kNever = int64_t(1) << 62;
+/// No element of a table is larger in magnitude.
+inline constexpr int64_t kElementLimit = int64_t(1) << 31;
 
 /// The algebra over an arithmetic A, which provides types Int and Bool and
 ///   constant(int64_t) -> Int, truth(bool) -> Bool,
 ///   add, sub, min, max, bitAnd (Int, Int) -> Int,
 ///   mul, floorDiv, mod (Int, int64_t) -> Int,
 ///   less, equal (Int, Int) -> Bool, both, either (Bool, Bool), negate(Bool),
-///   select(Bool, Int, Int) -> Int, floorPow2(Int) -> Int for arguments >= 1.
+///   select(Bool, Int, Int) -> Int, floorPow2(Int) -> Int for arguments >= 1,
+/// and for run-time tables and sets, by number of the parameter,
+///   read(param, indices) -> Int, holds(param, indices, Int) -> Bool,
+///   span(param, leading, first, last) -> {Int, Int},
+///   seek(param, leading, from, lo, hi, bool outside) -> Int,
+///   probe(param, leading, first, last, lo, hi) -> {Bool some, every; Int next,
+///   previous}
+/// with the meaning of attn.at, attn.in, attn.span, attn.seek, attn.probe.
 template <typename A> class SetAlgebra {
 public:
   using Int = typename A::Int;
   using Bool = typename A::Bool;
 
-  /// Queries [q0, q1] and keys [k0, k1], ends included; k0 is a multiple of the
-  /// tile width `keys` = k1 - k0 + 1. Batch and head are one value each.
+  struct Range {
+    Int lo, hi;
+  };
+
+  /// Queries and keys, ends included, along the axes of the grid, innermost
+  /// first; the innermost range of keys starts at a multiple of its width
+  /// `keys`. Batch and head are one value each.
   struct Box {
-    Int b, h, q0, q1, k0, k1;
+    Int b, h;
+    llvm::SmallVector<Range, 3> q, k;
     Int numKeys;
     llvm::ArrayRef<Int> params;
     int64_t keys;
@@ -99,10 +125,6 @@ public:
     Bool empty, full;
     /// First key of a later tile where the status may change.
     Int until;
-  };
-
-  struct Range {
-    Int lo, hi;
   };
 
   explicit SetAlgebra(A &arithmetic) : a(arithmetic) {}
@@ -130,14 +152,27 @@ private:
   At residue(FormulaAttr atom, const Box &box);
   At pow2(FormulaAttr atom, const Box &box);
   At member(FormulaAttr atom, const Box &box);
+  At list(FormulaAttr atom, const Box &box);
   At connective(FormulaAttr formula, const Box &box);
 
   /// The first tile boundary after the box at which `reach` holds for the tile
   /// that starts there. `side`: which end of the tile's range is meant.
   Int tileWhere(mlir::AffineExpr expr, bool lower, Int bound, const Box &box);
+  /// For a form with k inside one read only: the first tile after the box in
+  /// which an element may put the form inside [low, high) (outside: may put it
+  /// elsewhere). Nothing for other forms.
+  std::optional<Int> tileWhereRead(mlir::AffineExpr form,
+                                   std::optional<Int> low,
+                                   std::optional<Int> high, bool outside,
+                                   const Box &box);
+  /// The values of the expressions; nothing when one varies over a tile.
+  std::optional<llvm::SmallVector<Int>>
+  uniformValues(llvm::ArrayRef<mlir::AffineExpr> exprs, const Box &box);
   Int combineBounds(llvm::ArrayRef<mlir::AffineExpr> bounds, bool isLow,
                     const Box &box);
-  Int nextTile(const Box &box) { return a.add(box.k0, a.constant(box.keys)); }
+  Int nextTile(const Box &box) {
+    return a.add(box.k[0].lo, a.constant(box.keys));
+  }
   Bool atLeast(Int x, Int y) { return a.negate(a.less(x, y)); }
   Int leaf(mlir::AffineExpr expr, const Box &box, bool lower);
 
@@ -155,22 +190,24 @@ auto SetAlgebra<A>::leaf(mlir::AffineExpr expr, const Box &box, bool lower)
     unsigned position = symbol.getPosition();
     return position == kNumKeysSymbol ? box.numKeys : box.params[position - 1];
   }
-  switch (llvm::cast<mlir::AffineDimExpr>(expr).getPosition()) {
-  case DimB:
-    return box.b;
-  case DimH:
-    return box.h;
-  case DimQ:
-    return lower ? box.q0 : box.q1;
-  default:
-    return lower ? box.k0 : box.k1;
-  }
+  unsigned dim = llvm::cast<mlir::AffineDimExpr>(expr).getPosition();
+  if (dim == DimB || dim == DimH)
+    return dim == DimB ? box.b : box.h;
+  unsigned axis = (dim - DimQ) / 2;
+  const Range &range = dim == queryDim(axis) ? box.q[axis] : box.k[axis];
+  return lower ? range.lo : range.hi;
 }
 
 template <typename A>
 auto SetAlgebra<A>::value(mlir::AffineExpr expr, const Box &at) -> Int {
   if (auto constant = llvm::dyn_cast<mlir::AffineConstantExpr>(expr))
     return a.constant(constant.getValue());
+  if (ReadAttr read = getRead(expr)) {
+    llvm::SmallVector<Int> indices;
+    for (mlir::AffineExpr index : read.getIndices())
+      indices.push_back(value(index, at));
+    return a.read(read.getParam(), indices);
+  }
   auto binary = llvm::dyn_cast<mlir::AffineBinaryOpExpr>(expr);
   if (!binary)
     return leaf(expr, at, /*lower=*/true);
@@ -197,10 +234,31 @@ auto SetAlgebra<A>::value(mlir::AffineExpr expr, const Box &at) -> Int {
 }
 
 template <typename A>
+auto SetAlgebra<A>::uniformValues(llvm::ArrayRef<mlir::AffineExpr> exprs,
+                                  const Box &box)
+    -> std::optional<llvm::SmallVector<Int>> {
+  llvm::SmallVector<Int> values;
+  for (mlir::AffineExpr expr : exprs) {
+    if (varies(expr))
+      return std::nullopt;
+    values.push_back(value(expr, box));
+  }
+  return values;
+}
+
+template <typename A>
 auto SetAlgebra<A>::range(mlir::AffineExpr expr, const Box &box) -> Range {
-  if (!uses(expr, DimQ) && !uses(expr, DimK)) {
+  if (!varies(expr)) {
     Int uniform = value(expr, box);
     return {uniform, uniform};
+  }
+  if (ReadAttr read = getRead(expr)) {
+    auto leading = uniformValues(read.getIndices().drop_back(), box);
+    if (!leading) // Several rows of the table: anything.
+      return {a.constant(-kElementLimit), a.constant(kElementLimit)};
+    Range last = range(read.getIndices().back(), box);
+    auto [lo, hi] = a.span(read.getParam(), *leading, last.lo, last.hi);
+    return {lo, hi};
   }
   auto binary = llvm::dyn_cast<mlir::AffineBinaryOpExpr>(expr);
   if (!binary)
@@ -240,8 +298,8 @@ template <typename A>
 std::optional<int> SetAlgebra<A>::direction(mlir::AffineExpr expr) {
   if (!uses(expr, DimK))
     return 0;
-  if (llvm::isa<mlir::AffineDimExpr>(expr))
-    return 1;
+  if (llvm::isa<mlir::AffineDimExpr>(expr)) // k itself, or a read that uses it.
+    return getRead(expr) ? std::nullopt : std::optional<int>(1);
   if (expr.getKind() == mlir::AffineExprKind::FloorDiv)
     return direction(llvm::cast<mlir::AffineBinaryOpExpr>(expr).getLHS());
   if (expr.getKind() != mlir::AffineExprKind::Add &&
@@ -326,6 +384,55 @@ auto SetAlgebra<A>::combineBounds(llvm::ArrayRef<mlir::AffineExpr> bounds,
 }
 
 template <typename A>
+auto SetAlgebra<A>::tileWhereRead(mlir::AffineExpr form, std::optional<Int> low,
+                                  std::optional<Int> high, bool outside,
+                                  const Box &box) -> std::optional<Int> {
+  // form = sign * table[leading, index] + rest, k in the index only, the index a
+  // growing chain without a query.
+  Linear rest = linearize(form);
+  auto usesKey = [](const auto &term) { return uses(term.first, DimK); };
+  if (llvm::count_if(rest.terms, usesKey) != 1)
+    return std::nullopt;
+  auto *it = llvm::find_if(rest.terms, usesKey);
+  auto [leaf, sign] = *it;
+  ReadAttr read = getRead(leaf);
+  if (!read || (sign != 1 && sign != -1))
+    return std::nullopt;
+  mlir::AffineExpr index = read.getIndices().back();
+  auto leading = uniformValues(read.getIndices().drop_back(), box);
+  Linear others = linearize(index);
+  llvm::erase_if(others.terms, usesKey);
+  if (!leading || direction(index) != 1 ||
+      varies(build(form.getContext(), others)))
+    return std::nullopt;
+  rest.terms.erase(it);
+  Range around = range(build(form.getContext(), rest), box);
+
+  // Elements v with low <= sign * v + r < high for some r of the range, or for
+  // every r.
+  Int one = a.constant(1);
+  Int lo = a.constant(-2 * kElementLimit), hi = a.constant(2 * kElementLimit);
+  if (sign > 0) {
+    if (low)
+      lo = a.sub(*low, outside ? around.lo : around.hi);
+    if (high)
+      hi = a.sub(*high, outside ? around.hi : around.lo);
+  } else {
+    if (high)
+      lo = a.add(a.sub(outside ? around.hi : around.lo, *high), one);
+    if (low)
+      hi = a.add(a.sub(outside ? around.lo : around.hi, *low), one);
+  }
+  Box next = box;
+  next.k[0].lo = nextTile(box);
+  Int position = a.seek(read.getParam(), *leading, value(index, next), lo, hi,
+                        outside);
+  Int key = reach(index, /*lower=*/true, position, box);
+  Int tile = a.mul(a.floorDiv(key, box.keys), box.keys);
+  return a.max(tile, nextTile(box));
+}
+
+template <typename A>
 auto SetAlgebra<A>::between(FormulaAttr atom, const Box &box) -> At {
   mlir::AffineExpr form = atom.getForm();
   auto [lo, hi] = range(form, box);
@@ -345,8 +452,19 @@ auto SetAlgebra<A>::between(FormulaAttr atom, const Box &box) -> At {
   Bool full = a.both(aboveLow, belowHigh);
 
   std::optional<int> slide = direction(form);
-  if (!slide)
-    return {empty, full, nextTile(box)};
+  if (!slide) {
+    std::optional<Int> l, h;
+    if (hasLow)
+      l = low;
+    if (hasHigh)
+      h = high;
+    std::optional<Int> enters = tileWhereRead(form, l, h, false, box);
+    if (!enters)
+      return {empty, full, nextTile(box)};
+    Int leaves = *tileWhereRead(form, l, h, true, box);
+    return {empty, full,
+            a.select(empty, *enters, a.select(full, leaves, nextTile(box)))};
+  }
   if (*slide == 0)
     return {empty, full, never};
 
@@ -404,7 +522,8 @@ auto SetAlgebra<A>::residue(FormulaAttr atom, const Box &box) -> At {
   Int untilOther = tileWhere(form, !grows, other, box);
   Int partialUntil = nextTile(box);
   bool sameWidth = llvm::any_of(linearize(form).terms, [](const auto &term) {
-    return llvm::isa<mlir::AffineDimExpr>(term.first) && uses(term.first, DimK);
+    auto dim = llvm::dyn_cast<mlir::AffineDimExpr>(term.first);
+    return dim && dim.getPosition() == DimK;
   });
   if (sameWidth)
     partialUntil = a.select(a.less(a.sub(hi, lo), a.constant(m - 1)),
@@ -447,9 +566,45 @@ auto SetAlgebra<A>::pow2(FormulaAttr atom, const Box &box) -> At {
 }
 
 template <typename A>
+auto SetAlgebra<A>::list(FormulaAttr atom, const Box &box) -> At {
+  mlir::AffineExpr form = atom.getForm();
+  auto set = llvm::cast<ListAttr>(atom.getSet());
+  llvm::ArrayRef<mlir::AffineExpr> indices = set.getIndices();
+  auto leading =
+      uniformValues(indices.empty() ? indices : indices.drop_back(), box);
+  if (!leading) // Sets that have nothing to do with each other.
+    return {a.truth(false), a.truth(false), nextTile(box)};
+  Range rows = indices.empty() ? Range{a.constant(0), a.constant(0)}
+                               : range(indices.back(), box);
+  auto [lo, hi] = range(form, box);
+  auto [some, every, next, previous] =
+      a.probe(set.getParam(), *leading, rows.lo, rows.hi, lo, hi);
+  Bool empty = a.negate(some);
+
+  std::optional<int> slide = direction(form);
+  bool rowsMove = !indices.empty() && uses(indices.back(), DimK);
+  if (!slide || rowsMove)
+    return {empty, every, nextTile(box)};
+  if (*slide == 0)
+    return {empty, every, a.constant(kNever)};
+  // Empty: until the leading end meets the next member. Full: until the range
+  // leaves the one value it has.
+  bool grows = *slide > 0;
+  Int one = a.constant(1);
+  Int untilMember = tileWhere(form, !grows, grows ? next : previous, box);
+  Int other = grows ? a.add(hi, one) : a.sub(lo, one);
+  Int untilOther = a.select(a.equal(lo, hi), tileWhere(form, !grows, other, box),
+                            nextTile(box));
+  return {empty, every,
+          a.select(empty, untilMember,
+                   a.select(every, untilOther, nextTile(box)))};
+}
+
+template <typename A>
 auto SetAlgebra<A>::member(FormulaAttr atom, const Box &box) -> At {
-  At result = llvm::isa<ResidueAttr>(atom.getSet()) ? residue(atom, box)
-                                                    : pow2(atom, box);
+  At result = llvm::isa<ListAttr>(atom.getSet())      ? list(atom, box)
+              : llvm::isa<ResidueAttr>(atom.getSet()) ? residue(atom, box)
+                                                      : pow2(atom, box);
   if (atom.getNegated())
     std::swap(result.empty, result.full);
   return result;
@@ -528,7 +683,12 @@ auto SetAlgebra<A>::contains(FormulaAttr formula, const Box &at) -> Bool {
   case FormulaKind::Member: {
     Int x = value(formula.getForm(), at), one = a.constant(1);
     Bool result;
-    if (auto set = llvm::dyn_cast<ResidueAttr>(formula.getSet()))
+    if (auto set = llvm::dyn_cast<ListAttr>(formula.getSet())) {
+      llvm::SmallVector<Int> indices;
+      for (mlir::AffineExpr index : set.getIndices())
+        indices.push_back(value(index, at));
+      result = a.holds(set.getParam(), indices, x);
+    } else if (auto set = llvm::dyn_cast<ResidueAttr>(formula.getSet()))
       result =
           a.equal(a.mod(x, set.getModulus()), a.constant(set.getRemainder()));
     else

@@ -5,6 +5,7 @@
 
 include "dialect/attn/AttnAttrs.td"
 include "dialect/attn/AttnTypes.td"
+include "dialect/attn/AttnParams.td"
 include "dialect/tile/TileEnums.td"
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
@@ -21,10 +22,14 @@ def Tile_Dialect : Dialect {
     `m`, `l`); keys run along axis 0 of key-side tiles (`k`, `v`).
 
     The function that holds a kernel carries the string attribute `tile.kernel`
-    and the following arguments: `%b, %h, %tile : index`; views of q, k, v, o and
-    lse; `%origin : index` (the absolute position of query 0); `%scale : f32`;
-    the pattern parameters, `index` each; for a `"count"` kernel further
-    `%exact : i1`.
+    and the following arguments: `%b, %h, %tile : index`; views of q, of k and v
+    for every source, of o, lse, row_max, column_sums and block_max (without
+    storage where nobody asked for them); `%origin : index` (the absolute position
+    of query 0); `%scale : f32`; the pattern parameters, in the types of the
+    pattern; for a `"count"` kernel further `%exact : i1`. A `"check"` kernel has
+    the same arguments without `%b, %h, %tile` and returns index values: the number
+    of the first check that fails, from one, or 0, and for a read outside of a
+    table the smallest and the largest index and the extent.
   }];
   let cppNamespace = "::heddle::tile";
   let dependentDialects = ["::heddle::attn::AttnDialect",
@@ -36,6 +41,10 @@ class Tile_Op<string mnemonic, list<Trait> traits = []>
 
 def Tile_Tile : StaticShapeTensorOf<[F32]>;
 def Tile_Bits : StaticShapeTensorOf<[I1]>;
+/// The tokens that the rows of a tile stand for; -1 for none.
+def Tile_Positions : StaticShapeTensorOf<[Index]>;
+/// The first row of a contiguous tile, or the token of every row.
+def Tile_Rows : AnyTypeOf<[Index, Tile_Positions]>;
 
 //===----------------------------------------------------------------------===//
 // Iteration
@@ -47,11 +56,13 @@ def Tile_ForeachOp : Tile_Op<"foreach", [
   let summary = "a loop over the live key tiles of a query tile";
   let description = [{
     Runs the body once per tile of `tiles`, in ascending key order, with the
-    tile's first key and its status (1 partial, 2 full; see `attn.tiles`). Values
+    tile's first key and its status (1 partial, 2 full; see `attn.tiles`). On a
+    token grid the first key has one coordinate per axis, outermost first. Values
     are carried from one iteration to the next and are the results. A tile
     sequence without elements gives the initial values.
 
-    Rules: `[foreach-1]` the body's arguments are (index, i32, carried values…);
+    Rules: `[foreach-1]` the body's arguments are (index per axis, i32, carried
+    values…);
     `[foreach-2]` the yielded types are those of the initial values and results.
 
     Example:
@@ -75,25 +86,108 @@ def Tile_ForeachOp : Tile_Op<"foreach", [
   let assemblyFormat = [{
     $tiles (`init` `(` $inits^ `:` type($inits) `)`)? $body attr-dict
   }];
-  let builders = [OpBuilder<(ins "::mlir::Value":$tiles, "::mlir::ValueRange":$inits,
-    "::llvm::function_ref<::mlir::SmallVector<::mlir::Value>(::mlir::OpBuilder &, ::mlir::Location, ::mlir::Value, ::mlir::Value, ::mlir::ValueRange)>":$body)>];
+  let builders = [OpBuilder<(ins "::mlir::Value":$tiles, "unsigned":$axes, "::mlir::ValueRange":$inits,
+    "::llvm::function_ref<::mlir::SmallVector<::mlir::Value>(::mlir::OpBuilder &, ::mlir::Location, ::mlir::ValueRange, ::mlir::Value, ::mlir::ValueRange)>":$body)>];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
-    ::mlir::BlockArgument getFirstKey() { return getBody().getArgument(0); }
-    ::mlir::BlockArgument getStatus() { return getBody().getArgument(1); }
+    unsigned getNumAxes() {
+      return getBody().getNumArguments() - getInits().size() - 1;
+    }
+    ::mlir::Block::BlockArgListType getFirstKey() {
+      return getBody().getArguments().take_front(getNumAxes());
+    }
+    ::mlir::BlockArgument getStatus() {
+      return getBody().getArgument(getNumAxes());
+    }
+    ::mlir::Block::BlockArgListType getCarried() {
+      return getBody().getArguments().drop_front(getNumAxes() + 1);
+    }
   }];
 }
 
-def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike,
-                                     HasParent<"ForeachOp">]> {
-  let summary = "the carried values of the next iteration";
+def Tile_YieldOp : Tile_Op<"yield", [
+    Pure, Terminator, ReturnLike,
+    ParentOneOf<["ForeachOp", "CollectOp", "ModifyOp"]>]> {
+  let summary = "the values of a region";
   let description = [{
-    Ends the body of a `tile.foreach`; see there for an example. Fails to verify
+    Ends the body of a `tile.foreach` (the carried values of the next iteration), a
+    `tile.collect` or a `tile.modify`; see there for examples. Fails to verify
     elsewhere.
   }];
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
   let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange{}); }]>];
+}
+
+def Tile_PositionsOp : Tile_Op<"positions", [Pure, SameVariadicOperandSize]> {
+  let summary = "the tokens of a box of a grid";
+  let description = [{
+    The row-major numbers of the tokens of the box that starts at the given
+    coordinates, row by row, outermost axis first; -1 for those outside of the
+    grid.
+
+    Rules: `[positions-1]` coordinates, extents and box have one to three axes,
+    all the same number; `[positions-2]` the result has rank 1 and as many
+    elements as the box.
+
+    Example:
+
+    ```mlir
+    func.func @f(%y: index, %x: index, %H: index, %W: index) -> tensor<64xindex> {
+      %p = tile.positions at(%y, %x) of(%H, %W) box [8, 8] : tensor<64xindex>
+      return %p : tensor<64xindex>
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Index>:$coordinates, Variadic<Index>:$extents,
+                       DenseI64ArrayAttr:$box);
+  let results = (outs Tile_Positions:$positions);
+  let assemblyFormat = [{
+    `at` `(` $coordinates `)` `of` `(` $extents `)` `box` $box attr-dict
+    `:` type($positions)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_CollectOp : Tile_Op<"collect", [SingleBlockImplicitTerminator<"YieldOp">,
+                                         Pure]> {
+  let summary = "the next members of a set that no tile covers";
+  let description = [{
+    Walks the members of a set below `num_keys` in ascending order from rank
+    `cursor` on and takes those in key tiles for which the region answers that
+    nothing else visits them, until the result is full or the members are
+    exhausted. The region gets the first key of a key tile, as `at` of
+    `attn.tiles` does, and yields whether the tile is free and the first key
+    of a later tile where that may change. Gives the tokens, -1 where there
+    are no more, and the cursor to go on from: at most the number of members
+    below `num_keys`, and equal to it when there is no more to find.
+
+    Rules: `[collect-1]` the region maps an index to (i1, index); `[collect-2]`
+    the result has rank 1.
+
+    Example:
+
+    ```mlir
+    func.func @f(%cols: !attn.set, %b: index, %n: index) -> tensor<64xindex> {
+      %c0 = arith.constant 0 : index
+      %p, %next = tile.collect %cols[%b] from %c0 below %n tile 64 {
+      ^bb0(%k0: index):
+        %true = arith.constant true
+        tile.yield %true, %n : i1, index
+      } : tensor<64xindex>
+      return %p : tensor<64xindex>
+    }
+    ```
+  }];
+  let arguments = (ins Attn_SetType:$set, Variadic<Index>:$indices, Index:$cursor,
+                       Index:$num_keys, I64Attr:$key_tile);
+  let results = (outs Tile_Positions:$positions, Index:$next);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $set `[` $indices `]` `from` $cursor `below` $num_keys `tile` $key_tile $body
+    attr-dict `:` type($positions)
+  }];
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -103,7 +197,8 @@ def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike,
 def Tile_DimOp : Tile_Op<"dim", [Pure]> {
   let summary = "the run-time size of a view along an axis";
   let description = [{
-    `batch`, `head` or `position`. Never fails.
+    `batch`, `head` or `position`; the last is the length of the sequence that
+    the kernel works on. Never fails.
 
     Example:
 
@@ -122,13 +217,16 @@ def Tile_DimOp : Tile_Op<"dim", [Pure]> {
 def Tile_LoadOp : Tile_Op<"load", [Pure]> {
   let summary = "rows of a view as a tile";
   let description = [{
-    Rows `[row, row + n)` of head `h` of sequence `b`. Rows outside the view are
-    never read from memory; their values in the tile are those of some row of
-    the view and must not be used: every consumer masks them or does not store
-    them. The view must not be written while the tile is in use.
+    Rows `[row, row + n)` of head `h` of sequence `b`, or the rows of a list of
+    tokens, widened to f32. Rows outside the view are never read from memory;
+    their values in the tile are those of some row of the view or 0 and must not
+    be used: every consumer masks them or does not store them. The view must not
+    be written while the tile is in use.
 
-    Rules: `[load-1]` the tile has rank 2, its second extent is the view's width;
-    `[load-2]` element types agree.
+    Rules: `[load-1]` the tile has rank 2, its second extent is the view's width,
+    or rank 1 for a view of width 1;
+    `[load-2]` the view's elements are f32, f16 or bf16; `[load-3]` there are as
+    many tokens as rows.
 
     Example:
 
@@ -139,10 +237,10 @@ def Tile_LoadOp : Tile_Op<"load", [Pure]> {
     }
     ```
   }];
-  let arguments = (ins Attn_ViewType:$view, Index:$b, Index:$h, Index:$row);
+  let arguments = (ins Attn_ViewType:$view, Index:$b, Index:$h, Tile_Rows:$row);
   let results = (outs Tile_Tile:$tile);
   let assemblyFormat = [{
-    $view `[` $b `,` $h `,` $row `]` attr-dict `:` type($view) `->` type($tile)
+    $view `[` $b `,` $h `,` $row custom<RowType>(type($row)) `]` attr-dict `:` type($view) `->` type($tile)
   }];
   let hasVerifier = 1;
 }
@@ -150,12 +248,14 @@ def Tile_LoadOp : Tile_Op<"load", [Pure]> {
 def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let summary = "a tile into rows of a view";
   let description = [{
-    Writes rows `[row, row + n)`; rows outside the view are not written. A rank-1
-    tile goes to a view of width 1. A view without storage (`lse` when nobody
-    asked for it) is left alone.
+    Writes rows `[row, row + n)`, or the rows of a list of tokens, rounded to the
+    view's element type; rows outside the view are not written. A rank-1 tile
+    goes to a view of width 1. A view without storage (`lse` when nobody asked
+    for it) is left alone.
 
     Rules: `[store-1]` the tile's second extent (1 for rank 1) is the view's
-    width; `[store-2]` element types agree.
+    width; `[store-2]` the view's elements are f32, f16 or bf16; `[store-3]` there
+    are as many tokens as rows.
 
     Example:
 
@@ -168,9 +268,9 @@ def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
     ```
   }];
   let arguments = (ins Tile_Tile:$tile, Attn_ViewType:$view,
-                       Index:$b, Index:$h, Index:$row);
+                       Index:$b, Index:$h, Tile_Rows:$row);
   let assemblyFormat = [{
-    $tile `,` $view `[` $b `,` $h `,` $row `]` attr-dict `:` type($tile) `,` type($view)
+    $tile `,` $view `[` $b `,` $h `,` $row custom<RowType>(type($row)) `]` attr-dict `:` type($tile) `,` type($view)
   }];
   let hasVerifier = 1;
 }
@@ -243,34 +343,43 @@ def Tile_ScoresOp : Tile_Op<"scores", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Tile_BitsOp : Tile_Op<"bits", [Pure]> {
+def Tile_BitsOp : Tile_Op<"bits", [Pure, AttrSizedOperandSegments]> {
   let summary = "which pairs of a tile are kept";
   let description = [{
-    Bit (i, j) says whether the formula keeps query `q0 + i` (absolute) and key
-    `k0 + j`. Keys at or past `num_keys` are never kept. With status 2 (full)
-    every bit is one, and the formula need not be evaluated.
+    Bit (i, j) says whether the formula keeps query i and key j of the tile, the
+    query at absolute position `q0 + i` and the key at `k0 + j`. With `boxes` the
+    tile is one of boxes that start at the given coordinates; with `listed` key j
+    is the j-th of a list of tokens. Keys outside the sequence are never kept.
+    With status 2 (full) every bit is one, and the formula need not be evaluated.
 
     Rules: `[bits-1]` the result has rank 2; `[bits-2]` the formula uses no
-    parameter beyond those given.
+    parameter beyond those given; `[bits-3]` there are as many coordinates of
+    queries and keys as the boxes have axes, or one and no boxes; `[bits-4]` there
+    are as many tokens as keys, and no boxes beside them.
 
     Example:
 
     ```mlir
     func.func @f(%b: index, %h: index, %q0: index, %k0: index, %n: index,
                  %status: i32) -> tensor<48x64xi1> {
-      %t = tile.bits #attn.formula<q - k in interval<0, inf>> at(%b, %h, %q0, %k0)
-        keys(%n) status(%status) : tensor<48x64xi1>
+      %t = tile.bits #attn.formula<q - k in interval<0, inf>> at(%b, %h)
+        queries(%q0) keys(%k0) of %n status(%status) : tensor<48x64xi1>
       return %t : tensor<48x64xi1>
     }
     ```
   }];
   let arguments = (ins Attn_FormulaAttr:$formula,
-                       Index:$b, Index:$h, Index:$q0, Index:$k0, Index:$num_keys,
-                       I32:$status, Variadic<Index>:$params);
+                       Index:$b, Index:$h, Variadic<Index>:$q0, Variadic<Index>:$k0,
+                       Optional<Tile_Positions>:$listed,
+                       Index:$num_keys, I32:$status, Variadic<Attn_Param>:$params,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$query_box,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$key_box);
   let results = (outs Tile_Bits:$bits);
   let assemblyFormat = [{
-    $formula `at` `(` $b `,` $h `,` $q0 `,` $k0 `)` `keys` `(` $num_keys `)`
-    `status` `(` $status `)` (`params` `(` $params^ `)`)? attr-dict `:` type($bits)
+    $formula `at` `(` $b `,` $h `)` `queries` `(` $q0 `)`
+    (`listed` `(` $listed^ `:` type($listed) `)`)? (`keys` `(` $k0^ `)`)? `of` $num_keys
+    `status` `(` $status `)` (`params` `(` $params^ `:` type($params) `)`)?
+    (`boxes` $query_box^ $key_box)? attr-dict `:` type($bits)
   }];
   let hasVerifier = 1;
 }
@@ -294,6 +403,117 @@ def Tile_CountOp : Tile_Op<"count", [Pure]> {
   let results = (outs Index:$count);
   let assemblyFormat = "$bits `rows` $rows attr-dict `:` type($bits)";
   let hasCanonicalizeMethod = 1;
+}
+
+def Tile_RotateOp : Tile_Op<"rotate", [Pure, AllTypesMatch<["tile", "result"]>]> {
+  let summary = "rows of a tile rotated by their positions";
+  let description = [{
+    Rotary position embedding (Su et al., "RoFormer", 2021). With d the rows'
+    length and i the position of a row, features t and t + d/2, t < d/2, become
+
+    `x[t] * cos[i, t] - x[t + d/2] * sin[i, t]` and
+    `x[t + d/2] * cos[i, t] + x[t] * sin[i, t]`.
+
+    The tables have d/2 columns. Positions of a contiguous tile are `row + i`;
+    those outside of the tables are moved to the nearest row. Rows that are no
+    tokens (-1) may become anything.
+
+    Rules: `[rotate-1]` the tile has rank 2 and an even second extent;
+    `[rotate-2]` there are as many tokens as rows.
+
+    Example:
+
+    ```mlir
+    func.func @f(%k: tensor<64x40xf32>, %cos: tensor<?x?xf32>,
+                 %sin: tensor<?x?xf32>, %k0: index) -> tensor<64x40xf32> {
+      %r = tile.rotate %k at %k0 : index by(%cos, %sin)
+        : tensor<64x40xf32>, tensor<?x?xf32>, tensor<?x?xf32>
+      return %r : tensor<64x40xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Tile:$tile, Tile_Rows:$row,
+                       RankedTensorOf<[F32]>:$cos, RankedTensorOf<[F32]>:$sin);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $tile `at` $row `:` type($row) `by` `(` $cos `,` $sin `)` attr-dict
+    `:` type($tile) `,` type($cos) `,` type($sin)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ModifyOp : Tile_Op<"modify", [SingleBlockImplicitTerminator<"YieldOp">,
+                                       Pure, AttrSizedOperandSegments]> {
+  let summary = "a scalar function of every element of a tile of scores";
+  let description = [{
+    The region gets a score, then batch, head, the query's and the key's
+    coordinates, as a score region does, and then the parameters; it yields one
+    or two values. Coordinates and tokens are given as for `tile.bits`. Elements
+    that are not kept are changed too, by whatever the function makes of them:
+    a mask follows.
+
+    Rules: `[modify-1]` the region's arguments are (f32, the coordinates, the
+    parameters); `[modify-2]` it yields as many f32 as there are results, one or
+    two, each of the type of the scores.
+
+    Example:
+
+    ```mlir
+    func.func @f(%s: tensor<48x64xf32>, %b: index, %h: index, %q0: index,
+                 %k0: index, %slope: f32) -> tensor<48x64xf32> {
+      %r = tile.modify %s at(%b, %h) queries(%q0) keys(%k0) params(%slope : f32) {
+      ^bb0(%x: f32, %bb: index, %hh: index, %q: index, %k: index, %m: f32):
+        %y = arith.mulf %x, %m : f32
+        tile.yield %y : f32
+      } : tensor<48x64xf32> -> tensor<48x64xf32>
+      return %r : tensor<48x64xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Tile:$s,
+                       Index:$b, Index:$h, Variadic<Index>:$q0, Variadic<Index>:$k0,
+                       Optional<Tile_Positions>:$listed,
+                       Variadic<Attn_Param>:$params,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$query_box,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$key_box);
+  let results = (outs Variadic<Tile_Tile>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $s `at` `(` $b `,` $h `)` `queries` `(` $q0 `)`
+    (`listed` `(` $listed^ `:` type($listed) `)`)? (`keys` `(` $k0^ `)`)?
+    (`params` `(` $params^ `:` type($params) `)`)?
+    (`boxes` $query_box^ $key_box)? $body attr-dict `:` type($s) `->` type($results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_RegroupOp : Tile_Op<"regroup", [Pure, AllTypesMatch<["s", "result"]>,
+                                         AllShapesMatch<["s", "bits"]>]> {
+  let summary = "scores of one group of keys under its landmark";
+  let description = [{
+    The keys of the tile are one group whose last key is its landmark (see
+    `#attn.normalizer`, `grouped`). For a row whose own group this is, `k0 <= q0 +
+    i < k0 + n` with n keys, the result is the kept scores, -inf for the
+    landmark. For any other row it is `s_j - log2 sum 2^s + s_landmark`, the sum
+    over the kept ordinary keys, and -inf for the landmark; -inf altogether when
+    the landmark is not kept. Scores are in units of log2; what is not kept
+    becomes -inf.
+
+    Example:
+
+    ```mlir
+    func.func @f(%s: tensor<48x64xf32>, %bits: tensor<48x64xi1>, %q0: index,
+                 %k0: index) -> tensor<48x64xf32> {
+      %r = tile.regroup %s, %bits at(%q0, %k0) : tensor<48x64xf32>, tensor<48x64xi1>
+      return %r : tensor<48x64xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Tile:$s, Tile_Bits:$bits, Index:$q0, Index:$k0);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $s `,` $bits `at` `(` $q0 `,` $k0 `)` attr-dict `:` type($s) `,` type($bits)
+  }];
 }
 
 def Tile_MaskOp : Tile_Op<"mask", [Pure, AllTypesMatch<["s", "result"]>,
@@ -427,6 +647,99 @@ def Tile_FinishOp : Tile_Op<"finish", [Pure, AllTypesMatch<["o", "result"]>,
   let arguments = (ins Tile_Tile:$o, Tile_Tile:$m, Tile_Tile:$l);
   let results = (outs Tile_Tile:$result, Tile_Tile:$lse);
   let assemblyFormat = "$o `,` $m `,` $l attr-dict `:` type($o) `,` type($m)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Sums over columns
+//===----------------------------------------------------------------------===//
+
+def Tile_WeightsOp : Tile_Op<"weights", [Pure, AllTypesMatch<["s", "p"]>]> {
+  let summary = "weights of rows whose log-sum-exp is known";
+  let description = [{
+    `p[i, j] = 2^(s[i, j] - lse[i] / ln 2)` with s in units of log2 and lse in
+    natural units; 0 where s or lse is -inf, and where the bit is zero.
+
+    Rules: `[weights-1]` lse has rank 1 and the first extent of s; `[weights-2]`
+    the bits have the shape of s.
+
+    Example:
+
+    ```mlir
+    func.func @f(%s: tensor<48x64xf32>, %lse: tensor<48xf32>,
+                 %bits: tensor<48x64xi1>) -> tensor<48x64xf32> {
+      %p = tile.weights %s, %lse where %bits
+        : tensor<48x64xf32>, tensor<48xf32>, tensor<48x64xi1>
+      return %p : tensor<48x64xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Tile:$s, Tile_Tile:$lse, Tile_Bits:$bits);
+  let results = (outs Tile_Tile:$p);
+  let assemblyFormat = [{
+    $s `,` $lse `where` $bits attr-dict `:` type($s) `,` type($lse) `,` type($bits)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_AddColumnsOp : Tile_Op<"add_columns", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "adds the sums of a tile's columns to a view";
+  let description = [{
+    Adds `sum over i < rows of p[i, j]` to element `k0 + j` of head `h` of sequence
+    `b`, for the keys that exist. A view without storage is left alone. The
+    elements of these keys belong to the running task alone.
+
+    Rule: `[add_columns-1]` p has rank 2 and the view width 1.
+
+    Example:
+
+    ```mlir
+    func.func @f(%p: tensor<48x64xf32>, %rows: index, %sums: !attn.view<1xf32>,
+                 %b: index, %h: index, %k0: index) {
+      tile.add_columns %p rows %rows, %sums[%b, %h, %k0]
+        : tensor<48x64xf32>, !attn.view<1xf32>
+      return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Tile:$p, Index:$rows, Attn_ViewType:$view,
+                       Index:$b, Index:$h, Index:$k0);
+  let assemblyFormat = [{
+    $p `rows` $rows `,` $view `[` $b `,` $h `,` $k0 `]` attr-dict
+    `:` type($p) `,` type($view)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_RaiseBlocksOp : Tile_Op<"raise_blocks", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "raises maxima of blocks to those of a tile";
+  let description = [{
+    Row `r` of the view, for head `h` of sequence `b`, has one element per block of
+    keys. For every row i < rows and every key j that exists, the element of row
+    `(row0 + i) / block_q` and column `(k0 + j) / block_k` becomes the maximum of
+    itself and p[i, j]. A view without storage is left alone. The columns belong
+    to the running task alone.
+
+    Rule: `[raise_blocks-1]` p has rank 2 and the block sizes are positive.
+
+    Example:
+
+    ```mlir
+    func.func @f(%p: tensor<48x64xf32>, %rows: index, %max: !attn.view<1xf32>,
+                 %b: index, %h: index, %row0: index, %k0: index) {
+      tile.raise_blocks %p rows %rows, %max[%b, %h] at(%row0, %k0) by 64 x 64
+        : tensor<48x64xf32>, !attn.view<1xf32>
+      return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_Tile:$p, Index:$rows, Attn_ViewType:$view,
+                       Index:$b, Index:$h, Index:$row0, Index:$k0,
+                       I64Attr:$block_q, I64Attr:$block_k);
+  let assemblyFormat = [{
+    $p `rows` $rows `,` $view `[` $b `,` $h `]` `at` `(` $row0 `,` $k0 `)`
+    `by` $block_q `x` $block_k attr-dict `:` type($p) `,` type($view)
+  }];
   let hasVerifier = 1;
 }
 
