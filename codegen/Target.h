@@ -64,6 +64,17 @@ protected:
   Times Spent;
 };
 
+/// What a schedule depends on.
+struct KernelShape {
+  /// Head dims of q and k, and of v and o.
+  int64_t Qk = 0, V = 0;
+  /// Axes of the token grid; 0 for plain sequences.
+  unsigned Axes = 0;
+  /// Keys of a group of a grouped normaliser, which is the key tile then; 0 for
+  /// the others.
+  int64_t Group = 0;
+};
+
 class Target {
 public:
   virtual ~Target() = default;
@@ -80,12 +91,11 @@ public:
   /// Its own passes, for `heddle-opt`.
   virtual void registerPasses() const = 0;
 
-  /// The sizes it builds the kernel of these head dims with, each in [1, 512],
-  /// for one of its levels.
+  /// The sizes it builds a kernel with for one of its levels; head dims are in
+  /// [1, 512]. There are boxes where there are axes.
   virtual attn::ScheduleAttr chooseSchedule(mlir::MLIRContext *Context,
                                             llvm::StringRef Level,
-                                            int64_t HeadDimQk,
-                                            int64_t HeadDimV) const = 0;
+                                            const KernelShape &Shape) const = 0;
 
   /// Empty if code can be made for this schedule at this level, otherwise what
   /// is wrong with it, in the style of an error message.

@@ -78,12 +78,11 @@ void TileLowering::bind(ValueRange Old, ValueRange NewScalars,
   }
 }
 
-/// Types of the values that are no tiles.
-static SmallVector<Type> scalarTypes(ValueRange Carried) {
+SmallVector<Type> TileLowering::scalarTypes(ValueRange Carried) {
   SmallVector<Type> Types;
   for (Value V : Carried)
     if (!isTile(V))
-      Types.push_back(V.getType());
+      Types.push_back(isTableOrSet(V) ? B.ptrType() : V.getType());
   return Types;
 }
 

@@ -37,9 +37,9 @@ public:
   void registerDialects(mlir::DialectRegistry &Registry) const override;
   void registerPasses() const override { registerCpuPasses(); }
   attn::ScheduleAttr chooseSchedule(mlir::MLIRContext *Context,
-                                    llvm::StringRef Level, int64_t HeadDimQk,
-                                    int64_t HeadDimV) const override {
-    return cpu::chooseSchedule(Context, Level, HeadDimQk, HeadDimV);
+                                    llvm::StringRef Level,
+                                    const KernelShape &Shape) const override {
+    return cpu::chooseSchedule(Context, Level, Shape);
   }
   std::string checkSchedule(attn::ScheduleAttr Schedule,
                             llvm::StringRef Level) const override;

@@ -7,6 +7,7 @@
 
 #include "heddle/abi.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 
 #include <cstddef>
 
@@ -14,139 +15,227 @@ using namespace heddle;
 using namespace heddle::cpu;
 using namespace mlir;
 
-/// Arguments of the tile-level kernel; the pattern's parameters follow.
-enum Argument : unsigned {
-  Batch,
-  Head,
-  QueryTile,
-  FirstView,
-  Origin = FirstView + 5,
-  Scale,
-  FirstParam
+std::optional<KernelKind> heddle::cpu::findKernelKind(StringRef Name) {
+  return llvm::StringSwitch<std::optional<KernelKind>>(Name)
+      .Case("task", KernelKind::Task)
+      .Case("columns", KernelKind::Columns)
+      .Case("count", KernelKind::Count)
+      .Case("check", KernelKind::Check)
+      .Default(std::nullopt);
+}
+
+namespace {
+
+/// How the arguments of a tile-level kernel are numbered.
+struct Signature {
+  Signature(FunctionType Type, KernelKind Kind)
+      : FirstView(Kind == KernelKind::Check ? 0 : 3), Origin(FirstView),
+        End(Type.getNumInputs()) {
+    while (Origin < End && isa<attn::ViewType>(Type.getInput(Origin)))
+      ++Origin;
+    if (Kind == KernelKind::Count && End > 0)
+      --End;
+  }
+
+  /// q, k and v per source, o, lse, row_max, column_sums, block_max.
+  unsigned numViews() const { return Origin - FirstView; }
+  unsigned numSources() const { return (numViews() - 6) / 2; }
+  unsigned scale() const { return Origin + 1; }
+  unsigned firstParam() const { return Origin + 2; }
+
+  unsigned FirstView, Origin;
+  /// Behind the last parameter.
+  unsigned End;
 };
 
-LogicalResult heddle::cpu::checkKernel(func::FuncOp Kernel, bool IsCount) {
-  FunctionType Type = Kernel.getFunctionType();
-  unsigned Tail = IsCount ? 1 : 0;
-  bool Ok = Type.getNumInputs() >= FirstParam + Tail;
-  for (unsigned I = 0, E = Type.getNumInputs(); Ok && I < E; ++I) {
-    mlir::Type T = Type.getInput(I);
-    if (I >= FirstView && I < Origin)
-      Ok = isa<attn::ViewType>(T);
-    else if (I == Scale)
-      Ok = T.isF32();
-    else if (I + Tail == E && IsCount)
-      Ok = T.isInteger(1);
-    else
-      Ok = T.isIndex();
+} // namespace
+
+static bool isParameter(mlir::Type T) {
+  if (T.isIndex() || T.isF32() || isa<attn::SetType>(T))
+    return true;
+  auto Table = dyn_cast<RankedTensorType>(T);
+  return Table && Table.getRank() >= 1 && Table.getRank() <= 4 &&
+         llvm::all_of(Table.getShape(), ShapedType::isDynamic) &&
+         (Table.getElementType().isIndex() || Table.getElementType().isF32());
+}
+
+static unsigned numResults(KernelKind Kind) {
+  switch (Kind) {
+  case KernelKind::Task:
+  case KernelKind::Columns:
+    return 0;
+  case KernelKind::Count:
+    return 3;
+  case KernelKind::Check:
+    return 4;
   }
+  llvm_unreachable("covered switch");
+}
+
+LogicalResult heddle::cpu::checkKernel(func::FuncOp Kernel, KernelKind Kind) {
+  FunctionType Type = Kernel.getFunctionType();
+  Signature S(Type, Kind);
+  bool Ok = S.firstParam() <= S.End && S.numViews() >= 8 &&
+            S.numViews() % 2 == 0 && Type.getInput(S.Origin).isIndex() &&
+            Type.getInput(S.scale()).isF32();
+  for (unsigned I = 0; Ok && I < S.FirstView; ++I)
+    Ok = Type.getInput(I).isIndex();
+  for (unsigned I = S.firstParam(); Ok && I < S.End; ++I)
+    Ok = isParameter(Type.getInput(I));
+  if (Ok && Kind == KernelKind::Count)
+    Ok = Type.getInput(S.End).isInteger(1);
   if (!Ok)
     return Kernel.emitOpError()
-           << "has the arguments " << Type
-           << "; expected (index, index, index, five views, index, f32, "
-              "index...)"
-           << (IsCount ? " followed by i1" : "");
-  unsigned Results = IsCount ? 3 : 0;
-  if (Type.getNumResults() != Results ||
+           << "has the arguments " << Type << "; expected ("
+           << (Kind == KernelKind::Check ? "" : "index, index, index, ")
+           << "views of q, of k and v for every source and of five outputs, "
+              "index, f32, parameters...)"
+           << (Kind == KernelKind::Count ? " followed by i1" : "");
+  if (Type.getNumResults() != numResults(Kind) ||
       !llvm::all_of(Type.getResults(),
                     [](mlir::Type T) { return T.isIndex(); }))
-    return Kernel.emitOpError() << "returns " << Type.getResults()
-                                << "; expected " << Results << " index values";
+    return Kernel.emitOpError()
+           << "returns " << Type.getResults() << "; expected "
+           << numResults(Kind) << " index values";
   if (!Kernel.getBody().hasOneBlock())
     return Kernel.emitOpError() << "has several blocks; expected structured "
                                    "control flow in one block";
   return success();
 }
 
-void TileLowering::mapArguments() {
-  Value Args = Entry->getArgument(0);
-  for (unsigned I : {Batch, Head, QueryTile})
-    Scalars.map(Kernel.getArgument(I), B.toIndex(Entry->getArgument(1 + I)));
+Value TileLowering::argument(size_t Field, mlir::Type T) {
+  return B.loadScalar(B.offset(Entry->getArgument(0),
+                               static_cast<int64_t>(Field), B.getI8Type()),
+                      T);
+}
 
-  constexpr size_t Views[] = {
-      offsetof(heddle_args, q), offsetof(heddle_args, k),
-      offsetof(heddle_args, v), offsetof(heddle_args, o),
-      offsetof(heddle_args, lse)};
-  for (auto [I, Offset] : llvm::enumerate(Views))
-    ViewOffsets[Kernel.getArgument(FirstView + I)] = Offset;
-
-  auto Pointer = [&](size_t Offset) {
-    return B.loadScalar(
-        B.offset(Args, static_cast<int64_t>(Offset), B.getI8Type()),
-        B.ptrType());
+void TileLowering::mapViews(unsigned First, unsigned NumSources) {
+  unsigned Next = First;
+  auto Map = [&](Value Base, size_t Offset) {
+    Views[Kernel.getArgument(Next++)] = {Base, Offset};
   };
-  Value Origins = Pointer(offsetof(heddle_args, origin));
-  Scalars.map(Kernel.getArgument(Origin),
-              B.toIndex(B.loadScalar(
-                  B.offset(Origins, Entry->getArgument(1), B.getI64Type()),
-                  B.getI64Type())));
-  Scalars.map(Kernel.getArgument(Scale),
-              B.loadScalar(
-                  B.offset(Args, offsetof(heddle_args, scale), B.getI8Type())));
-  unsigned End = Kernel.getNumArguments() - (IsCount ? 1 : 0);
-  if (End > FirstParam) {
-    Value Params = Pointer(offsetof(heddle_args, params));
-    for (unsigned I = FirstParam; I < End; ++I)
-      Scalars.map(Kernel.getArgument(I),
-                  B.toIndex(B.loadScalar(
-                      B.offset(Params, I - FirstParam, B.getI64Type()),
-                      B.getI64Type())));
+  Value Args = Entry->getArgument(0);
+  Map(Args, offsetof(heddle_args, q));
+  Value Sources = argument(offsetof(heddle_args, sources), B.ptrType());
+  for (unsigned I = 0; I < NumSources; ++I) {
+    Map(Sources, I * sizeof(heddle_source) + offsetof(heddle_source, k));
+    Map(Sources, I * sizeof(heddle_source) + offsetof(heddle_source, v));
   }
+  for (size_t Output :
+       {offsetof(heddle_args, o), offsetof(heddle_args, lse),
+        offsetof(heddle_args, row_max), offsetof(heddle_args, column_sums),
+        offsetof(heddle_args, block_max)})
+    Map(Args, Output);
+}
 
-  Value Memory;
-  if (IsCount) {
-    auto Zero = B.constant(B.getI32IntegerAttr(0));
-    Scalars.map(Kernel.getArgument(End),
+void TileLowering::mapParameters(unsigned First, unsigned End) {
+  if (First == End)
+    return;
+  Value Operands = argument(offsetof(heddle_args, operands), B.ptrType());
+  for (unsigned I = First; I < End; ++I) {
+    BlockArgument Parameter = Kernel.getArgument(I);
+    Value At = B.offset(Operands, I - First, B.getI64Type());
+    Value Operand;
+    if (Parameter.getType().isIndex())
+      Operand = B.toIndex(B.loadScalar(At, B.getI64Type()));
+    else if (Parameter.getType().isF32())
+      Operand = arith::TruncFOp::create(B, B.getF32Type(),
+                                        B.loadScalar(At, B.getF64Type()));
+    else
+      Operand = B.loadScalar(At, B.ptrType());
+    Scalars.map(Parameter, Operand);
+  }
+}
+
+void TileLowering::mapArguments() {
+  Signature S(Kernel.getFunctionType(), Kind);
+  for (unsigned I = 0; I < S.FirstView; ++I)
+    Scalars.map(Kernel.getArgument(I), B.toIndex(Entry->getArgument(1 + I)));
+  mapViews(S.FirstView, S.numSources());
+  // A check is about all sequences, whose origins are equal or whose caller
+  // asks for one at a time.
+  Value Origins = argument(offsetof(heddle_args, origin), B.ptrType());
+  Value Origin = hasSequence()
+                     ? B.offset(Origins, Entry->getArgument(1), B.getI64Type())
+                     : Origins;
+  Scalars.map(Kernel.getArgument(S.Origin),
+              B.toIndex(B.loadScalar(Origin, B.getI64Type())));
+  Scalars.map(Kernel.getArgument(S.scale()),
+              argument(offsetof(heddle_args, scale), B.getF32Type()));
+  mapParameters(S.firstParam(), S.End);
+  IndexTable = argument(offsetof(heddle_args, index), B.ptrType());
+  Top = IndexTable.getDefiningOp();
+
+  if (Kind == KernelKind::Count)
+    Scalars.map(Kernel.getArgument(S.End),
                 arith::CmpIOp::create(B, arith::CmpIPredicate::ne,
-                                      Entry->getArgument(4), Zero));
-    // Counting gets no workspace from its caller and hardly ever needs any:
-    // the size is filled in at the end.
-    Memory = LLVM::AllocaOp::create(B, B.ptrType(), B.getI8Type(), B.i64(0),
-                                    /*alignment=*/64);
-  } else {
+                                      Entry->getArgument(4),
+                                      B.constant(B.getI32IntegerAttr(0))));
+  Value Memory;
+  if (hasWorkspace()) {
     Memory = Entry->getArgument(4);
+  } else {
+    // Counting and checking get no workspace from their caller and hardly ever
+    // need any: the size is filled in at the end.
+    Stack = LLVM::AllocaOp::create(B, B.ptrType(), B.getI8Type(), B.i64(0),
+                                   /*alignment=*/64);
+    Memory = Stack;
   }
   Scratch.emplace(B, Entry, Memory);
 }
 
 LogicalResult TileLowering::lowerReturn(func::ReturnOp Op) {
-  if (IsCount) {
-    Value Out = Entry->getArgument(5);
-    for (auto [I, V] : llvm::enumerate(Op.getOperands()))
-      B.storeScalar(scalarI64(V),
-                    B.offset(Out, static_cast<int64_t>(I), B.getI64Type()));
+  Values Results;
+  for (Value V : Op.getOperands())
+    Results.push_back(scalarI64(V));
+  // A check returns its first result and stores the others.
+  Values Returned;
+  if (Kind == KernelKind::Check) {
+    Returned.push_back(Results.front());
+    Results.erase(Results.begin());
   }
-  LLVM::ReturnOp::create(B, ValueRange());
-  if (IsCount) {
-    auto Memory = *Entry->getOps<LLVM::AllocaOp>().begin();
+  for (auto [I, V] : llvm::enumerate(Results))
+    B.storeScalar(V, B.offset(Entry->getArguments().back(),
+                              static_cast<int64_t>(I), B.getI64Type()));
+  LLVM::ReturnOp::create(B, Returned);
+  if (Stack) {
     if (Scratch->size() == 0)
-      Memory.erase();
+      Stack.erase();
     else
-      Memory.getArraySizeMutable().assign(B.i64(Scratch->size()));
+      Stack.getArraySizeMutable().assign(B.i64(Scratch->size()));
   }
   return success();
 }
 
-Value TileLowering::viewField(Value View, size_t Field) {
-  size_t Offset = ViewOffsets.lookup(View) + Field;
-  auto Load = [&] {
-    Type T =
-        Field == offsetof(heddle_view, data) ? B.ptrType() : B.getI64Type();
-    return B.loadScalar(B.offset(Entry->getArgument(0),
-                                 static_cast<int64_t>(Offset), B.getI8Type()),
-                        T);
-  };
-  // Outside of loops a field is read where it is used: what the end of the
+//===----------------------------------------------------------------------===//
+// Views
+//===----------------------------------------------------------------------===//
+
+Value TileLowering::ofView(Value View, size_t Key, function_ref<Value()> Make) {
+  // Outside of loops a value is made where it is used: what the end of the
   // kernel needs would otherwise occupy registers all the way there.
   if (B.getInsertionBlock() == Entry)
-    return Load();
-  Value &Known = Fields[Offset];
-  if (!Known) {
-    OpBuilder::InsertionGuard Guard(B);
-    B.setInsertionPointToStart(Entry);
-    Known = Load();
-  }
-  return Known;
+    return Make();
+  std::pair<Value, size_t> Name(View, Key);
+  if (Value Known = ViewValues.lookup(Name))
+    return Known;
+  OpBuilder::InsertionGuard Guard(B);
+  B.setInsertionPointAfter(Top);
+  Value Made = Make();
+  ViewValues[Name] = Made;
+  return Made;
+}
+
+Value TileLowering::viewField(Value View, size_t Field) {
+  return ofView(View, Field, [&] {
+    ViewPlace Place = Views.lookup(View);
+    bool IsPointer = Field == offsetof(heddle_view, data) ||
+                     Field == offsetof(heddle_view, offsets);
+    return B.loadScalar(B.offset(Place.Base,
+                                 static_cast<int64_t>(Place.Offset + Field),
+                                 B.getI8Type()),
+                        IsPointer ? B.ptrType() : B.getI64Type());
+  });
 }
 
 Value TileLowering::viewData(Value View) {
@@ -162,9 +251,57 @@ Value TileLowering::viewStride(Value View, unsigned Axis) {
                    offsetof(heddle_view, stride) + Axis * sizeof(int64_t));
 }
 
+/// Keys of `ofView` beside the offsets of fields.
+enum : size_t { SequenceStart = sizeof(heddle_view), SequenceLength };
+
+TileLowering::Ragged TileLowering::ragged(Value View, Value Batch) {
+  Value Offsets = viewField(View, offsetof(heddle_view, offsets));
+  Value IsPlain = LLVM::ICmpOp::create(B, LLVM::ICmpPredicate::eq, Offsets,
+                                       LLVM::ZeroOp::create(B, B.ptrType()));
+  // Where there are no offsets, something readable is read in their place: no
+  // branch.
+  Value At = B.select(IsPlain, Entry->getArgument(0),
+                      B.offset(Offsets, Batch, B.getI64Type()));
+  return {IsPlain, At};
+}
+
+Value TileLowering::sequenceStart(Value View, Value Batch) {
+  auto Start = [&](Value Number) {
+    Ragged R = ragged(View, Number);
+    Value First = B.loadScalar(R.Offset, B.getI64Type());
+    return B.select(R.IsPlain, B.mul(Number, viewStride(View, 0)),
+                    B.mul(First, viewStride(View, 2)));
+  };
+  if (!hasSequence() || Batch != scalar(Kernel.getArgument(0)))
+    return Start(B.toI64(Batch));
+  return ofView(View, SequenceStart,
+                [&] { return Start(Entry->getArgument(1)); });
+}
+
+Value TileLowering::sequenceLength(Value View) {
+  if (!hasSequence())
+    return viewShape(View, 2);
+  return ofView(View, SequenceLength, [&] {
+    Ragged R = ragged(View, Entry->getArgument(1));
+    Value First = B.loadScalar(R.Offset, B.getI64Type());
+    Value Next =
+        B.loadScalar(B.offset(R.Offset, 1, B.getI64Type()), B.getI64Type());
+    return B.select(R.IsPlain, viewShape(View, 2),
+                    arith::SubIOp::create(B, Next, First));
+  });
+}
+
+Value TileLowering::headAddress(Value View, Value Batch, Value Head) {
+  Value At = B.add(sequenceStart(View, Batch),
+                   B.mul(B.toI64(Head), viewStride(View, 1)));
+  return B.offset(viewData(View), At, storageType(View));
+}
+
 Value TileLowering::rowAddress(Value View, Value Batch, Value Head, Value Row) {
-  Value At = B.mul(B.toI64(Batch), viewStride(View, 0));
-  At = B.add(At, B.mul(B.toI64(Head), viewStride(View, 1)));
-  At = B.add(At, B.mul(B.toI64(Row), viewStride(View, 2)));
-  return B.offset(viewData(View), At);
+  return B.offset(headAddress(View, Batch, Head),
+                  B.mul(B.toI64(Row), viewStride(View, 2)), storageType(View));
+}
+
+mlir::Type TileLowering::storageType(Value View) {
+  return cast<attn::ViewType>(View.getType()).getElementType();
 }

@@ -158,3 +158,19 @@ void KernelBuilder::loop(Value End, int64_t Step,
     return Values();
   });
 }
+
+void KernelBuilder::branch(Value Condition, llvm::function_ref<void()> Then,
+                           llvm::function_ref<void()> Else) {
+  auto Branch = [&](llvm::function_ref<void()> Code) {
+    return [this, Code](OpBuilder &Nested, Location) {
+      InsertionGuard Guard(*this);
+      restoreInsertionPoint(Nested.saveInsertionPoint());
+      Code();
+      scf::YieldOp::create(*this);
+    };
+  };
+  if (Else)
+    scf::IfOp::create(*this, Condition, Branch(Then), Branch(Else));
+  else
+    scf::IfOp::create(*this, Condition, Branch(Then));
+}

@@ -29,6 +29,8 @@ struct Shape {
   /// multiply-add needs for itself.
   int64_t Registers;
   int64_t ProductScratch;
+  /// Conversions between f16 and f32 are instructions.
+  bool ConvertsHalf;
 
   /// `Elements` in whole vectors.
   int64_t vectors(int64_t Elements) const {
@@ -99,6 +101,10 @@ public:
             llvm::function_ref<void(mlir::Value Index)> Body);
   void loop(mlir::Value End, int64_t Step,
             llvm::function_ref<void(mlir::Value Index)> Body);
+
+  /// One of two pieces of code without results.
+  void branch(mlir::Value Condition, llvm::function_ref<void()> Then,
+              llvm::function_ref<void()> Else = {});
 
 private:
   mlir::Block *Entry;

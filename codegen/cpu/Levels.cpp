@@ -3,6 +3,7 @@
 #include "codegen/cpu/Levels.h"
 
 #include "codegen/cpu/HostFeatures.h"
+#include "codegen/cpu/KernelBuilder.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -20,6 +21,7 @@ static std::vector<CpuLevel> makeLevels() {
          /*Lanes=*/16,
          /*Registers=*/32,
          /*ProductScratch=*/0,
+         /*ConvertsHalf=*/true,
          /*QueryTile=*/48,
          /*KeyTile=*/64,
          /*Rows=*/8,
@@ -31,6 +33,7 @@ static std::vector<CpuLevel> makeLevels() {
          /*Lanes=*/8,
          /*Registers=*/16,
          /*ProductScratch=*/0,
+         /*ConvertsHalf=*/true,
          /*QueryTile=*/48,
          /*KeyTile=*/64,
          /*Rows=*/4,
@@ -41,6 +44,7 @@ static std::vector<CpuLevel> makeLevels() {
          /*Lanes=*/4,
          /*Registers=*/16,
          /*ProductScratch=*/1,
+         /*ConvertsHalf=*/false,
          /*QueryTile=*/24,
          /*KeyTile=*/64,
          /*Rows=*/4,
@@ -54,6 +58,7 @@ static std::vector<CpuLevel> makeLevels() {
            /*Lanes=*/4,
            /*Registers=*/32,
            /*ProductScratch=*/0,
+           /*ConvertsHalf=*/Arch == "aarch64",
            /*QueryTile=*/24,
            /*KeyTile=*/64,
            /*Rows=*/8,
@@ -82,16 +87,44 @@ const CpuLevel &cpu::bestHostLevel() {
   return It == Levels.end() ? Levels.back() : *It;
 }
 
+/// `Size` as a product of `Axes` factors as equal as can be, smaller ones
+/// first.
+static llvm::SmallVector<int64_t> boxOf(int64_t Size, unsigned Axes) {
+  llvm::SmallVector<int64_t> Box;
+  for (unsigned Left = Axes; Left > 1; --Left) {
+    auto IsTooLarge = [&](int64_t Extent) {
+      int64_t Power = 1;
+      for (unsigned I = 0; I < Left; ++I)
+        Power *= Extent;
+      return Power > Size;
+    };
+    int64_t Extent = Size;
+    while (Extent > 1 && (Size % Extent != 0 || IsTooLarge(Extent)))
+      --Extent;
+    Box.push_back(Extent);
+    Size /= Extent;
+  }
+  if (Axes > 0)
+    Box.push_back(Size);
+  return Box;
+}
+
 attn::ScheduleAttr cpu::chooseSchedule(mlir::MLIRContext *Context,
-                                       llvm::StringRef Level, int64_t HeadDimQk,
-                                       int64_t HeadDimV) {
+                                       llvm::StringRef Level,
+                                       const KernelShape &Shape) {
   const CpuLevel *L = findCpuLevel(Level);
-  // Four tiles live in the cache together: q and o, 48 queries wide, k and v.
-  // With very wide heads a shorter key tile keeps them within half a megabyte.
-  int64_t KeyTile = L->KeyTile;
-  while (KeyTile > 32 &&
-         (L->QueryTile + KeyTile) * (HeadDimQk + HeadDimV) * 4 > 512 * 1024)
-    KeyTile /= 2;
-  return attn::ScheduleAttr::get(Context, L->QueryTile, KeyTile, L->Rows,
-                                 L->Lanes, L->Unroll);
+  int64_t KeyTile = Shape.Group;
+  if (KeyTile == 0) {
+    // Four tiles live in the cache together: q and o, 48 queries wide, k and v.
+    // With very wide heads a shorter key tile keeps them within half a
+    // megabyte.
+    KeyTile = L->KeyTile;
+    while (KeyTile > 32 &&
+           (L->QueryTile + KeyTile) * (Shape.Qk + Shape.V) * 4 > 512 * 1024)
+      KeyTile /= 2;
+  }
+  return attn::ScheduleAttr::get(
+      Context, L->QueryTile, KeyTile, largestDivisor(KeyTile, L->Rows),
+      L->Lanes, largestDivisor(KeyTile, L->Unroll),
+      boxOf(L->QueryTile, Shape.Axes), boxOf(KeyTile, Shape.Axes));
 }

@@ -6,7 +6,7 @@
 #ifndef HEDDLE_CODEGEN_CPU_LEVELS_H
 #define HEDDLE_CODEGEN_CPU_LEVELS_H
 
-#include "dialect/attn/Attn.h"
+#include "codegen/Target.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
@@ -28,6 +28,8 @@ struct CpuLevel {
   /// Registers that one product a * b + c needs besides a, b and c: none where
   /// there is a fused multiply-add.
   int64_t ProductScratch;
+  /// Conversions between f16 and f32 are instructions.
+  bool ConvertsHalf;
   /// The default schedule.
   int64_t QueryTile, KeyTile, Rows, Unroll;
 
@@ -45,11 +47,10 @@ const CpuLevel *findCpuLevel(llvm::StringRef Name);
 /// The best level the host has (see HostFeatures.h); the baseline at worst.
 const CpuLevel &bestHostLevel();
 
-/// The sizes a kernel of these head dims is built with at `Level`, which must
-/// exist.
+/// The sizes a kernel is built with at `Level`, which must exist.
 attn::ScheduleAttr chooseSchedule(mlir::MLIRContext *Context,
-                                  llvm::StringRef Level, int64_t HeadDimQk,
-                                  int64_t HeadDimV);
+                                  llvm::StringRef Level,
+                                  const KernelShape &Shape);
 
 } // namespace heddle::cpu
 

@@ -13,12 +13,20 @@ using namespace heddle;
 using namespace heddle::cpu;
 using namespace mlir;
 
-bool heddle::cpu::isTile(Value V) { return isa<RankedTensorType>(V.getType()); }
+bool heddle::cpu::isTile(Value V) {
+  auto Type = dyn_cast<RankedTensorType>(V.getType());
+  return Type && Type.hasStaticShape();
+}
 
-TileLowering::TileLowering(func::FuncOp Kernel, Block *Entry, bool IsCount,
+bool heddle::cpu::isTableOrSet(Value V) {
+  return isa<attn::SetType>(V.getType()) ||
+         (isa<RankedTensorType>(V.getType()) && !isTile(V));
+}
+
+TileLowering::TileLowering(func::FuncOp Kernel, Block *Entry, KernelKind Kind,
                            const Shape &S, Procedures &Shared)
-    : Kernel(Kernel), Entry(Entry), IsCount(IsCount),
-      B(Kernel.getLoc(), Entry, S), Shared(Shared) {}
+    : Kernel(Kernel), Entry(Entry), Kind(Kind), B(Kernel.getLoc(), Entry, S),
+      Shared(Shared) {}
 
 LogicalResult TileLowering::run() {
   mapArguments();
@@ -27,8 +35,8 @@ LogicalResult TileLowering::run() {
 
 LogicalResult TileLowering::lowerBlock(Block &Block) {
   for (Operation &Op : Block) {
-    // The terminators of loops and branches belong to those.
-    if (isa<scf::YieldOp, scf::ConditionOp>(Op))
+    // The terminators of regions belong to whoever has the region.
+    if (isa<scf::YieldOp, scf::ConditionOp, tile::YieldOp>(Op))
       continue;
     B.setLoc(Op.getLoc());
     if (failed(lowerOp(&Op)))
@@ -43,19 +51,28 @@ LogicalResult TileLowering::lowerOp(Operation *Op) {
     return success();
   };
   return llvm::TypeSwitch<Operation *, LogicalResult>(Op)
-      .Case<tile::DimOp, tile::LoadOp, tile::StoreOp, tile::FillOp,
-            tile::ScaleOp, tile::ScoresOp, tile::BitsOp, tile::CountOp,
-            tile::MaskOp, tile::SoftmaxStepOp, tile::RescaleOp,
-            tile::AccumulateOp, tile::FinishOp>(Verb)
-      .Case<scf::ForOp, scf::WhileOp, scf::IfOp>(
+      .Case<tile::PositionsOp, tile::DimOp, tile::LoadOp, tile::StoreOp,
+            tile::FillOp, tile::ScaleOp, tile::RotateOp, tile::ScoresOp,
+            tile::BitsOp, tile::CountOp, tile::MaskOp, tile::SoftmaxStepOp,
+            tile::RescaleOp, tile::AccumulateOp, tile::FinishOp>(Verb)
+      .Case<scf::ForOp, scf::WhileOp, scf::IfOp, tile::CollectOp>(
           [&](auto Op) { return lower(Op); })
+      .Case<arith::AddFOp, arith::MulFOp>([&](auto Op) {
+        if (!isTile(Op.getResult()))
+          return lowerScalarOp(Op);
+        lowerElementwise(Op, [&](Value X, Value Y) -> Value {
+          return decltype(Op)::create(B, X, Y);
+        });
+        return success();
+      })
       .Case([&](func::ReturnOp Op) { return lowerReturn(Op); })
       .Default([&](Operation *Op) { return lowerScalarOp(Op); });
 }
 
 LogicalResult TileLowering::lowerScalarOp(Operation *Op) {
-  bool OnlyScalars = llvm::none_of(Op->getOperands(), isTile) &&
-                     llvm::none_of(Op->getResults(), isTile);
+  auto IsScalar = [](Value V) { return !isTile(V) && !isTableOrSet(V); };
+  bool OnlyScalars = llvm::all_of(Op->getOperands(), IsScalar) &&
+                     llvm::all_of(Op->getResults(), IsScalar);
   bool Ours =
       isa_and_present<attn::AttnDialect, tile::TileDialect>(Op->getDialect());
   if (Ours || !OnlyScalars || Op->getNumRegions() != 0 ||
@@ -111,11 +128,69 @@ RowView TileLowering::rows(Value V, bool AllExist) {
   }
   // A key-side tile that was computed: as rows again, in scratch memory.
   Buffer Columns = stored(V);
-  int64_t Features = T.features();
-  Buffer Rows = Scratch->allocate(T.queries() * Features * 4);
-  Value Stride = B.i64(Features);
-  emitTransposeOut(B, T.Type, Columns, B.i64(T.queries()), Rows.Base, Stride);
-  return {Rows.Base, Stride, {}};
+  Buffer Rows = Scratch->allocate(T.queries() * T.features() * 4);
+  RowSource To;
+  To.Element = B.getF32Type();
+  To.Base = Rows.Base;
+  To.Stride = B.i64(T.features());
+  To.Length = B.i64(T.queries());
+  To.First = B.i64(0);
+  emitTransposeOut(B, T.Type, Columns, To);
+  return {Rows.Base, To.Stride, {}};
+}
+
+/// The rows of a view as a source, from row 0 on.
+static RowSource sourceOf(KernelBuilder &B, const RowView &View, int64_t Rows) {
+  RowSource From;
+  From.Element = B.getF32Type();
+  From.Base = View.Base;
+  From.Stride = View.Stride;
+  From.Length = View.Last ? B.add(View.Last, 1) : B.i64(Rows);
+  From.First = B.i64(0);
+  return From;
+}
+
+RowView TileLowering::stage(RankedTensorType Type, const RowSource &From,
+                            const Rotation &Turn) {
+  Staging S;
+  S.Rows = Type.getDimSize(0);
+  S.Width = Type.getDimSize(1);
+  S.From = From;
+  S.Turn = Turn;
+  S.To = Scratch->allocate(S.Rows * S.Width * 4).Base;
+  RowView Result{S.To, B.i64(S.Width), {}};
+  enum : int64_t { F32, F16, BF16 };
+  int64_t Element = From.Element.isF32()   ? F32
+                    : From.Element.isF16() ? F16
+                                           : BF16;
+  Shared.call(B, "stage", {S.Rows, S.Width, Element},
+              {&S.From.Base, &S.From.Stride, &S.From.Length, &S.From.First,
+               &S.From.Positions, &S.Turn.First, &S.Turn.Positions, &S.Turn.Cos,
+               &S.Turn.Sin, &S.Turn.CosRow, &S.Turn.SinRow, &S.To},
+              [&](KernelBuilder &Inside) { emitStage(Inside, S); });
+  return Result;
+}
+
+/// True if the user wants rows, not columns: only rows of keys and values are
+/// read where they lie.
+static bool wantsRows(OpOperand &Use) {
+  if (auto Scores = dyn_cast<tile::ScoresOp>(Use.getOwner()))
+    return Use.getOperandNumber() == Scores.getKMutable().getOperandNumber();
+  if (auto Sum = dyn_cast<tile::AccumulateOp>(Use.getOwner()))
+    return Use.getOperandNumber() == Sum.getVMutable().getOperandNumber();
+  return isa<tile::RotateOp>(Use.getOwner());
+}
+
+void TileLowering::defineRows(Value V, const RowView &View) {
+  Tile T;
+  T.Type = cast<RankedTensorType>(V.getType());
+  if (llvm::all_of(V.getUses(), wantsRows)) {
+    T.InPlace = View;
+  } else {
+    T.Data = allocate(V);
+    emitTransposeIn(B, T.Type, sourceOf(B, View, T.queries()), T.Data);
+  }
+  Tiles[V] = T;
 }
 
 Buffer TileLowering::successor(Value V, Operation *User) {
@@ -130,50 +205,88 @@ Buffer TileLowering::successor(Value V, Operation *User) {
 //===----------------------------------------------------------------------===//
 
 void TileLowering::lower(tile::DimOp Op) {
-  Value Size = viewShape(Op.getView(), static_cast<unsigned>(Op.getAxis()));
+  Value Size =
+      Op.getAxis() == tile::Axis::Position
+          ? sequenceLength(Op.getView())
+          : viewShape(Op.getView(), static_cast<unsigned>(Op.getAxis()));
   Scalars.map(Op.getResult(), B.toIndex(Size));
 }
 
-void TileLowering::lower(tile::LoadOp Op) {
-  Value Row = scalarI64(Op.getRow());
-  Value Length = viewShape(Op.getView(), 2);
-  Tile T;
-  T.Type = cast<RankedTensorType>(Op.getTile().getType());
-  T.InPlace = RowView{
-      rowAddress(Op.getView(), scalar(Op.getB()), scalar(Op.getH()), Row),
-      viewStride(Op.getView(), 2),
-      B.add(arith::SubIOp::create(B, Length, Row), -1)};
-  // Only rows of keys and values are read where they lie.
-  bool OnlyRows = llvm::all_of(Op.getTile().getUses(), [](OpOperand &Use) {
-    if (auto Scores = dyn_cast<tile::ScoresOp>(Use.getOwner()))
-      return Use.getOperandNumber() == Scores.getKMutable().getOperandNumber();
-    if (auto Sum = dyn_cast<tile::AccumulateOp>(Use.getOwner()))
-      return Use.getOperandNumber() == Sum.getVMutable().getOperandNumber();
+RowSource TileLowering::rowSource(Value View, Value Batch, Value Head,
+                                  Value Row) {
+  RowSource Source;
+  Source.Element = storageType(View);
+  Source.Base = headAddress(View, scalar(Batch), scalar(Head));
+  Source.Stride = viewStride(View, 2);
+  Source.Length = sequenceLength(View);
+  if (isTile(Row))
+    Source.Positions = stored(Row).Base;
+  else
+    Source.First = scalarI64(Row);
+  return Source;
+}
+
+/// True if the loaded rows can be fetched by the one user of the tile, which
+/// turns them and follows in the same block: nothing comes between.
+static bool isFetchedByRotation(tile::LoadOp Op) {
+  if (!Op.getTile().hasOneUse())
     return false;
-  });
-  if (!OnlyRows) {
-    Buffer Columns = Scratch->allocate(tileBytes(B, T.Type));
-    emitTransposeIn(B, T.Type, *T.InPlace, Length, Columns);
-    T.InPlace.reset();
-    T.Data = Columns;
+  auto Rotate = dyn_cast<tile::RotateOp>(*Op.getTile().user_begin());
+  return Rotate && Rotate->getBlock() == Op->getBlock() &&
+         Rotate.getRow() == Op.getRow();
+}
+
+void TileLowering::lower(tile::LoadOp Op) {
+  Value Result = Op.getTile();
+  if (Result.use_empty())
+    return;
+  RowSource From = rowSource(Op.getView(), Op.getB(), Op.getH(), Op.getRow());
+  Tile T;
+  T.Type = cast<RankedTensorType>(Result.getType());
+  if (!llvm::all_of(Result.getUses(), wantsRows)) {
+    T.Data = allocate(Result);
+    emitTransposeIn(B, T.Type, From, T.Data);
+  } else if (isFetchedByRotation(Op)) {
+    T.Unfetched = From;
+  } else if (From.Element.isF32() && From.First) {
+    T.InPlace =
+        RowView{From.row(B, From.First), From.Stride,
+                B.add(arith::SubIOp::create(B, From.Length, From.First), -1)};
+  } else {
+    T.InPlace = stage(T.Type, From);
   }
-  Tiles[Op.getTile()] = T;
+  Tiles[Result] = T;
 }
 
 void TileLowering::lower(tile::StoreOp Op) {
   auto Type = cast<RankedTensorType>(Op.getTile().getType());
   Buffer From = stored(Op.getTile());
-  Value Row = scalarI64(Op.getRow());
-  Value Left = arith::SubIOp::create(B, viewShape(Op.getView(), 2), Row);
-  Value Count = B.min(Left, B.i64(Type.getDimSize(0)));
+  RowSource To = rowSource(Op.getView(), Op.getB(), Op.getH(), Op.getRow());
   Value NoData =
       LLVM::ICmpOp::create(B, LLVM::ICmpPredicate::eq, viewData(Op.getView()),
                            LLVM::ZeroOp::create(B, B.ptrType()));
-  Count = B.select(NoData, B.i64(0), Count);
-  emitTransposeOut(
-      B, Type, From, Count,
-      rowAddress(Op.getView(), scalar(Op.getB()), scalar(Op.getH()), Row),
-      viewStride(Op.getView(), 2));
+  To.Length = B.select(NoData, B.i64(0), To.Length);
+  emitTransposeOut(B, Type, From, To);
+}
+
+void TileLowering::lower(tile::RotateOp Op) {
+  Tile T = Tiles.lookup(Op.getTile());
+  auto Type = cast<RankedTensorType>(Op.getResult().getType());
+  Rotation Turn;
+  if (isTile(Op.getRow()))
+    Turn.Positions = stored(Op.getRow()).Base;
+  else
+    Turn.First = scalarI64(Op.getRow());
+  Turn.Cos = scalar(Op.getCos());
+  Turn.Sin = scalar(Op.getSin());
+  int64_t RowBytes = Type.getDimSize(1) / 2 * 4;
+  Turn.CosRow = Scratch->allocate(RowBytes).Base;
+  Turn.SinRow = Scratch->allocate(RowBytes).Base;
+  RowSource From =
+      T.Unfetched
+          ? *T.Unfetched
+          : sourceOf(B, rows(Op.getTile(), /*AllExist=*/false), T.queries());
+  defineRows(Op.getResult(), stage(Type, From, Turn));
 }
 
 void TileLowering::lower(tile::FillOp Op) {
@@ -196,6 +309,20 @@ void TileLowering::lower(tile::ScaleOp Op) {
                   B.storeVector(B.fmul(X, Factor), B.offset(To.Base, At));
                 });
   define(Op.getResult(), To);
+}
+
+void TileLowering::lowerElementwise(
+    Operation *Op, llvm::function_ref<Value(Value, Value)> Combine) {
+  Value Left = Op->getOperand(0);
+  Buffer X = stored(Left);
+  Buffer Y = stored(Op->getOperand(1));
+  Buffer To = successor(Left, Op);
+  forEachVector(B, cast<RankedTensorType>(Left.getType()), [&](Value At) {
+    Value Result = Combine(B.loadVector(B.offset(X.Base, At)),
+                           B.loadVector(B.offset(Y.Base, At)));
+    B.storeVector(Result, B.offset(To.Base, At));
+  });
+  define(Op->getResult(0), To);
 }
 
 void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
@@ -250,8 +377,8 @@ BitsSource TileLowering::bitsSource(tile::BitsOp Op) {
   Bits.Type = cast<RankedTensorType>(Op.getBits().getType());
   Bits.Batch = scalarI64(Op.getB());
   Bits.Head = scalarI64(Op.getH());
-  Bits.FirstQuery = scalarI64(Op.getQ0());
-  Bits.FirstKey = scalarI64(Op.getK0());
+  Bits.FirstQuery = scalarI64(Op.getQ0().front());
+  Bits.FirstKey = scalarI64(Op.getK0().front());
   Bits.NumKeys = scalarI64(Op.getNumKeys());
   for (Value Param : Op.getParams())
     Bits.Params.push_back(scalarI64(Param));

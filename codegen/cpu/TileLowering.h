@@ -11,40 +11,79 @@
 #include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Procedures.h"
 #include "codegen/cpu/Tiles.h"
+#include "codegen/cpu/Transfer.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
 
-#include <array>
+#include <optional>
+#include <utility>
 
 namespace heddle::cpu {
+
+/// What a kernel function computes; see `tile.kernel`.
+enum class KernelKind { Task, Columns, Count, Check };
+
+std::optional<KernelKind> findKernelKind(llvm::StringRef Name);
 
 class TileLowering {
 public:
   /// `Kernel` is a checked kernel function, `Entry` the empty first block of
   /// the new function, with the arguments of the C ABI.
-  TileLowering(mlir::func::FuncOp Kernel, mlir::Block *Entry, bool IsCount,
+  TileLowering(mlir::func::FuncOp Kernel, mlir::Block *Entry, KernelKind Kind,
                const Shape &S, Procedures &Shared);
 
   mlir::LogicalResult run();
 
+  /// True if the caller provides the workspace.
+  bool hasWorkspace() const {
+    return Kind == KernelKind::Task || Kind == KernelKind::Columns;
+  }
   /// Bytes of workspace that the body uses.
   int64_t workspaceBytes() const { return Scratch->size(); }
 
 private:
   using Values = KernelBuilder::Values;
 
-  // The function's frame.
+  // The function's frame (Frame.cpp).
+  /// True if the kernel works on one sequence, not on a whole problem.
+  bool hasSequence() const { return Kind != KernelKind::Check; }
   void mapArguments();
+  void mapViews(unsigned First, unsigned NumSources);
+  void mapParameters(unsigned First, unsigned End);
   mlir::LogicalResult lowerReturn(mlir::func::ReturnOp Op);
+  /// A field of the argument structure.
+  mlir::Value argument(size_t Field, mlir::Type T);
+
+  // Views. `Batch`, `Head` and `Row` are lowered scalars; rows count within the
+  // sequence.
+  /// What `Make` makes of a view, made at the top for uses inside of loops.
+  mlir::Value ofView(mlir::Value View, size_t Key,
+                     llvm::function_ref<mlir::Value()> Make);
   mlir::Value viewField(mlir::Value View, size_t Field);
   mlir::Value viewData(mlir::Value View);
   mlir::Value viewShape(mlir::Value View, unsigned Axis);
   mlir::Value viewStride(mlir::Value View, unsigned Axis);
+  /// The type of its elements in memory.
+  mlir::Type storageType(mlir::Value View);
+  struct Ragged {
+    mlir::Value IsPlain; ///< There are no offsets.
+    mlir::Value Offset;  ///< Pointer to that of the sequence, or to anything.
+  };
+  Ragged ragged(mlir::Value View, mlir::Value Batch);
+  /// Elements from the view's data to row 0 of head 0.
+  mlir::Value sequenceStart(mlir::Value View, mlir::Value Batch);
+  /// Rows of the sequence the kernel works on; of a check, of all.
+  mlir::Value sequenceLength(mlir::Value View);
+  mlir::Value headAddress(mlir::Value View, mlir::Value Batch,
+                          mlir::Value Head);
   mlir::Value rowAddress(mlir::Value View, mlir::Value Batch, mlir::Value Head,
                          mlir::Value Row);
+  /// Rows from `Row` on, an index or a list; operands are of the tile level.
+  RowSource rowSource(mlir::Value View, mlir::Value Batch, mlir::Value Head,
+                      mlir::Value Row);
 
-  // Scalars.
+  // Scalars. Tables and sets are pointers to their descriptions.
   mlir::Value scalar(mlir::Value V) { return Scalars.lookup(V); }
   mlir::Value scalarI64(mlir::Value V) { return B.toI64(scalar(V)); }
   mlir::LogicalResult lowerBlock(mlir::Block &Block);
@@ -56,6 +95,12 @@ private:
   Buffer stored(mlir::Value V);
   /// The rows of a key-side tile; `AllExist` when the user vouches for them.
   RowView rows(mlir::Value V, bool AllExist);
+  /// Copies of rows in scratch memory, in f32.
+  RowView stage(mlir::RankedTensorType Type, const RowSource &From,
+                const Rotation &Turn = {});
+  /// Gives a tile its value: rows where they lie, or a copy along the lanes,
+  /// whichever its users want.
+  void defineRows(mlir::Value V, const RowView &View);
   /// Where a result of `User` goes that has the shape of its operand `V`.
   Buffer successor(mlir::Value V, mlir::Operation *User);
   void define(mlir::Value V, const Buffer &Data);
@@ -63,11 +108,14 @@ private:
   BitsSource bitsSource(tile::BitsOp Op);
   void callProduct(llvm::StringRef Verb, Product P);
 
+  void lower(tile::PositionsOp Op);
+  mlir::LogicalResult lower(tile::CollectOp Op);
   void lower(tile::DimOp Op);
   void lower(tile::LoadOp Op);
   void lower(tile::StoreOp Op);
   void lower(tile::FillOp Op);
   void lower(tile::ScaleOp Op);
+  void lower(tile::RotateOp Op);
   void lower(tile::ScoresOp Op);
   void lower(tile::BitsOp Op);
   void lower(tile::CountOp Op);
@@ -76,6 +124,10 @@ private:
   void lower(tile::RescaleOp Op);
   void lower(tile::AccumulateOp Op);
   void lower(tile::FinishOp Op);
+  /// Arithmetic on two tiles of one type, element by element.
+  void lowerElementwise(
+      mlir::Operation *Op,
+      llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> Combine);
 
   // Control flow (ControlFlow.cpp). Tiles leave the lists of carried values:
   // each becomes a buffer that every iteration leaves its value in.
@@ -83,6 +135,7 @@ private:
   mlir::LogicalResult lower(mlir::scf::WhileOp Op);
   mlir::LogicalResult lower(mlir::scf::IfOp Op);
   Values carriedScalars(mlir::ValueRange Carried);
+  mlir::SmallVector<mlir::Type> scalarTypes(mlir::ValueRange Carried);
   /// A buffer of its own for each tile among `Values`, with its value, as far
   /// as `User` ends their lives the one they already have.
   mlir::SmallVector<Buffer> takeOver(mlir::ValueRange Values,
@@ -94,7 +147,7 @@ private:
 
   mlir::func::FuncOp Kernel;
   mlir::Block *Entry;
-  bool IsCount;
+  KernelKind Kind;
   KernelBuilder B;
   Procedures &Shared;
   std::optional<Workspace> Scratch;
@@ -102,16 +155,28 @@ private:
   llvm::DenseMap<mlir::Value, Tile> Tiles;
   /// Bits that are all one and of which nobody wants more than the number.
   llvm::DenseSet<mlir::Value> CountedOnes;
-  /// Byte offset of a view argument in the argument structure.
-  llvm::DenseMap<mlir::Value, size_t> ViewOffsets;
-  llvm::DenseMap<size_t, mlir::Value> Fields;
+
+  /// The `heddle_index` of the caller, and the last operation of the frame.
+  mlir::Value IndexTable;
+  mlir::Operation *Top = nullptr;
+  /// The memory of a kernel whose caller gives it none.
+  mlir::LLVM::AllocaOp Stack;
+  /// The structure a view argument lies in, and the byte offset there.
+  struct ViewPlace {
+    mlir::Value Base;
+    size_t Offset;
+  };
+  llvm::DenseMap<mlir::Value, ViewPlace> Views;
+  llvm::DenseMap<std::pair<mlir::Value, size_t>, mlir::Value> ViewValues;
 };
 
 /// Checks the signature and the shape of a kernel function.
-mlir::LogicalResult checkKernel(mlir::func::FuncOp Kernel, bool IsCount);
+mlir::LogicalResult checkKernel(mlir::func::FuncOp Kernel, KernelKind Kind);
 
-/// True if the value is a tile.
+/// True if the value is a tile: a tensor of static shape.
 bool isTile(mlir::Value V);
+/// True if the value is a run-time table or set.
+bool isTableOrSet(mlir::Value V);
 
 } // namespace heddle::cpu
 

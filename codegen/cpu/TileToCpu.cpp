@@ -15,11 +15,13 @@ using namespace heddle::cpu;
 using namespace mlir;
 
 /// The function type of the C ABI.
-static LLVM::LLVMFunctionType abiType(MLIRContext *Context, bool IsCount) {
+static LLVM::LLVMFunctionType abiType(MLIRContext *Context, KernelKind Kind) {
   Type Ptr = LLVM::LLVMPointerType::get(Context);
   Type I64 = IntegerType::get(Context, 64);
+  if (Kind == KernelKind::Check)
+    return LLVM::LLVMFunctionType::get(I64, {Ptr, Ptr});
   SmallVector<Type> Arguments{Ptr, I64, I64, I64};
-  if (IsCount)
+  if (Kind == KernelKind::Count)
     Arguments.push_back(IntegerType::get(Context, 32));
   Arguments.push_back(Ptr);
   return LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Context),
@@ -35,15 +37,16 @@ static Shape shapeFor(const CpuLevel &Level, attn::ScheduleAttr Schedule) {
   int64_t PerVector = (S.Lanes + Level.Lanes - 1) / Level.Lanes;
   S.Registers = Level.Registers / PerVector;
   S.ProductScratch = Level.ProductScratch;
+  S.ConvertsHalf = Level.ConvertsHalf;
   return S;
 }
 
-static LLVM::LLVMFuncOp createFunction(func::FuncOp Kernel, bool IsCount,
+static LLVM::LLVMFuncOp createFunction(func::FuncOp Kernel, KernelKind Kind,
                                        const CpuLevel &Level) {
   OpBuilder B(Kernel);
   MLIRContext *Context = B.getContext();
   auto Function = LLVM::LLVMFuncOp::create(B, Kernel.getLoc(), Kernel.getName(),
-                                           abiType(Context, IsCount));
+                                           abiType(Context, Kind));
   Function.setVisibility_(LLVM::Visibility::Hidden);
   Function.setTargetCpu(Level.TargetCpu);
   if (!Level.Features.empty()) {
@@ -66,12 +69,14 @@ static LLVM::LLVMFuncOp createFunction(func::FuncOp Kernel, bool IsCount,
 using KnownProcedures = llvm::DenseMap<Attribute, std::unique_ptr<Procedures>>;
 
 static LogicalResult lowerKernel(func::FuncOp Kernel, KnownProcedures &Known) {
-  auto Kind = dyn_cast<StringAttr>(Kernel->getAttr(tile::kKernelAttr));
-  if (!Kind || (Kind != "task" && Kind != "count"))
+  auto KindName = dyn_cast<StringAttr>(Kernel->getAttr(tile::kKernelAttr));
+  std::optional<KernelKind> Kind;
+  if (KindName)
+    Kind = findKernelKind(KindName);
+  if (!Kind)
     return Kernel.emitOpError()
            << "has the kernel kind " << Kernel->getAttr(tile::kKernelAttr)
-           << "; expected \"task\" or \"count\"";
-  bool IsCount = Kind == "count";
+           << "; expected \"task\", \"columns\", \"count\" or \"check\"";
   auto EntryAttr = Kernel->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
   if (!EntryAttr)
     return Kernel.emitOpError()
@@ -84,22 +89,22 @@ static LogicalResult lowerKernel(func::FuncOp Kernel, KnownProcedures &Known) {
            << "is for the level '" << EntryAttr.getLevel()
            << "'; expected one of " << llvm::join(Names, ", ");
   }
-  if (failed(checkKernel(Kernel, IsCount)))
+  if (failed(checkKernel(Kernel, *Kind)))
     return failure();
 
-  LLVM::LLVMFuncOp Function = createFunction(Kernel, IsCount, *Level);
+  LLVM::LLVMFuncOp Function = createFunction(Kernel, *Kind, *Level);
   OpBuilder B(Kernel);
   Block *Entry = Function.addEntryBlock(B);
   std::unique_ptr<Procedures> &Shared = Known[EntryAttr];
   if (!Shared)
     Shared = std::make_unique<Procedures>(Function);
-  TileLowering Lowering(Kernel, Entry, IsCount,
+  TileLowering Lowering(Kernel, Entry, *Kind,
                         shapeFor(*Level, EntryAttr.getSchedule()), *Shared);
   if (failed(Lowering.run())) {
     Function.erase();
     return failure();
   }
-  if (!IsCount)
+  if (Lowering.hasWorkspace())
     Function->setAttr(tile::kWorkspaceAttr,
                       B.getI64IntegerAttr(Lowering.workspaceBytes()));
   Kernel.erase();

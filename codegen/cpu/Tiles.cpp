@@ -10,6 +10,21 @@
 using namespace heddle::cpu;
 using namespace mlir;
 
+Value RowSource::position(KernelBuilder &B, Value Row) const {
+  if (!Positions)
+    return B.add(First, Row);
+  return B.loadScalar(B.offset(Positions, Row, B.getI64Type()), B.getI64Type());
+}
+
+Value RowSource::exists(KernelBuilder &B, Value Position) const {
+  // Unsigned: -1 stands for no position.
+  return arith::CmpIOp::create(B, arith::CmpIPredicate::ult, Position, Length);
+}
+
+Value RowSource::row(KernelBuilder &B, Value Position) const {
+  return B.offset(Base, B.mul(Position, Stride), Element);
+}
+
 Value RowView::row(KernelBuilder &B, Value Row) const {
   if (Last)
     Row = B.min(Row, Last);
@@ -62,11 +77,17 @@ int64_t heddle::cpu::rowLength(KernelBuilder &B, RankedTensorType Type) {
   return Type.getElementType().isInteger(1) ? Vectors : Vectors * B.lanes();
 }
 
+/// Bytes of what a tile is made of: an f32, an i64 for a position, a word of
+/// bits.
+static int64_t elementBytes(KernelBuilder &B, RankedTensorType Type) {
+  if (Type.getElementType().isIndex())
+    return 8;
+  return Type.getElementType().isInteger(1) ? wordType(B).getWidth() / 8 : 4;
+}
+
 int64_t heddle::cpu::tileBytes(KernelBuilder &B, RankedTensorType Type) {
   int64_t Rows = Type.getRank() == 2 ? Type.getDimSize(1) : 1;
-  int64_t Element =
-      Type.getElementType().isInteger(1) ? wordType(B).getWidth() / 8 : 4;
-  return Rows * rowLength(B, Type) * Element;
+  return Rows * rowLength(B, Type) * elementBytes(B, Type);
 }
 
 void heddle::cpu::forEachVector(KernelBuilder &B, RankedTensorType Type,
@@ -78,15 +99,16 @@ void heddle::cpu::copyBuffer(KernelBuilder &B, RankedTensorType Type,
                              const Buffer &From, const Buffer &To) {
   if (From == To)
     return;
-  if (!Type.getElementType().isInteger(1)) {
+  if (Type.getElementType().isF32()) {
     forEachVector(B, Type, [&](Value At) {
       B.storeVector(B.loadVector(B.offset(From.Base, At)),
                     B.offset(To.Base, At));
     });
     return;
   }
-  IntegerType Word = wordType(B);
-  B.loop(tileBytes(B, Type) / (Word.getWidth() / 8), 1, [&](Value At) {
+  IntegerType Word =
+      Type.getElementType().isIndex() ? B.getI64Type() : wordType(B);
+  B.loop(tileBytes(B, Type) / elementBytes(B, Type), 1, [&](Value At) {
     B.storeScalar(B.loadScalar(B.offset(From.Base, At, Word), Word),
                   B.offset(To.Base, At, Word));
   });

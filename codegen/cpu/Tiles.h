@@ -27,7 +27,28 @@ struct Buffer {
   explicit operator bool() const { return Offset >= 0; }
 };
 
-/// Rows of f32 elements somewhere in memory.
+/// Rows of a tensor in memory, by position: a stretch of positions or a list.
+struct RowSource {
+  /// f32, f16 or bf16.
+  mlir::Type Element;
+  /// Position 0.
+  mlir::Value Base;
+  /// Elements from one position to the next; features have stride 1.
+  mlir::Value Stride;
+  /// Positions [0, Length) exist.
+  mlir::Value Length;
+  /// The position of row 0; null where there is a list.
+  mlir::Value First;
+  /// One i64 per row.
+  mlir::Value Positions;
+
+  mlir::Value position(KernelBuilder &B, mlir::Value Row) const;
+  mlir::Value exists(KernelBuilder &B, mlir::Value Position) const;
+  /// The address of a position that exists.
+  mlir::Value row(KernelBuilder &B, mlir::Value Position) const;
+};
+
+/// Rows of f32 elements somewhere in memory, ready for a product.
 struct RowView {
   /// The tile's row 0, whether or not it exists.
   mlir::Value Base;
@@ -45,10 +66,13 @@ struct RowView {
 struct Tile {
   mlir::RankedTensorType Type;
   /// [axis 1][axis 0 rounded up to whole vectors] elements, or for a tile of
-  /// bits [axis 1] rows of one mask word per vector.
+  /// bits [axis 1] rows of one mask word per vector, for positions one i64
+  /// each.
   Buffer Data;
   /// Instead of `Data`: a tile nobody needs along the lanes.
   std::optional<RowView> InPlace;
+  /// Instead of `Data`: rows that the only user fetches itself.
+  std::optional<RowSource> Unfetched;
   /// Stands for the elements times a factor per query.
   std::optional<Buffer> Factor;
 

@@ -9,16 +9,37 @@
 
 namespace heddle::cpu {
 
-/// Rows -> [feature][query]. `Existing` says how many of the rows may be read
-/// at all: with none, nothing is read.
+/// Rows -> [feature][query]; zeros for rows that do not exist.
 void emitTransposeIn(KernelBuilder &B, mlir::RankedTensorType Type,
-                     const RowView &From, mlir::Value Existing,
-                     const Buffer &To);
+                     const RowSource &From, const Buffer &To);
 
-/// [feature][query] -> the first `Count` rows, feature stride 1.
+/// [feature][query] -> the rows that exist, rounded to their element type.
 void emitTransposeOut(KernelBuilder &B, mlir::RankedTensorType Type,
-                      const Buffer &From, mlir::Value Count, mlir::Value Base,
-                      mlir::Value Stride);
+                      const Buffer &From, const RowSource &To);
+
+/// Rotates a row by its position; see `tile.rotate`.
+struct Rotation {
+  /// The row's position is `First` plus its number, or that of the list.
+  mlir::Value First, Positions;
+  /// `heddle_table` structures.
+  mlir::Value Cos, Sin;
+  /// Room for the factors of one row each, for tables whose rows are not
+  /// contiguous.
+  mlir::Value CosRow, SinRow;
+};
+
+/// Copies of rows, widened to f32.
+struct Staging {
+  int64_t Rows, Width;
+  RowSource From;
+  /// None where `Cos` is null.
+  Rotation Turn;
+  /// [row][feature], `Width` elements from row to row.
+  mlir::Value To;
+};
+
+/// Zeros for rows that do not exist.
+void emitStage(KernelBuilder &B, const Staging &S);
 
 } // namespace heddle::cpu
 

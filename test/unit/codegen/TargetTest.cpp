@@ -35,8 +35,47 @@ TEST(Target, ItsOwnSchedulesPassItsCheck) {
     for (const Level &L : T->levels())
       for (int64_t Qk : {1, 40, 64, 128, 512})
         for (int64_t V : {1, 80, 512})
-          EXPECT_EQ(T->checkSchedule(T->chooseSchedule(&Context, L.Name, Qk, V),
-                                     L.Name),
-                    "")
-              << L.Name << " " << Qk << " " << V;
+          for (unsigned Axes : {0, 1, 2, 3})
+            EXPECT_EQ(T->checkSchedule(
+                          T->chooseSchedule(&Context, L.Name, {Qk, V, Axes, 0}),
+                          L.Name),
+                      "")
+                << L.Name << " " << Qk << " " << V << " " << Axes;
+}
+
+TEST(Target, BoxesHaveTheSizeOfTheirTiles) {
+  mlir::MLIRContext Context;
+  Context.loadDialect<attn::AttnDialect>();
+  for (const Target *T : targets())
+    for (const Level &L : T->levels())
+      for (unsigned Axes : {1, 2, 3}) {
+        attn::ScheduleAttr S =
+            T->chooseSchedule(&Context, L.Name, {64, 64, Axes, 0});
+        for (auto [Box, Size] : {std::pair(S.getQueryBox(), S.getQueryTile()),
+                                 std::pair(S.getKeyBox(), S.getKeyTile())}) {
+          ASSERT_EQ(Box.size(), Axes) << L.Name;
+          int64_t Product = 1;
+          for (int64_t Extent : Box) {
+            Product *= Extent;
+            // No axis is split much finer than another.
+            EXPECT_LE(Extent, 2 * Box.front());
+          }
+          EXPECT_EQ(Product, Size) << L.Name;
+        }
+      }
+}
+
+TEST(Target, GroupsAreKeyTiles) {
+  mlir::MLIRContext Context;
+  Context.loadDialect<attn::AttnDialect>();
+  for (const Target *T : targets())
+    for (const Level &L : T->levels())
+      for (int64_t Group : {2, 50, 63, 64, 509, 512}) {
+        attn::ScheduleAttr S =
+            T->chooseSchedule(&Context, L.Name, {64, 64, 0, Group});
+        EXPECT_EQ(S.getKeyTile(), Group);
+        EXPECT_EQ(Group % S.getRows(), 0);
+        EXPECT_EQ(Group % S.getUnroll(), 0);
+        EXPECT_EQ(T->checkSchedule(S, L.Name), "") << L.Name << " " << Group;
+      }
 }
