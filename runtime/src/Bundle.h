@@ -31,9 +31,6 @@ namespace heddle::runtime {
 heddle_error *checkDescriptor(const heddle_descriptor *Descriptor,
                               const std::string &Name);
 
-/// "f32" and so on; null for a number that is no dtype.
-const char *dtypeName(int32_t Dtype);
-
 } // namespace heddle::runtime
 
 #endif // HEDDLE_RUNTIME_SRC_BUNDLE_H

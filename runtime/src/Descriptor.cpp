@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Bundle.h"
+#include "Dtype.h"
 
 #include "codegen/cpu/HostFeatures.h"
 
@@ -9,16 +10,16 @@
 using namespace heddle;
 using namespace heddle::runtime;
 
-const char *runtime::dtypeName(int32_t Dtype) {
-  return Dtype == HEDDLE_F32 ? "f32" : nullptr;
-}
-
 /// An entry that no compiler of ours writes.
 static heddle_error *damaged(const std::string &Bundle,
                              const std::string &What) {
   return makeError(HEDDLE_INVALID_BUNDLE,
                    "bundle '{}' is damaged: {}; compile it again", Bundle,
                    What);
+}
+
+static bool isTable(const heddle_param &Param) {
+  return Param.kind == HEDDLE_INTEGER_TABLE || Param.kind == HEDDLE_REAL_TABLE;
 }
 
 static heddle_error *checkParams(const heddle_entry &Entry,
@@ -29,16 +30,72 @@ static heddle_error *checkParams(const heddle_entry &Entry,
                                Entry.name));
   std::unordered_set<std::string> Names;
   for (int64_t I = 0; I < Entry.num_params; ++I) {
-    const char *Name = Entry.params[I].name;
-    if (!Name || !*Name)
+    const heddle_param &Param = Entry.params[I];
+    if (!Param.name || !*Param.name)
       return damaged(Bundle, fmt::format("parameter {} of kernel '{}' has no "
                                          "name",
                                          I, Entry.name));
-    if (!Names.insert(Name).second)
+    if (!Names.insert(Param.name).second)
       return damaged(Bundle, fmt::format("kernel '{}' has two parameters '{}'",
-                                         Entry.name, Name));
+                                         Entry.name, Param.name));
+    bool Scalar = Param.kind == HEDDLE_INTEGER || Param.kind == HEDDLE_REAL;
+    bool Known = Scalar || isTable(Param) || Param.kind == HEDDLE_SET;
+    if (!Known || Param.rank < (isTable(Param) ? 1 : 0) ||
+        Param.rank > (Scalar           ? 0
+                      : isTable(Param) ? 4
+                                       : 3) ||
+        (Param.has_default && !Scalar))
+      return damaged(
+          Bundle, fmt::format("parameter '{}' of kernel '{}' has kind {} "
+                              "with {} axes and {}",
+                              Param.name, Entry.name, Param.kind, Param.rank,
+                              Param.has_default ? "a default" : "no default"));
   }
   return nullptr;
+}
+
+static heddle_error *checkChecks(const heddle_entry &Entry,
+                                 const std::string &Bundle) {
+  if (Entry.num_checks < 0 || (Entry.num_checks > 0 && !Entry.checks))
+    return damaged(Bundle, fmt::format("kernel '{}' has no usable list of "
+                                       "checks",
+                                       Entry.name));
+  for (int64_t I = 0; I < Entry.num_checks; ++I) {
+    const heddle_check &Check = Entry.checks[I];
+    if (Check.message)
+      continue;
+    bool Known = Check.param >= 0 && Check.param < Entry.num_params;
+    if (!Known || Check.axis < 0 ||
+        Check.axis >= Entry.params[Check.param].rank)
+      return damaged(Bundle,
+                     fmt::format("check {} of kernel '{}' is about axis "
+                                 "{} of parameter {}",
+                                 I, Entry.name, Check.axis, Check.param));
+  }
+  return nullptr;
+}
+
+static heddle_error *checkGrid(const heddle_entry &Entry,
+                               const std::string &Bundle) {
+  bool Sound = Entry.grid_axes >= 0 && Entry.grid_axes <= 3;
+  for (int64_t Axis = 0; Sound && Axis < Entry.grid_axes; ++Axis)
+    for (int64_t Param : {Entry.query_grid[Axis], Entry.key_grid[Axis]})
+      Sound &= Param >= 0 && Param < Entry.num_params &&
+               Entry.params[Param].kind == HEDDLE_INTEGER;
+  if (Sound)
+    return nullptr;
+  return damaged(Bundle, fmt::format("kernel '{}' has a token grid of {} axes "
+                                     "whose extents are not among its integers",
+                                     Entry.name, Entry.grid_axes));
+}
+
+/// Whether a box of a grid has as many tokens as the tile; true without a grid.
+static bool isBox(const int64_t (&Box)[3], int64_t Axes, int64_t Tile) {
+  int64_t Tokens = 1;
+  for (int64_t Axis = 0; Axis < Axes; ++Axis)
+    if (Box[Axis] < 1 || __builtin_mul_overflow(Tokens, Box[Axis], &Tokens))
+      return false;
+  return Axes == 0 || Tokens == Tile;
 }
 
 static heddle_error *checkCodes(const heddle_entry &Entry,
@@ -56,7 +113,9 @@ static heddle_error *checkCodes(const heddle_entry &Entry,
       return damaged(Bundle, fmt::format("kernel '{}' has two codes of level "
                                          "'{}'",
                                          Entry.name, Code.level));
-    if (!Code.task || !Code.count)
+    bool Columns = Entry.has_column_sums || Entry.has_block_max;
+    if (!Code.task || !Code.count || (Entry.num_checks > 0 && !Code.check) ||
+        (Columns && !Code.columns))
       return damaged(Bundle, fmt::format("level '{}' of kernel '{}' has no "
                                          "entry points",
                                          Code.level, Entry.name));
@@ -66,6 +125,13 @@ static heddle_error *checkCodes(const heddle_entry &Entry,
                                  "and {} bytes of workspace",
                                  Code.level, Entry.name, Code.query_tile,
                                  Code.key_tile, Code.workspace_bytes));
+    if (!isBox(Code.query_box, Entry.grid_axes, Code.query_tile) ||
+        !isBox(Code.key_box, Entry.grid_axes, Code.key_tile))
+      return damaged(Bundle,
+                     fmt::format("level '{}' of kernel '{}' has boxes that are "
+                                 "not its tile {} x {}",
+                                 Code.level, Entry.name, Code.query_tile,
+                                 Code.key_tile));
   }
   return nullptr;
 }
@@ -74,13 +140,27 @@ static heddle_error *checkEntry(const heddle_entry &Entry, int64_t Index,
                                 const std::string &Bundle) {
   if (!Entry.name || !*Entry.name || !Entry.pattern)
     return damaged(Bundle, fmt::format("kernel {} has no name", Index));
-  if (!dtypeName(Entry.dtype))
-    return damaged(Bundle, fmt::format("kernel '{}' has the unknown dtype {}",
-                                       Entry.name, Entry.dtype));
+  for (int32_t Dtype : {Entry.dtype, Entry.output_dtype})
+    if (!isFloat(Dtype))
+      return damaged(Bundle,
+                     fmt::format("kernel '{}' has the dtype {}, no f32, "
+                                 "f16 or bf16",
+                                 Entry.name, Dtype));
   if (Entry.d_qk < 1 || Entry.d_v < 1)
     return damaged(Bundle, fmt::format("kernel '{}' has head dims {} and {}",
                                        Entry.name, Entry.d_qk, Entry.d_v));
+  if (Entry.num_sources < 1)
+    return damaged(Bundle, fmt::format("kernel '{}' has {} sources of keys",
+                                       Entry.name, Entry.num_sources));
+  if (Entry.has_block_max && (Entry.block_q < 1 || Entry.block_k < 1))
+    return damaged(Bundle,
+                   fmt::format("kernel '{}' has blocks of {} x {}", Entry.name,
+                               Entry.block_q, Entry.block_k));
   if (heddle_error *E = checkParams(Entry, Bundle))
+    return E;
+  if (heddle_error *E = checkChecks(Entry, Bundle))
+    return E;
+  if (heddle_error *E = checkGrid(Entry, Bundle))
     return E;
   return checkCodes(Entry, Bundle);
 }

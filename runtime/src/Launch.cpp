@@ -3,44 +3,219 @@
 #include "Plan.h"
 #include "Pool.h"
 #include "TensorCheck.h"
+#include "Tiling.h"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace heddle;
 using namespace heddle::runtime;
 
-/// Fills the views of `Args`, whose shapes are those the plan expects.
-static heddle_error *bindTensors(const heddle_plan &Plan,
-                                 const heddle_tensors &Tensors,
-                                 heddle_args &Args) {
-  const struct {
-    const char *Name;
-    const heddle_tensor *Tensor;
-    heddle_view *View;
-    int32_t Rank;
-  } Operands[] = {{"q", Tensors.q, &Args.q, 4},
-                  {"k", Tensors.k, &Args.k, 4},
-                  {"v", Tensors.v, &Args.v, 4},
-                  {"o", Tensors.o, &Args.o, 4},
-                  {"lse", Tensors.lse, &Args.lse, 3}};
-  for (const auto &Operand : Operands) {
-    if (!Operand.Tensor && Operand.View == &Args.lse)
-      continue;
-    if (heddle_error *E = bindTensor(Operand.Name, Operand.Tensor, Operand.Rank,
-                                     Plan.Entry->dtype, *Operand.View))
-      return E;
+namespace {
+
+/// One launch: the views of the caller's tensors, checked.
+class Launch {
+public:
+  Launch(const heddle_plan &Plan, const heddle_tensors &Tensors)
+      : Plan(Plan), Entry(*Plan.Entry), Tensors(Tensors),
+        Operands(Plan.emptyArgs()), Args(Operands.Args) {}
+
+  heddle_error *bind();
+  void run(heddle_pool &Pool);
+
+private:
+  heddle_error *bindInput(const std::string &Name, const heddle_tensor *Tensor,
+                          heddle_view &View);
+  heddle_error *bindSources();
+  heddle_error *bindOutput(const char *Name, const heddle_tensor *Tensor,
+                           int32_t Rank, int32_t Dtype, heddle_view &View);
+  /// An output that the caller need not want, and the kernel need not have.
+  heddle_error *bindExtra(const char *Name, const heddle_tensor *Tensor,
+                          int32_t Rank, bool Has, heddle_view &View);
+  heddle_error *checkSharing() const;
+  bool wantsColumns() const {
+    return Args.column_sums.data || Args.block_max.data;
   }
-  for (const char *Output : {"o", "lse"}) {
-    const heddle_view &Written = *Output == 'o' ? Args.o : Args.lse;
-    if (heddle_error *E = checkDistinct(Output, Written))
+  void allocateLse();
+  void runColumns(heddle_pool &Pool);
+
+  const heddle_plan &Plan;
+  const heddle_entry &Entry;
+  const heddle_tensors &Tensors;
+  KernelArgs Operands;
+  heddle_args &Args;
+  std::vector<BoundTensor> Inputs, Outputs;
+  /// The lse of a launch whose caller wants columns but no lse.
+  std::vector<float> Lse;
+};
+
+} // namespace
+
+heddle_error *Launch::bindInput(const std::string &Name,
+                                const heddle_tensor *Tensor,
+                                heddle_view &View) {
+  if (heddle_error *E = bindTensor(Name.c_str(), Tensor, 4, Entry.dtype, View))
+    return E;
+  Inputs.push_back({Name, &View, Entry.dtype});
+  return nullptr;
+}
+
+heddle_error *Launch::bindSources() {
+  std::vector<heddle_source> &Sources = Operands.Sources;
+  if (heddle_error *E = bindInput("k", Tensors.k, Sources[0].k))
+    return E;
+  if (heddle_error *E = bindInput("v", Tensors.v, Sources[0].v))
+    return E;
+  if (Sources.size() > 1 && (!Tensors.more_k || !Tensors.more_v))
+    return makeError(
+        HEDDLE_INVALID_ARGUMENT,
+        "'{}' is null, expected {} tensors for the further sources "
+        "of kernel '{}'",
+        Tensors.more_k ? "more_v" : "more_k", Sources.size() - 1, Entry.name);
+  for (size_t I = 1; I < Sources.size(); ++I) {
+    if (heddle_error *E = bindInput(fmt::format("more_k[{}]", I - 1),
+                                    Tensors.more_k[I - 1], Sources[I].k))
       return E;
-    for (const auto &Operand : Operands)
-      if (Operand.View != &Written)
-        if (heddle_error *E =
-                checkApart(Output, Written, Operand.Name, *Operand.View))
-          return E;
+    if (heddle_error *E = bindInput(fmt::format("more_v[{}]", I - 1),
+                                    Tensors.more_v[I - 1], Sources[I].v))
+      return E;
   }
   return nullptr;
+}
+
+heddle_error *Launch::bindOutput(const char *Name, const heddle_tensor *Tensor,
+                                 int32_t Rank, int32_t Dtype,
+                                 heddle_view &View) {
+  if (heddle_error *E = bindTensor(Name, Tensor, Rank, Dtype, View))
+    return E;
+  Outputs.push_back({Name, &View, Dtype});
+  return nullptr;
+}
+
+heddle_error *Launch::bindExtra(const char *Name, const heddle_tensor *Tensor,
+                                int32_t Rank, bool Has, heddle_view &View) {
+  if (!Tensor)
+    return nullptr;
+  if (!Has)
+    return makeError(HEDDLE_INVALID_ARGUMENT,
+                     "tensor '{}' is given, but kernel '{}' does not compute "
+                     "it; leave it null",
+                     Name, Entry.name);
+  return bindOutput(Name, Tensor, Rank, HEDDLE_F32, View);
+}
+
+heddle_error *Launch::checkSharing() const {
+  for (size_t I = 0; I < Outputs.size(); ++I) {
+    if (heddle_error *E = checkDistinct(Outputs[I]))
+      return E;
+    for (const BoundTensor &Input : Inputs)
+      if (heddle_error *E = checkApart(Outputs[I], Input))
+        return E;
+    for (size_t J = I + 1; J < Outputs.size(); ++J)
+      if (heddle_error *E = checkApart(Outputs[I], Outputs[J]))
+        return E;
+  }
+  return nullptr;
+}
+
+heddle_error *Launch::bind() {
+  if (heddle_error *E = bindInput("q", Tensors.q, Args.q))
+    return E;
+  if (heddle_error *E = bindSources())
+    return E;
+  if (heddle_error *E =
+          bindOutput("o", Tensors.o, 4, Entry.output_dtype, Args.o))
+    return E;
+  if (heddle_error *E =
+          bindExtra("lse", Tensors.lse, 3, Entry.has_lse != 0, Args.lse))
+    return E;
+  if (heddle_error *E = bindExtra("row_max", Tensors.row_max, 3,
+                                  Entry.has_row_max != 0, Args.row_max))
+    return E;
+  if (heddle_error *E = bindExtra("column_sums", Tensors.column_sums, 3,
+                                  Entry.has_column_sums != 0, Args.column_sums))
+    return E;
+  if (heddle_error *E = bindExtra("block_max", Tensors.block_max, 4,
+                                  Entry.has_block_max != 0, Args.block_max))
+    return E;
+  if (heddle_error *E = checkSharing())
+    return E;
+  if (!std::isfinite(Tensors.scale))
+    return makeError(HEDDLE_INVALID_ARGUMENT,
+                     "'scale' is {}, expected a finite number", Tensors.scale);
+  Args.scale = Tensors.scale;
+  if (Args.scale == 0)
+    Args.scale =
+        static_cast<float>(1.0 / std::sqrt(static_cast<double>(Entry.d_qk)));
+  if (wantsColumns() && Entry.has_lse && !Args.lse.data)
+    allocateLse();
+  return nullptr;
+}
+
+void Launch::allocateLse() {
+  heddle_view &View = Args.lse;
+  int64_t Batches = Plan.isRagged() ? 1 : Plan.Batch;
+  View.stride[2] = 1;
+  View.stride[1] = Plan.SeqQ;
+  View.stride[0] = Plan.isRagged() ? 0 : Plan.HeadsQ * Plan.SeqQ;
+  // One element more, for an address even where there are no rows.
+  Lse.resize(Batches * Plan.HeadsQ * Plan.SeqQ + 1);
+  View.data = Lse.data();
+}
+
+/// Zeros everywhere in an output, if it is wanted.
+static void clear(const heddle_view &View) {
+  if (!View.data)
+    return;
+  int64_t Batches = View.offsets ? 1 : View.shape[0];
+  for (int64_t B = 0; B < Batches; ++B)
+    for (int64_t H = 0; H < View.shape[1]; ++H)
+      for (int64_t S = 0; S < View.shape[2]; ++S)
+        std::fill_n(static_cast<float *>(View.data) + B * View.stride[0] +
+                        H * View.stride[1] + S * View.stride[2],
+                    View.shape[3], 0.0F);
+}
+
+void Launch::runColumns(heddle_pool &Pool) {
+  clear(Args.column_sums);
+  clear(Args.block_max);
+  const heddle_code &Code = *Plan.Code;
+  // Key tiles of the sequences before each, and of all of them.
+  std::vector<int64_t> Starts(1, 0);
+  for (int64_t B = 0; B < Plan.Batch; ++B)
+    Starts.push_back(Starts.back() +
+                     ceilDivide(Plan.numKeys(B), Code.key_tile));
+  int64_t NumTasks = Starts.back() * Plan.HeadsQ;
+  std::atomic<int64_t> Next{0};
+  Pool.run(NumTasks, Code.workspace_bytes, [&](int32_t, void *Workspace) {
+    int64_t I = 0;
+    while ((I = Next.fetch_add(1, std::memory_order_relaxed)) < NumTasks) {
+      auto After =
+          std::upper_bound(Starts.begin(), Starts.end(), I / Plan.HeadsQ);
+      int64_t B = std::distance(Starts.begin(), After) - 1;
+      int64_t Local = I - Starts[B] * Plan.HeadsQ;
+      int64_t Tiles = Starts[B + 1] - Starts[B];
+      Code.columns(&Args, B, Local / Tiles, Local % Tiles, Workspace);
+    }
+  });
+}
+
+void Launch::run(heddle_pool &Pool) {
+  // Which thread computes a task does not change its result: tasks write
+  // disjoint rows (or columns) and keep nothing in the workspace.
+  std::atomic<int64_t> Next{0};
+  int64_t NumTasks = Plan.numTasks();
+  const heddle_code &Code = *Plan.Code;
+  Pool.run(NumTasks, Code.workspace_bytes, [&](int32_t, void *Workspace) {
+    int64_t Position = 0;
+    while ((Position = Next.fetch_add(1, std::memory_order_relaxed)) <
+           NumTasks) {
+      Task T = Plan.task(Position);
+      Code.task(&Args, T.Batch, T.Head, T.Tile, Workspace);
+    }
+  });
+  if (wantsColumns())
+    runColumns(Pool);
 }
 
 heddle_error *heddle_launch(const heddle_plan *plan,
@@ -51,31 +226,10 @@ heddle_error *heddle_launch(const heddle_plan *plan,
                        !plan      ? "plan"
                        : !tensors ? "list of tensors"
                                   : "pool");
-    heddle_args Args = plan->emptyArgs();
-    if (heddle_error *E = bindTensors(*plan, *tensors, Args))
+    Launch L(*plan, *tensors);
+    if (heddle_error *E = L.bind())
       return E;
-    if (!std::isfinite(tensors->scale))
-      return makeError(HEDDLE_INVALID_ARGUMENT,
-                       "'scale' is {}, expected a finite number",
-                       tensors->scale);
-    Args.scale = tensors->scale;
-    if (Args.scale == 0)
-      Args.scale = static_cast<float>(
-          1.0 / std::sqrt(static_cast<double>(plan->Entry->d_qk)));
-
-    // Which thread computes a task does not change its result: tasks write
-    // disjoint rows and keep nothing in the workspace.
-    std::atomic<int64_t> Next{0};
-    int64_t NumTasks = plan->numTasks();
-    const heddle_code &Code = *plan->Code;
-    pool->run(NumTasks, Code.workspace_bytes, [&](int32_t, void *Workspace) {
-      int64_t Position = 0;
-      while ((Position = Next.fetch_add(1, std::memory_order_relaxed)) <
-             NumTasks) {
-        Task T = plan->task(Position);
-        Code.task(&Args, T.Batch, T.Head, T.Tile, Workspace);
-      }
-    });
+    L.run(*pool);
     return nullptr;
   });
 }

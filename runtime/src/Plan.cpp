@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Plan.h"
-#include "Pool.h"
+#include "Checks.h"
 #include "Problem.h"
+#include "Tiling.h"
+#include "heddle/index.h"
 
 #include <algorithm>
 #include <memory>
@@ -18,8 +20,12 @@ int64_t heddle_plan::copies() const {
 }
 
 Task heddle_plan::representative(int64_t Class) const {
-  int64_t Row = Class / QueryTiles;
-  return {Row / ClassHeads, Row % ClassHeads, Class % QueryTiles};
+  auto Next = std::upper_bound(TileStarts.begin(), TileStarts.end(),
+                               Class / ClassHeads);
+  int64_t B = std::distance(TileStarts.begin(), Next) - 1;
+  int64_t Local = Class - TileStarts[B] * ClassHeads;
+  int64_t Tiles = TileStarts[B + 1] - TileStarts[B];
+  return {B, Local / Tiles, Local % Tiles};
 }
 
 Task heddle_plan::task(int64_t Position) const {
@@ -41,30 +47,43 @@ Task heddle_plan::task(int64_t Position) const {
   return T;
 }
 
-heddle_args heddle_plan::emptyArgs() const {
-  auto View = [](int64_t B, int64_t H, int64_t S, int64_t D) {
-    return heddle_view{nullptr, {B, H, S, D}, {0, 0, 0, 1}};
+KernelArgs heddle_plan::emptyArgs() const {
+  const int64_t *Queries = isRagged() ? OffsetsQ.data() : nullptr;
+  const int64_t *Keys = isRagged() ? OffsetsK.data() : nullptr;
+  auto View = [&](int64_t H, int64_t S, int64_t D, const int64_t *Offsets) {
+    return heddle_view{nullptr, {Batch, H, S, D}, {0, 0, 0, 1}, Offsets};
   };
-  heddle_args Args = {};
-  Args.q = View(Batch, HeadsQ, SeqQ, Entry->d_qk);
-  Args.k = View(Batch, HeadsKv, SeqK, Entry->d_qk);
-  Args.v = View(Batch, HeadsKv, SeqK, Entry->d_v);
-  Args.o = View(Batch, HeadsQ, SeqQ, Entry->d_v);
-  Args.lse = View(Batch, HeadsQ, SeqQ, 1);
+  KernelArgs Result;
+  heddle_args &Args = Result.Args;
+  Args.q = View(HeadsQ, SeqQ, Entry->d_qk, Queries);
+  Args.o = View(HeadsQ, SeqQ, Entry->d_v, Queries);
+  Args.lse = Args.row_max = View(HeadsQ, SeqQ, 1, Queries);
+  Args.column_sums = View(HeadsQ, SeqK, 1, Keys);
+  Args.block_max = View(HeadsQ, BlockRows, BlockColumns,
+                        isRagged() ? OffsetsBlock.data() : nullptr);
+  Result.Sources.push_back({View(HeadsKv, SeqK, Entry->d_qk, Keys),
+                            View(HeadsKv, SeqK, Entry->d_v, Keys)});
+  // Further sources are the same for all sequences of a batch, as tensors of a
+  // plain batch.
+  for (int64_t Length : MoreSeqK)
+    Result.Sources.push_back({View(HeadsKv, Length, Entry->d_qk, nullptr),
+                              View(HeadsKv, Length, Entry->d_v, nullptr)});
+  Args.sources = Result.Sources.data();
   Args.origin = Origin.data();
-  Args.params = Params.data();
+  Args.operands = Operands.operands();
+  Args.index = heddle_index_functions();
   Args.scale = 1;
-  return Args;
+  return Result;
 }
 
 /// Counts every class and sorts: more key tiles first, ties by number.
 static void orderClasses(heddle_plan &Plan, int64_t NumClasses) {
-  heddle_args Args = Plan.emptyArgs();
+  KernelArgs Args = Plan.emptyArgs();
   std::vector<int64_t> Cost(NumClasses);
   for (int64_t Class = 0; Class < NumClasses; ++Class) {
     Task T = Plan.representative(Class);
     int64_t Out[3] = {0, 0, 0};
-    Plan.Code->count(&Args, T.Batch, T.Head, T.Tile, 0, Out);
+    Plan.Code->count(&Args.Args, T.Batch, T.Head, T.Tile, 0, Out);
     Cost[Class] = Out[0] + Out[1];
   }
   Plan.Order.resize(NumClasses);
@@ -76,6 +95,73 @@ static void orderClasses(heddle_plan &Plan, int64_t NumClasses) {
     if (I == 0 || Cost[Plan.Order[I]] != Cost[Plan.Order[I - 1]])
       Plan.Runs.push_back(static_cast<uint32_t>(I));
   Plan.Runs.shrink_to_fit();
+}
+
+/// Boxes that cover a token grid.
+static int64_t numBoxes(const heddle_plan &Plan, const int64_t (&Grid)[3],
+                        const int64_t (&Box)[3]) {
+  int64_t Count = 1;
+  for (int64_t Axis = 0; Axis < Plan.Entry->grid_axes; ++Axis)
+    Count *=
+        ceilDivide(Plan.Operands.operands()[Grid[Axis]].integer, Box[Axis]);
+  return Count;
+}
+
+/// Fills in how many tiles and blocks every sequence has.
+static void countTiles(heddle_plan &Plan) {
+  const heddle_entry &Entry = *Plan.Entry;
+  const heddle_code &Code = *Plan.Code;
+  bool Grid = Entry.grid_axes > 0;
+  int64_t MoreTiles = 0;
+  for (int64_t Length : Plan.MoreSeqK)
+    MoreTiles += ceilDivide(Length, Code.key_tile);
+  Plan.TileStarts.assign(1, 0);
+  int64_t Copies = Plan.ClassBatches > 0 ? Plan.Batch / Plan.ClassBatches : 0;
+  for (int64_t B = 0; B < Plan.ClassBatches; ++B) {
+    int64_t Tiles = Grid ? numBoxes(Plan, Entry.query_grid, Code.query_box)
+                         : ceilDivide(Plan.numQueries(B), Code.query_tile);
+    int64_t KeyTiles = Grid ? numBoxes(Plan, Entry.key_grid, Code.key_box)
+                            : ceilDivide(Plan.numKeys(B), Code.key_tile);
+    Plan.TileStarts.push_back(Plan.TileStarts.back() + Tiles);
+    Plan.TilesPerHead += Copies * Tiles * (KeyTiles + MoreTiles);
+  }
+  if (!Entry.has_block_max)
+    return;
+  Plan.OffsetsBlock.assign(1, 0);
+  for (int64_t B = 0; B < (Plan.isRagged() ? Plan.Batch : 1); ++B) {
+    Plan.OffsetsBlock.push_back(Plan.OffsetsBlock.back() +
+                                ceilDivide(Plan.numQueries(B), Entry.block_q));
+    Plan.BlockColumns =
+        std::max(Plan.BlockColumns, ceilDivide(Plan.numKeys(B), Entry.block_k));
+  }
+  Plan.BlockRows = Plan.OffsetsBlock.back();
+}
+
+/// Copies sizes, and prepares and checks operands.
+static heddle_error *adopt(const heddle_problem &Problem, heddle_plan &Plan) {
+  const heddle_entry &Entry = *Plan.Entry;
+  Plan.Batch = Problem.batch;
+  Plan.HeadsQ = Problem.heads_q;
+  Plan.HeadsKv = Problem.heads_kv;
+  Plan.SeqQ = Problem.seq_q;
+  Plan.SeqK = Problem.seq_k;
+  if (Problem.origin)
+    Plan.Origin.assign(Problem.origin, Problem.origin + Problem.batch);
+  else
+    Plan.Origin.assign(Problem.batch, 0);
+  if (Problem.cu_seqlens_q) {
+    Plan.OffsetsQ.assign(Problem.cu_seqlens_q,
+                         Problem.cu_seqlens_q + Problem.batch + 1);
+    Plan.OffsetsK.assign(Problem.cu_seqlens_k,
+                         Problem.cu_seqlens_k + Problem.batch + 1);
+  }
+  if (Entry.num_sources > 1)
+    Plan.MoreSeqK.assign(Problem.more_seq_k,
+                         Problem.more_seq_k + Entry.num_sources - 1);
+  if (ErrorText Bad = Plan.Operands.prepare(
+          Entry.params, Entry.num_params, Problem.params, Problem.trusted != 0))
+    return makeError(HEDDLE_INVALID_ARGUMENT, "{}", *Bad);
+  return checkGrid(Entry, Problem);
 }
 
 heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
@@ -100,38 +186,28 @@ heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
     auto Plan = std::make_unique<heddle_plan>();
     Plan->Entry = &Entry;
     Plan->Code = code;
-    Plan->Batch = problem->batch;
-    Plan->HeadsQ = problem->heads_q;
-    Plan->HeadsKv = problem->heads_kv;
-    Plan->SeqQ = problem->seq_q;
-    Plan->SeqK = problem->seq_k;
-    if (problem->origin)
-      Plan->Origin.assign(problem->origin, problem->origin + problem->batch);
-    else
-      Plan->Origin.assign(problem->batch, 0);
-    Plan->Params.assign(problem->params, problem->params + Entry.num_params);
-    auto Tiles = [](int64_t Length, int64_t Tile) {
-      return Length / Tile + (Length % Tile != 0);
-    };
-    Plan->QueryTiles = Tiles(Plan->SeqQ, code->query_tile);
-    Plan->KeyTiles = Tiles(Plan->SeqK, code->key_tile);
+    if (heddle_error *E = adopt(*problem, *Plan))
+      return E;
 
     bool SameOrigin =
         std::adjacent_find(Plan->Origin.begin(), Plan->Origin.end(),
                            std::not_equal_to<>()) == Plan->Origin.end();
-    Plan->ClassBatches =
-        Entry.uses_batch || !SameOrigin ? Plan->Batch : Plan->Batch > 0;
+    bool Distinct = Entry.uses_batch || !SameOrigin || Plan->isRagged();
+    Plan->ClassBatches = Distinct ? Plan->Batch : Plan->Batch > 0;
     Plan->ClassHeads = Entry.uses_head ? Plan->HeadsQ : Plan->HeadsQ > 0;
+    countTiles(*Plan);
     int64_t NumClasses = 0;
-    if (__builtin_mul_overflow(Plan->ClassBatches, Plan->ClassHeads,
+    if (__builtin_mul_overflow(Plan->TileStarts.back(), Plan->ClassHeads,
                                &NumClasses) ||
-        __builtin_mul_overflow(NumClasses, Plan->QueryTiles, &NumClasses) ||
         NumClasses > int64_t(UINT32_MAX))
       return makeError(HEDDLE_INVALID_ARGUMENT,
-                       "the problem has {} batches x {} heads x {} query tiles "
-                       "of different work, expected at most {} in all",
-                       Plan->ClassBatches, Plan->ClassHeads, Plan->QueryTiles,
-                       UINT32_MAX);
+                       "the problem has {} query tiles x {} heads of different "
+                       "work, expected at most {} in all",
+                       Plan->TileStarts.back(), Plan->ClassHeads, UINT32_MAX);
+    // Without a task nothing is read.
+    if (NumClasses > 0)
+      if (heddle_error *E = runChecks(*Plan))
+        return E;
     orderClasses(*Plan, NumClasses);
     *out = Plan.release();
     return nullptr;
@@ -159,45 +235,18 @@ int64_t heddle_plan_num_tasks(const heddle_plan *plan) {
   return plan ? plan->numTasks() : 0;
 }
 
+double heddle_plan_index_time(const heddle_plan *plan) {
+  return plan ? plan->Operands.milliseconds() : 0;
+}
+
 int64_t heddle_plan_bytes(const heddle_plan *plan) {
   if (!plan)
     return 0;
-  return static_cast<int64_t>(
-      (plan->Order.capacity() + plan->Runs.capacity()) * sizeof(uint32_t) +
-      (plan->Origin.capacity() + plan->Params.capacity()) * sizeof(int64_t));
-}
-
-heddle_error *heddle_plan_stats(const heddle_plan *plan, heddle_pool *pool,
-                                heddle_stats *out) {
-  return guarded([&]() -> heddle_error * {
-    if (!out)
-      return makeError(HEDDLE_INVALID_ARGUMENT, "'out' is null");
-    *out = {};
-    if (!plan || !pool)
-      return makeError(HEDDLE_INVALID_ARGUMENT, "the {} is null",
-                       plan ? "pool" : "plan");
-    heddle_args Args = plan->emptyArgs();
-    std::atomic<int64_t> Next{0}, Full{0}, Partial{0}, Kept{0};
-    int64_t NumClasses = plan->numClasses();
-    pool->run(NumClasses, 0, [&](int32_t, void *) {
-      int64_t Sum[3] = {0, 0, 0};
-      for (int64_t I = 0; (I = Next.fetch_add(1)) < NumClasses;) {
-        Task T = plan->representative(plan->Order[I]);
-        int64_t One[3] = {0, 0, 0};
-        plan->Code->count(&Args, T.Batch, T.Head, T.Tile, 1, One);
-        for (int Which = 0; Which < 3; ++Which)
-          Sum[Which] += One[Which];
-      }
-      Full += Sum[0];
-      Partial += Sum[1];
-      Kept += Sum[2];
-    });
-    int64_t Copies = plan->copies();
-    out->tiles_full = Full * Copies;
-    out->tiles_partial = Partial * Copies;
-    out->kept_pairs = Kept * Copies;
-    out->tiles_empty = plan->numTasks() * plan->KeyTiles - out->tiles_full -
-                       out->tiles_partial;
-    return nullptr;
-  });
+  auto Bytes = [](const auto &Elements) {
+    return static_cast<int64_t>(Elements.capacity() * sizeof(Elements[0]));
+  };
+  return Bytes(plan->Order) + Bytes(plan->Runs) + Bytes(plan->Origin) +
+         Bytes(plan->OffsetsQ) + Bytes(plan->OffsetsK) +
+         Bytes(plan->OffsetsBlock) + Bytes(plan->MoreSeqK) +
+         Bytes(plan->TileStarts) + plan->Operands.bytes();
 }

@@ -4,6 +4,7 @@
 #define HEDDLE_RUNTIME_SRC_PLAN_H
 
 #include "Bundle.h"
+#include "Operand.h"
 
 #include <cstdint>
 #include <vector>
@@ -15,15 +16,27 @@ struct Task {
   int64_t Batch, Head, Tile;
 };
 
+/// The operands of a launch and the list that they point to.
+struct KernelArgs {
+  heddle_args Args = {};
+  std::vector<heddle_source> Sources;
+
+  KernelArgs() = default;
+  KernelArgs(KernelArgs &&) = default;
+  KernelArgs(const KernelArgs &) = delete;
+  KernelArgs &operator=(const KernelArgs &) = delete;
+};
+
 } // namespace heddle::runtime
 
-/// The order of the tasks of one problem.
+/// The operands and the order of the tasks of one problem.
 ///
 /// Tasks fall into *classes* that visit the same key tiles: the class is the
 /// task without its batch where the pattern does not look at the batch (and all
-/// origins are equal), and without its head where it does not look at the head.
-/// Only the order of the classes is stored, so the memory is that of one head
-/// of one sequence for most patterns. Every class stands for `Copies` tasks.
+/// sequences have the same length and origin), and without its head where it
+/// does not look at the head. Only the order of the classes is stored, so the
+/// memory is that of one head of one sequence for most patterns. Every class
+/// stands for the same number of tasks.
 ///
 /// Classes of one cost form a *run*. Runs go longest first; inside a run tasks
 /// that read the same keys are neighbours, so that they meet in the cache.
@@ -32,16 +45,36 @@ struct heddle_plan {
   const heddle_code *Code = nullptr;
   int64_t Batch = 0, HeadsQ = 0, HeadsKv = 0, SeqQ = 0, SeqK = 0;
   std::vector<int64_t> Origin;
-  std::vector<int64_t> Params;
+  /// Of ragged batches: where sequences begin; else empty. Block offsets are
+  /// those of the rows of block_max.
+  std::vector<int64_t> OffsetsQ, OffsetsK, OffsetsBlock;
+  /// Keys of the further sources.
+  std::vector<int64_t> MoreSeqK;
+  heddle::runtime::OperandStore Operands;
 
-  int64_t QueryTiles = 0, KeyTiles = 0;
+  /// Rows and columns of block_max, for all sequences of a ragged batch.
+  int64_t BlockRows = 0, BlockColumns = 0;
+  /// Key tiles of all sources, summed up over all tasks of one head.
+  int64_t TilesPerHead = 0;
   /// The batches and heads that classes distinguish.
   int64_t ClassBatches = 0, ClassHeads = 0;
-  /// Class (b, h, tile) has the number (b * ClassHeads + h) * QueryTiles +
-  /// tile.
+  /// Query tiles of the sequences before each of the class batches, and of all
+  /// of them at the end.
+  std::vector<int64_t> TileStarts;
+  /// Class (b, h, tile) has the number TileStarts[b] * ClassHeads + h * (tiles
+  /// of b) + tile.
   std::vector<uint32_t> Order;
   /// Positions in Order at which the cost changes, the first one (0) included.
   std::vector<uint32_t> Runs;
+
+  bool isRagged() const { return !OffsetsQ.empty(); }
+  /// The length of a sequence.
+  int64_t numQueries(int64_t B) const {
+    return isRagged() ? OffsetsQ[B + 1] - OffsetsQ[B] : SeqQ;
+  }
+  int64_t numKeys(int64_t B) const {
+    return isRagged() ? OffsetsK[B + 1] - OffsetsK[B] : SeqK;
+  }
 
   int64_t numClasses() const { return static_cast<int64_t>(Order.size()); }
   int64_t copies() const;
@@ -51,7 +84,7 @@ struct heddle_plan {
   /// Task of a class with the smallest batch and head.
   heddle::runtime::Task representative(int64_t Class) const;
   /// Operands with sizes and scalars, but no tensors.
-  heddle_args emptyArgs() const;
+  heddle::runtime::KernelArgs emptyArgs() const;
 };
 
 #endif // HEDDLE_RUNTIME_SRC_PLAN_H

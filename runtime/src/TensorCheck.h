@@ -7,6 +7,13 @@
 
 namespace heddle::runtime {
 
+/// A tensor of a launch after `bindTensor`; without data when nobody wants it.
+struct BoundTensor {
+  std::string Name;
+  const heddle_view *View;
+  int32_t Dtype;
+};
+
 /// Checks the caller's tensor `Name` against rank, dtype and the shape that
 /// `View` has already, then gives `View` its address and strides.
 heddle_error *bindTensor(const char *Name, const heddle_tensor *Tensor,
@@ -14,13 +21,12 @@ heddle_error *bindTensor(const char *Name, const heddle_tensor *Tensor,
 
 /// Checks that no two elements of an output plainly share memory (a zero
 /// stride).
-heddle_error *checkDistinct(const char *Name, const heddle_view &View);
+heddle_error *checkDistinct(const BoundTensor &Output);
 
 /// Checks that an output and another tensor do not plainly share memory: they
 /// begin at one address, or both are gapless and overlap. Interleaved tensors
 /// (packed layouts) pass.
-heddle_error *checkApart(const char *Output, const heddle_view &Written,
-                         const char *Other, const heddle_view &View);
+heddle_error *checkApart(const BoundTensor &Output, const BoundTensor &Other);
 
 } // namespace heddle::runtime
 
