@@ -44,8 +44,7 @@ struct UnitedParam {
 };
 /// The parameters of the sources of an `attn.combine`: each name once, in the
 /// order in which they first occur.
-mlir::SmallVector<UnitedParam>
-uniteParams(llvm::ArrayRef<PatternOp> patterns);
+mlir::SmallVector<UnitedParam> uniteParams(llvm::ArrayRef<PatternOp> patterns);
 
 } // namespace heddle::attn
 

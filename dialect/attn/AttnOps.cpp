@@ -59,10 +59,9 @@ static LogicalResult verifyArguments(Operation *op, StringRef rule,
     return error;
   };
   if (arguments.size() != params.size())
-    return note(op->emitOpError()
-                << "[" << rule << "] expected " << params.size()
-                << " arguments for pattern " << symbol << ", found "
-                << arguments.size());
+    return note(op->emitOpError() << "[" << rule << "] expected "
+                                  << params.size() << " arguments for pattern "
+                                  << symbol << ", found " << arguments.size());
   for (auto [i, given, wanted] : llvm::enumerate(arguments, params))
     if (given != wanted)
       return note(op->emitOpError()

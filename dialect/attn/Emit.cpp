@@ -205,8 +205,8 @@ Value emitContains(OpBuilder &builder, Location loc, FormulaAttr formula,
       ranges.push_back({x, x});
     return ranges;
   };
-  EmitAlgebra::Box point{at.b,       at.h,      points(at.q), points(at.k),
-                         at.numKeys, at.params, 1};
+  EmitAlgebra::Box point{
+      at.b, at.h, points(at.q), points(at.k), at.numKeys, at.params, 1};
   return EmitAlgebra(arithmetic).contains(formula, point);
 }
 
@@ -217,9 +217,9 @@ EmittedStatus emitStatus(OpBuilder &builder, Location loc, FormulaAttr formula,
   auto ranges = [&](ArrayRef<Value> from, ArrayRef<int64_t> sizes) {
     SmallVector<EmitAlgebra::Range, 3> ranges;
     for (size_t axis = from.size(); axis-- > 0;)
-      ranges.push_back({from[axis],
-                        arithmetic.add(from[axis], arithmetic.constant(
-                                                       sizes[axis] - 1))});
+      ranges.push_back(
+          {from[axis],
+           arithmetic.add(from[axis], arithmetic.constant(sizes[axis] - 1))});
     return ranges;
   };
   EmitAlgebra::Box box{at.b,

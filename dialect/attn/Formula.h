@@ -31,8 +31,8 @@ inline unsigned keyDim(unsigned axis) { return DimK + 2 * axis; }
 /// From here on a dimension stands for a read.
 inline constexpr unsigned kFirstReadDim = DimQ + 2 * kNumAxes;
 
-/// An expression is affine in its leaves, and one kind of leaf is an element of a
-/// run-time table. Such a leaf is a dimension that the dialect hands out, one
+/// An expression is affine in its leaves, and one kind of leaf is an element of
+/// a run-time table. Such a leaf is a dimension that the dialect hands out, one
 /// per distinct read and context, so that equal reads are equal leaves wherever
 /// they stand. Numbers say nothing about order; see `compare` in Formula.cpp.
 mlir::AffineExpr readLeaf(ReadAttr read);
@@ -68,8 +68,8 @@ mlir::AffineExpr build(mlir::MLIRContext *context, const Linear &linear);
 /// True when the expression depends on the dimension, through a read too.
 bool uses(mlir::AffineExpr expr, unsigned dim);
 bool uses(FormulaAttr formula, unsigned dim);
-/// True when it depends on a query or key coordinate of any axis: then it varies
-/// over a tile.
+/// True when it depends on a query or key coordinate of any axis: then it
+/// varies over a tile.
 bool varies(mlir::AffineExpr expr);
 /// Calls the function for every expression of the formula, those inside reads
 /// and sets included, outermost first.

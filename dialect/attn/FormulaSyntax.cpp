@@ -341,9 +341,8 @@ private:
       if (failed(factor))
         return failure();
       auto constant = dyn_cast<AffineConstantExpr>(*factor);
-      bool ok = kind == Times
-                    ? constant || isa<AffineConstantExpr>(result)
-                    : constant && constant.getValue() > 0;
+      bool ok = kind == Times ? constant || isa<AffineConstantExpr>(result)
+                              : constant && constant.getValue() > 0;
       if (!ok) {
         parser.emitError(loc)
             << "expected products and divisions with constants "

@@ -194,9 +194,8 @@ bool HostPattern::contains(int64_t b, int64_t h, int64_t q, int64_t k) const {
   SmallVector<int64_t, 3> queries = queryExtents();
   if (queries.empty())
     queries.push_back(0);
-  HostAlgebra::Box box{b,       h,      pointOf(q, queries),
-                       pointOf(k, keyExtents()),
-                       numKeys, params, 1};
+  HostAlgebra::Box box{
+      b, h, pointOf(q, queries), pointOf(k, keyExtents()), numKeys, params, 1};
   return HostAlgebra(arithmetic).contains(formula, box);
 }
 

@@ -39,8 +39,8 @@ public:
   struct Answer {
     TileStatus status;
     /// First key, along the innermost axis, of a later tile (a multiple of the
-    /// tile's width) where the status may change; beyond every key when it never
-    /// does.
+    /// tile's width) where the status may change; beyond every key when it
+    /// never does.
     int64_t until;
   };
   /// Queries [q0, q0 + queries) and keys [k0, k0 + keys), k0 a multiple of
@@ -77,8 +77,8 @@ private:
   llvm::SmallVector<int64_t> params;
 };
 
-/// The formula and-ed with the end of the keys, `k < n`, or on a token grid with
-/// that of every axis: what kernels and counts work with.
+/// The formula and-ed with the end of the keys, `k < n`, or on a token grid
+/// with that of every axis: what kernels and counts work with.
 FormulaAttr boundByKeys(FormulaAttr formula,
                         llvm::ArrayRef<unsigned> keyGrid = {});
 FormulaAttr boundByKeys(FormulaAttr formula, PatternOp pattern);

@@ -327,8 +327,8 @@ private:
       unsigned i = argument.getArgNumber(), numParams = pattern.getNumParams();
       if (i >= numParams) {
         i -= numParams;
-        return i == 0   ? "the batch index"
-               : i == 1 ? "the head index"
+        return i == 0                         ? "the batch index"
+               : i == 1                       ? "the head index"
                : i < 2 + pattern.getNumAxes() ? "the query position"
                                               : "the key position";
       }
@@ -351,7 +351,8 @@ private:
   //===--- Operations -----------------------------------------------------===//
 
   SmallVector<Term> termsOf(ValueRange values) {
-    return llvm::map_to_vector(values, [&](Value value) { return term(value); });
+    return llvm::map_to_vector(values,
+                               [&](Value value) { return term(value); });
   }
   static SmallVector<AffineExpr> exprsOf(ArrayRef<Term> terms) {
     return llvm::map_to_vector(
@@ -360,11 +361,11 @@ private:
 
   LogicalResult visitAccess(AtOp op) {
     unsigned param = operands.at(op.getTable());
-    return define(op, mapAllLeaves(termsOf(op.getIndices()),
-                                   [&](ArrayRef<Term> indices) {
-                                     return affine(readLeaf(ReadAttr::get(
-                                         context, param, exprsOf(indices))));
-                                   }));
+    return define(
+        op, mapAllLeaves(termsOf(op.getIndices()), [&](ArrayRef<Term> indices) {
+          return affine(
+              readLeaf(ReadAttr::get(context, param, exprsOf(indices))));
+        }));
   }
 
   LogicalResult visitAccess(InOp op) {
@@ -373,12 +374,12 @@ private:
     unsigned param = operands.at(op.getList());
     SmallVector<Term> all = {term(op.getValue())};
     llvm::append_range(all, termsOf(op.getIndices()));
-    return define(op, forLeaves(context, all, [&](ArrayRef<Term> leaves) {
-                    return getMember(
-                        leaves.front()->expr,
-                        ListAttr::get(context, param,
-                                      exprsOf(leaves.drop_front())));
-                  }));
+    return define(
+        op, forLeaves(context, all, [&](ArrayRef<Term> leaves) {
+          return getMember(
+              leaves.front()->expr,
+              ListAttr::get(context, param, exprsOf(leaves.drop_front())));
+        }));
   }
 
   LogicalResult visitAccess(ApplyOp op) {

@@ -90,8 +90,8 @@ void PatternOp::getAsmBlockArgumentNames(Region &region,
       names.push_back(
           (side + (hasGrid() ? axisNames[kNumAxes - axes + axis] : "")).str());
   for (auto [i, argument] : llvm::enumerate(region.getArguments()))
-    setName(argument, i < numParams ? getParamName(i)
-                                    : StringRef(names[i - numParams]));
+    setName(argument,
+            i < numParams ? getParamName(i) : StringRef(names[i - numParams]));
 }
 
 static ParseResult
@@ -109,8 +109,7 @@ parseParams(OpAsmParser &parser,
       double value;
       if (parser.parseFloat(value))
         return failure();
-      defaults.push_back(
-          builder.getF32FloatAttr(static_cast<float>(value)));
+      defaults.push_back(builder.getF32FloatAttr(static_cast<float>(value)));
     } else {
       int64_t value;
       if (parser.parseInteger(value))
@@ -139,9 +138,8 @@ struct ParamTable {
         number = static_cast<int64_t>(i);
         return success();
       }
-    return parser.emitError(loc)
-           << "expected the name of a parameter, found '" << operand.name
-           << "'";
+    return parser.emitError(loc) << "expected the name of a parameter, found '"
+                                 << operand.name << "'";
   }
 
   /// `(%H x %W)`. The dimension-list keyword `x` is an ordinary word here.
@@ -184,9 +182,9 @@ static ParseResult parseNormalizer(OpAsmParser &parser,
       return failure();
     sink = static_cast<unsigned>(number);
   }
-  normalizer = NormalizerAttr::getChecked(
-      [&] { return parser.emitError(loc); }, parser.getContext(), *kind, group,
-      sink);
+  normalizer =
+      NormalizerAttr::getChecked([&] { return parser.emitError(loc); },
+                                 parser.getContext(), *kind, group, sink);
   return success(static_cast<bool>(normalizer));
 }
 
@@ -205,7 +203,8 @@ parseCoordinates(OpAsmParser &parser, StringRef region, unsigned expected,
            << "expected the " << expected << " " << what << " of a " << region
            << " region, found " << coordinates.size();
   for (OpAsmParser::Argument &coordinate : coordinates) {
-    coordinate.type = firstType ? firstType : parser.getBuilder().getIndexType();
+    coordinate.type =
+        firstType ? firstType : parser.getBuilder().getIndexType();
     firstType = {};
     arguments.push_back(coordinate);
   }
@@ -314,8 +313,7 @@ ParseResult PatternOp::parse(OpAsmParser &parser, OperationState &result) {
   if (succeeded(parser.parseOptionalKeyword("rotate"))) {
     int64_t cos, sin;
     if (parser.parseLParen() || table.parse(parser, cos) ||
-        parser.parseComma() || table.parse(parser, sin) ||
-        parser.parseRParen())
+        parser.parseComma() || table.parse(parser, sin) || parser.parseRParen())
       return failure();
     result.addAttribute(getRotateAttrName(result.name),
                         builder.getDenseI64ArrayAttr({cos, sin}));
@@ -372,9 +370,9 @@ void PatternOp::print(OpAsmPrinter &printer) {
       like.push_back(getCoordinate(i));
     printer.shadowRegionArgs(getScore(), like);
     printer << " score(";
-    llvm::interleaveComma(
-        getScore().getArguments().drop_front(numParams), printer,
-        [&](BlockArgument argument) { printer << argument; });
+    llvm::interleaveComma(getScore().getArguments().drop_front(numParams),
+                          printer,
+                          [&](BlockArgument argument) { printer << argument; });
     printer << ") ";
     printer.printRegion(getScore(), /*printEntryBlockArgs=*/false);
   }
@@ -486,8 +484,8 @@ static LogicalResult verifyClauses(PatternOp op) {
   ArrayRef<int64_t> rotate = op.getRotate();
   if (!rotate.empty() &&
       (rotate.size() != 2 || !llvm::all_of(rotate, [&](int64_t i) {
-        return inRange(i) && isRealTable(op.getParamType(i), 2);
-      })))
+         return inRange(i) && isRealTable(op.getParamType(i), 2);
+       })))
     return op.emitOpError("[pattern-7] expected cos and sin of a rotation to "
                           "be parameters of type 'tensor<?x?xf32>'");
   return success();
@@ -538,13 +536,12 @@ static bool isAllowedInKeep(Operation &op) {
 static bool isAllowedInScore(Operation &op) {
   return isIntegerArithmetic(op) ||
          isa<ScoreOp, arith::AddFOp, arith::SubFOp, arith::MulFOp,
-             arith::DivFOp, arith::NegFOp, arith::MaximumFOp,
-             arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp,
-             arith::CmpFOp, arith::SIToFPOp, arith::IndexCastOp, math::AbsFOp,
-             math::CeilOp, math::FloorOp, math::ExpOp, math::Exp2Op,
-             math::LogOp, math::Log2Op, math::SqrtOp, math::RsqrtOp,
-             math::TanhOp, math::SinOp, math::CosOp, math::ErfOp, math::PowFOp,
-             math::FmaOp>(op);
+             arith::DivFOp, arith::NegFOp, arith::MaximumFOp, arith::MinimumFOp,
+             arith::MaxNumFOp, arith::MinNumFOp, arith::CmpFOp, arith::SIToFPOp,
+             arith::IndexCastOp, math::AbsFOp, math::CeilOp, math::FloorOp,
+             math::ExpOp, math::Exp2Op, math::LogOp, math::Log2Op, math::SqrtOp,
+             math::RsqrtOp, math::TanhOp, math::SinOp, math::CosOp, math::ErfOp,
+             math::PowFOp, math::FmaOp>(op);
 }
 
 LogicalResult PatternOp::verifyRegions() {

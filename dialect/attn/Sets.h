@@ -2,15 +2,17 @@
 //
 // The algebra of patterns.
 //
-// A pattern is a formula: and / or over atoms `e in S`, where e is an expression
-// over (b, h, q, k), affine with floor division and remainder by constants in
-// its leaves, and S an interval, a residue class, the powers of two, or a set
-// that is known at run time. A leaf may be an element of a run-time table
+// A pattern is a formula: and / or over atoms `e in S`, where e is an
+// expression over (b, h, q, k), affine with floor division and remainder by
+// constants in its leaves, and S an interval, a residue class, the powers of
+// two, or a set that is known at run time. A leaf may be an element of a
+// run-time table
 // (`doc[b, k]`). A kernel that wants to do work in proportion to what the
 // pattern keeps asks a formula three questions:
 //
 //   contains(point)    is this pair kept?                  (the semantics)
-//   at(box)            is the tile empty, partial or full, and up to which later
+//   at(box)            is the tile empty, partial or full, and up to which
+//   later
 //                      tile does that answer hold?         (the skip list)
 //   bits(row, k)       which of the next 64 keys does this row keep? (the mask)
 //
@@ -42,13 +44,14 @@
 // Run-time values. The bounds of a table over a stretch, the next element of a
 // table in an interval, and what a set holds of an interval are questions of
 // logarithmic or constant cost to structures that the plan prepares once
-// (heddle/index.h). So `doc[b, q] - doc[b, k] in [0, 1)` skips to the next key of
-// the document, whether the ids are sorted or not, and a set of columns to the
-// next column.
+// (heddle/index.h). So `doc[b, q] - doc[b, k] in [0, 1)` skips to the next key
+// of the document, whether the ids are sorted or not, and a set of columns to
+// the next column.
 //
-// Token grids. On a grid of several axes a tile is a box of boxes: the questions
-// are asked along the innermost axis, where `q` and `k` above are coordinates,
-// and the outer axes add ranges that stay the same while the tile moves.
+// Token grids. On a grid of several axes a tile is a box of boxes: the
+// questions are asked along the innermost axis, where `q` and `k` above are
+// coordinates, and the outer axes add ranges that stay the same while the tile
+// moves.
 //
 // How connectives answer. Status combines as in three-valued logic. For a
 // conjunction that is empty because some parts are, the emptiness lasts until
@@ -387,8 +390,8 @@ template <typename A>
 auto SetAlgebra<A>::tileWhereRead(mlir::AffineExpr form, std::optional<Int> low,
                                   std::optional<Int> high, bool outside,
                                   const Box &box) -> std::optional<Int> {
-  // form = sign * table[leading, index] + rest, k in the index only, the index a
-  // growing chain without a query.
+  // form = sign * table[leading, index] + rest, k in the index only, the index
+  // a growing chain without a query.
   Linear rest = linearize(form);
   auto usesKey = [](const auto &term) { return uses(term.first, DimK); };
   if (llvm::count_if(rest.terms, usesKey) != 1)
@@ -425,8 +428,8 @@ auto SetAlgebra<A>::tileWhereRead(mlir::AffineExpr form, std::optional<Int> low,
   }
   Box next = box;
   next.k[0].lo = nextTile(box);
-  Int position = a.seek(read.getParam(), *leading, value(index, next), lo, hi,
-                        outside);
+  Int position =
+      a.seek(read.getParam(), *leading, value(index, next), lo, hi, outside);
   Int key = reach(index, /*lower=*/true, position, box);
   Int tile = a.mul(a.floorDiv(key, box.keys), box.keys);
   return a.max(tile, nextTile(box));
@@ -593,11 +596,11 @@ auto SetAlgebra<A>::list(FormulaAttr atom, const Box &box) -> At {
   Int one = a.constant(1);
   Int untilMember = tileWhere(form, !grows, grows ? next : previous, box);
   Int other = grows ? a.add(hi, one) : a.sub(lo, one);
-  Int untilOther = a.select(a.equal(lo, hi), tileWhere(form, !grows, other, box),
-                            nextTile(box));
-  return {empty, every,
-          a.select(empty, untilMember,
-                   a.select(every, untilOther, nextTile(box)))};
+  Int untilOther = a.select(a.equal(lo, hi),
+                            tileWhere(form, !grows, other, box), nextTile(box));
+  return {
+      empty, every,
+      a.select(empty, untilMember, a.select(every, untilOther, nextTile(box)))};
 }
 
 template <typename A>

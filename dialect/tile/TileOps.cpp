@@ -48,12 +48,11 @@ static LogicalResult verifyRowStatistic(Operation *op, StringRef rule,
 // tile.foreach
 //===----------------------------------------------------------------------===//
 
-void ForeachOp::build(
-    OpBuilder &builder, OperationState &state, Value tiles, unsigned axes,
-    ValueRange inits,
-    function_ref<SmallVector<Value>(OpBuilder &, Location, ValueRange, Value,
-                                    ValueRange)>
-        body) {
+void ForeachOp::build(OpBuilder &builder, OperationState &state, Value tiles,
+                      unsigned axes, ValueRange inits,
+                      function_ref<SmallVector<Value>(
+                          OpBuilder &, Location, ValueRange, Value, ValueRange)>
+                          body) {
   state.addOperands(tiles);
   state.addOperands(inits);
   state.addTypes(inits.getTypes());
@@ -67,8 +66,8 @@ void ForeachOp::build(
     block->addArgument(init.getType(), state.location);
   ValueRange arguments = block->getArguments();
   SmallVector<Value> yielded =
-      body(builder, state.location, arguments.take_front(axes),
-           arguments[axes], arguments.drop_front(axes + 1));
+      body(builder, state.location, arguments.take_front(axes), arguments[axes],
+           arguments.drop_front(axes + 1));
   YieldOp::create(builder, state.location, yielded);
 }
 

@@ -7,20 +7,66 @@
 #ifndef HEDDLE_TEST_FUZZ_RANDOMPATTERN_H
 #define HEDDLE_TEST_FUZZ_RANDOMPATTERN_H
 
+#include "heddle/heddle.h"
+
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 namespace heddle::fuzz {
 
-struct RandomPattern {
-  std::string Text; ///< a module with one pattern, @random
-  std::vector<int64_t> Params;
+/// The run-time value of a parameter, with the memory behind it.
+class RandomOperand {
+public:
+  static RandomOperand integer(int64_t Value);
+  static RandomOperand table(std::vector<int64_t> Shape,
+                             std::vector<int64_t> Values);
+  /// Lists in row-major order of `Shape`, members in [0, Size).
+  static RandomOperand sets(std::vector<int64_t> Shape, int64_t Size,
+                            const std::vector<std::vector<int64_t>> &Lists);
+
+  const heddle_value &value() const { return Content->Value; }
+  heddle_param_kind kind() const { return Kind; }
+  int32_t rank() const { return Rank; }
+  std::string describe() const;
+
+private:
+  struct Memory {
+    heddle_value Value = {};
+    heddle_sets Sets = {};
+    std::array<heddle_tensor, 2> Tensors = {};
+    std::array<std::vector<int64_t>, 2> Shapes, Elements;
+    void set(size_t Which, std::vector<int64_t> Shape,
+             std::vector<int64_t> Values);
+  };
+  RandomOperand(heddle_param_kind Kind, int32_t Rank)
+      : Kind(Kind), Rank(Rank), Content(std::make_shared<Memory>()) {}
+
+  heddle_param_kind Kind;
+  int32_t Rank;
+  std::shared_ptr<Memory> Content;
 };
 
-/// Equal seeds give equal patterns on every machine.
-RandomPattern makeRandomPattern(uint64_t Seed);
+struct RandomPattern {
+  std::string Text; ///< a module with one pattern, @random
+  std::vector<RandomOperand> Operands;
+
+  /// One per operand, as the runtime takes them.
+  std::vector<heddle_value> values() const;
+  std::vector<heddle_param> params() const;
+  std::string describe() const;
+};
+
+/// Coordinates a pattern with tables and sets can be asked for.
+constexpr int64_t NumTableBatches = 3, NumTableHeads = 6,
+                  NumTablePositions = 256;
+
+/// Equal seeds give equal patterns on every machine. `WithTables`: parameters
+/// may be tables and sets too, and queries must not be negative.
+RandomPattern makeRandomPattern(uint64_t Seed, bool WithTables = false);
 
 /// Uniform in [Low, High]; unlike std::uniform_int_distribution the same
 /// everywhere.

@@ -2,98 +2,100 @@
 //
 // Attention by its definition, in double precision: the answer that kernels
 // are compared with.
+//
+//   FailureOr<Variant> Meaning = Variant::compile(Op);  // pattern or combine
+//   AttentionProblem Problem;
+//   Problem.Q = …; Problem.K = …; Problem.V = …;        // heddle_view
+//   Problem.More = {{K1, V1}};                          // of an attn.combine
+//   Problem.Type = HEDDLE_BF16;                         // f32 when not given
+//   Problem.Params = {64, Operand::reals({8}, Slopes)}; // or OperandList::read
+//   if (Error E = checkRequirements(*Meaning, Problem)) // attn.require
+//     …
+//   Expected<ReferenceResult> Want = computeReference(*Meaning, Problem, {…});
+//   Expected<RowTrace> Row = traceRow(*Meaning, Problem, {B, H, I});
+//   Expected<Comparison> Found = compare(*Want, {O, HEDDLE_BF16, &Lse});
+//
+// `Predicate` alone (`Variant::predicate`) tells which pairs are kept.
 
 #ifndef HEDDLE_DIALECT_ATTN_REFERENCE_REFERENCE_H
 #define HEDDLE_DIALECT_ATTN_REFERENCE_REFERENCE_H
 
-#include "dialect/attn/reference/Predicate.h"
-#include "heddle/abi.h"
+#include "dialect/attn/reference/Problem.h"
 
 namespace heddle::attn {
 
-/// Inputs of one attention, f32 views with axes (batch, head, position,
-/// feature): q (B, Hq, Sq, D), k (B, Hkv, Sk, D), v (B, Hkv, Sk, Dv), Hq a
-/// multiple of Hkv. Strides count elements and may be anything.
-struct AttentionProblem {
-  heddle_view Q = {};
-  heddle_view K = {};
-  heddle_view V = {};
-  /// Absolute position of query 0 of each sequence; empty means all 0.
-  llvm::ArrayRef<int64_t> Origin;
-  /// Pattern parameters in the order of the pattern.
-  llvm::ArrayRef<int64_t> Params;
-  /// Factor on q·k.
-  double Scale = 1.0;
-
-  int64_t batch() const { return Q.shape[0]; }
-  int64_t heads() const { return Q.shape[1]; }
-  int64_t queries() const { return Q.shape[2]; }
-  int64_t keys() const { return K.shape[2]; }
-  /// The key head that query head `H` reads.
-  int64_t keyHead(int64_t H) const { return H / (Q.shape[1] / K.shape[1]); }
-  int64_t origin(int64_t B) const { return Origin.empty() ? 0 : Origin[B]; }
+/// What to compute beside o, lse and the row maxima.
+struct ReferenceOptions {
+  /// 0 means one per core. The result does not depend on it.
+  unsigned Threads = 0;
+  bool ColumnSums = false;
+  /// Rows and keys of a block; 0 where block maxima are not wanted.
+  int64_t BlockQ = 0;
+  int64_t BlockK = 0;
 };
 
-/// Fails when shapes, origins or parameters do not fit together.
-llvm::Error checkProblem(const Predicate &Pattern,
-                         const AttentionProblem &Problem);
-
-/// Outputs in row-major order: o (Batch, Heads, Rows, Width), lse (Batch,
-/// Heads, Rows).
+/// Outputs in row-major order. In a ragged batch the rows of all sequences lie
+/// one after the other, and there is one batch in the orders below.
 struct ReferenceResult {
   int64_t Batch = 0;
   int64_t Heads = 0;
+  /// Queries of a sequence, or of all together in a ragged batch.
   int64_t Rows = 0;
   int64_t Width = 0;
-  std::vector<double> O;
-  std::vector<double> Lse;
-  /// Kept (query, key) pairs over all batches and query heads.
+  /// Keys of the first source, likewise.
+  int64_t Keys = 0;
+  /// Where sequences begin; empty when they have one length.
+  std::vector<int64_t> RowOffsets;
+  std::vector<int64_t> KeyOffsets;
+
+  std::vector<double> O;   ///< (Batch, Heads, Rows, Width)
+  std::vector<double> Lse; ///< (Batch, Heads, Rows); 0 without log-sum-exp
+  std::vector<double> RowMax; ///< (Batch, Heads, Rows)
+  /// (Batch, Heads, Keys), of the first source.
+  std::vector<double> ColumnSums;
+  /// (Batch, Heads, BlockRows, BlockColumns), of the first source; as many
+  /// blocks as the longest sequence has.
+  std::vector<double> BlockMax;
+  int64_t BlockRows = 0;
+  int64_t BlockColumns = 0;
+  /// Kept (query, key) pairs over all batches, query heads and sources.
   int64_t KeptPairs = 0;
 
+  /// The length of sequence B.
+  int64_t rows(int64_t B) const {
+    return RowOffsets.empty() ? Rows : RowOffsets[B + 1] - RowOffsets[B];
+  }
+  int64_t keys(int64_t B) const {
+    return KeyOffsets.empty() ? Keys : KeyOffsets[B + 1] - KeyOffsets[B];
+  }
+  /// Numbers of elements of `Lse` and `RowMax`, of `ColumnSums`, of `BlockMax`.
   size_t row(int64_t B, int64_t H, int64_t I) const {
-    return static_cast<size_t>((B * Heads + H) * Rows + I);
+    return static_cast<size_t>(RowOffsets.empty()
+                                   ? (B * Heads + H) * Rows + I
+                                   : H * Rows + RowOffsets[B] + I);
+  }
+  size_t column(int64_t B, int64_t H, int64_t J) const {
+    return static_cast<size_t>(KeyOffsets.empty()
+                                   ? (B * Heads + H) * Keys + J
+                                   : H * Keys + KeyOffsets[B] + J);
+  }
+  size_t block(int64_t B, int64_t H, int64_t Row, int64_t Column) const {
+    return static_cast<size_t>(
+        ((B * Heads + H) * BlockRows + Row) * BlockColumns + Column);
   }
   const double *output(int64_t B, int64_t H, int64_t I) const {
     return O.data() + row(B, H, I) * static_cast<size_t>(Width);
   }
 };
 
-/// Softmax attention over the kept keys only: dropped pairs are never touched,
-/// so what they hold cannot reach a row. A row without a kept key, or whose
-/// kept scores are all -infinity, gives o = 0 and lse = -infinity. Runs on
-/// `Threads` threads (0 means one per core); the result does not depend on
-/// their number. Takes twice the memory of k and v beside the result.
+/// Attention over the kept keys only: dropped pairs are never touched, so what
+/// they hold cannot reach a row. A row without a kept key, or whose kept scores
+/// are all -infinity, gives o = 0 and lse = -infinity under a softmax, or lse =
+/// its sink. Takes twice the memory of k and v beside the result, four times
+/// for 16-bit types.
 llvm::Expected<ReferenceResult>
-computeReference(const Predicate &Pattern, const AttentionProblem &Problem,
-                 unsigned Threads = 0);
-
-/// The scores and weights of one row, aligned with the kept keys in ascending
-/// order.
-struct RowResult {
-  std::vector<double> Scores;
-  std::vector<double> Weights;
-  double Lse = 0;
-};
-
-/// Keys and values of one key head as gapless doubles, keys (Keys, Depth),
-/// values (Keys, Width).
-struct KeyHead {
-  const double *K;
-  const double *V;
-  int64_t Depth;
-  int64_t Width;
-};
-
-/// One row: `Query` has Depth elements, `Out` receives Width.
-void attendRow(const double *Query, const KeyHead &Head, double Scale,
-               llvm::ArrayRef<KeyRun> Kept, RowResult &Row, double *Out);
-
-/// Appends rows [0, shape[2]) of one head of a view to `Out`, widened.
-void widenHead(const heddle_view &View, int64_t B, int64_t H,
-               std::vector<double> &Out);
-/// Writes one row of a view to `Out`, widened.
-void widenRow(const heddle_view &View, int64_t B, int64_t H, int64_t I,
-              double *Out);
+computeReference(const Variant &Pattern, const AttentionProblem &Problem,
+                 const ReferenceOptions &Options = {});
 
 } // namespace heddle::attn
 
