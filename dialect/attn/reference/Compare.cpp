@@ -2,13 +2,31 @@
 
 #include "dialect/attn/reference/Compare.h"
 
+#include "dialect/attn/reference/Failure.h"
+#include "dialect/attn/reference/View.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 
 #include <algorithm>
 #include <cmath>
-#include <system_error>
 
 using namespace heddle::attn;
+
+llvm::StringRef heddle::attn::nameOf(ComparedOutput Output) {
+  switch (Output) {
+  case ComparedOutput::O:
+    return "o";
+  case ComparedOutput::Lse:
+    return "lse";
+  case ComparedOutput::RowMax:
+    return "row_max";
+  case ComparedOutput::ColumnSums:
+    return "column_sums";
+  case ComparedOutput::BlockMax:
+    return "block_max";
+  }
+  llvm_unreachable("all outputs are listed");
+}
 
 namespace {
 
@@ -23,31 +41,60 @@ double largestFinite(const double *Begin, const double *End) {
   return Largest;
 }
 
-/// Whether two values, not both finite, mean the same.
-bool agreeNonFinite(double Found, double Expected, bool IsLse) {
-  if (std::isfinite(Found) || std::isfinite(Expected))
-    return false;
-  if (IsLse && Expected < 0)
-    return Found == Expected;
-  return std::isnan(Found) || std::isnan(Expected) || Found == Expected;
+/// What storing a value of this size rounds by at most: half a unit in the last
+/// of `Bits` significant bits, or of the smallest number's.
+double halfUnit(double Value, int Bits, int SmallestExponent) {
+  int Exponent = SmallestExponent;
+  if (Value != 0)
+    std::frexp(Value, &Exponent);
+  return std::ldexp(0.5, std::max(Exponent - Bits, SmallestExponent));
+}
+
+double roundingOf(heddle_dtype Type, double Value) {
+  switch (Type) {
+  case HEDDLE_F16:
+    return halfUnit(Value, 11, -24);
+  case HEDDLE_BF16:
+    return halfUnit(Value, 8, -133);
+  default:
+    return 0; // the tolerance has room for it
+  }
+}
+
+/// Values from here on are infinite when they are rounded.
+double overflowOf(heddle_dtype Type) {
+  switch (Type) {
+  case HEDDLE_F16:
+    return 65520;
+  case HEDDLE_BF16:
+    return std::ldexp(511.0 / 256, 127);
+  default:
+    return HUGE_VAL;
+  }
 }
 
 /// Takes the elements one after the other.
 class Collector {
 public:
-  Collector(Comparison &Out, double Allowed) : Out(Out), Allowed(Allowed) {}
+  Collector(Comparison &Out, double Allowed, heddle_dtype Type)
+      : Out(Out), Allowed(Allowed), Type(Type) {}
 
   void add(const ComparedElement &Element, double Scale) {
-    const bool IsLse = Element.Column < 0;
     if (!std::isfinite(Element.Found) || !std::isfinite(Element.Expected)) {
-      if (!agreeNonFinite(Element.Found, Element.Expected, IsLse))
+      if (!agreeNonFinite(Element))
         fail(Element);
       return;
     }
-    const double Error = std::fabs(Element.Found - Element.Expected) / Scale;
-    double &Largest = IsLse ? Out.LseError : Out.OutputError;
+    double Distance = std::fabs(Element.Found - Element.Expected);
+    if (Element.Output == ComparedOutput::O)
+      // Of both: the rounding may have moved it to the next power of two.
+      Distance =
+          std::max(0.0, Distance - std::max(roundingOf(Type, Element.Expected),
+                                            roundingOf(Type, Element.Found)));
+    const double Error = Distance / Scale;
+    double &Largest = Out.Errors[static_cast<size_t>(Element.Output)];
     std::optional<ComparedElement> &Worst =
-        IsLse ? Out.WorstLse : Out.WorstOutput;
+        Out.Worst[static_cast<size_t>(Element.Output)];
     if (!Worst || Error > Largest) {
       Largest = Error;
       Worst = Element;
@@ -57,6 +104,22 @@ public:
   }
 
 private:
+  /// Whether two values, not both finite, mean the same.
+  bool agreeNonFinite(const ComparedElement &Element) const {
+    const double Found = Element.Found, Expected = Element.Expected;
+    if (std::isfinite(Found))
+      return false;
+    if (std::isfinite(Expected))
+      return Element.Output == ComparedOutput::O && !std::isnan(Found) &&
+             std::signbit(Found) == std::signbit(Expected) &&
+             std::fabs(Expected) * (1 + Allowed) >= overflowOf(Type);
+    const bool IsLevel = Element.Output == ComparedOutput::Lse ||
+                         Element.Output == ComparedOutput::RowMax;
+    if (IsLevel && Expected < 0)
+      return Found == Expected;
+    return std::isnan(Found) || std::isnan(Expected) || Found == Expected;
+  }
+
   void fail(const ComparedElement &Element) {
     if (Out.Failures++ == 0)
       Out.FirstFailure = Element;
@@ -64,41 +127,108 @@ private:
 
   Comparison &Out;
   double Allowed;
+  heddle_dtype Type;
 };
 
-double element(const heddle_view &View, int64_t B, int64_t H, int64_t I,
-               int64_t T) {
-  return static_cast<double>(static_cast<const float *>(
-      View.data)[B * View.stride[0] + H * View.stride[1] + I * View.stride[2] +
-                 T * View.stride[3]]);
+/// Element (b, h, row, column) of a view whose sequences begin at `Offsets`;
+/// no offsets for an output that is not ragged.
+double element(const heddle_view &View, heddle_dtype Type,
+               const std::vector<int64_t> &Offsets, int64_t B, int64_t H,
+               int64_t I, int64_t T) {
+  heddle_view Placed = View;
+  Placed.offsets = Offsets.empty() ? nullptr : Offsets.data();
+  return widen(View.data, Type,
+               rowOffset(Placed, B, H, I) + T * View.stride[3]);
 }
 
-llvm::Error checkShape(const char *Name, const heddle_view &View,
-                       const ReferenceResult &Expected, int64_t Width) {
-  const int64_t Want[4] = {Expected.Batch, Expected.Heads, Expected.Rows,
-                           Width};
+llvm::Error checkShape(llvm::StringRef Name, const heddle_view &View,
+                       const ReferenceResult &Expected, bool IsRagged,
+                       int64_t Rows, int64_t Width) {
+  // One tensor holds all sequences of a ragged batch, whatever its view says
+  // of their number.
+  const int64_t Want[4] = {IsRagged ? View.shape[0] : Expected.Batch,
+                           Expected.Heads, Rows, Width};
   const int64_t *Have = View.shape;
+  auto Text = [](const int64_t *Shape) {
+    return (llvm::Twine(Shape[0]) + "x" + llvm::Twine(Shape[1]) + "x" +
+            llvm::Twine(Shape[2]) + "x" + llvm::Twine(Shape[3]))
+        .str();
+  };
   if (!std::equal(Want, Want + 4, Have))
-    return llvm::createStringError(
-        std::make_error_code(std::errc::invalid_argument),
-        "expected '%s' to have the shape %lldx%lldx%lldx%lld, found "
-        "%lldx%lldx%lldx%lld",
-        Name, static_cast<long long>(Want[0]), static_cast<long long>(Want[1]),
-        static_cast<long long>(Want[2]), static_cast<long long>(Want[3]),
-        static_cast<long long>(Have[0]), static_cast<long long>(Have[1]),
-        static_cast<long long>(Have[2]), static_cast<long long>(Have[3]));
+    return invalid("expected '" + Name + "' to have the shape " + Text(Want) +
+                   ", found " + Text(Have));
   if (!View.data && Want[0] * Want[1] * Want[2] * Want[3] != 0)
-    return llvm::createStringError(
-        std::make_error_code(std::errc::invalid_argument), "'%s' has no data",
-        Name);
+    return invalid("'" + Name + "' has no data");
   return llvm::Error::success();
 }
 
+void compareOutput(const ReferenceResult &Expected, const heddle_view &O,
+                   heddle_dtype Type, Collector &Collect) {
+  const int64_t Width = Expected.Width;
+  for (int64_t B = 0; B < Expected.Batch; ++B)
+    for (int64_t H = 0; H < Expected.Heads; ++H) {
+      const double *Head = Expected.output(B, H, 0);
+      const double HeadScale =
+          largestFinite(Head, Head + Expected.rows(B) * Width);
+      for (int64_t I = 0; I < Expected.rows(B); ++I) {
+        const double *Row = Head + I * Width;
+        double Scale =
+            std::max(largestFinite(Row, Row + Width), ScaleFloor * HeadScale);
+        if (Scale == 0)
+          Scale = 1;
+        for (int64_t T = 0; T < Width; ++T)
+          Collect.add({ComparedOutput::O, B, H, I, T,
+                       element(O, Type, Expected.RowOffsets, B, H, I, T),
+                       Row[T]},
+                      Scale);
+      }
+    }
+}
+
+/// An output with one element per row or key.
+void compareLine(const ReferenceResult &Expected, const heddle_view &View,
+                 ComparedOutput Output, Collector &Collect) {
+  const bool IsColumn = Output == ComparedOutput::ColumnSums;
+  const std::vector<double> &Values = Output == ComparedOutput::Lse
+                                          ? Expected.Lse
+                                      : IsColumn ? Expected.ColumnSums
+                                                 : Expected.RowMax;
+  const std::vector<int64_t> &Offsets =
+      IsColumn ? Expected.KeyOffsets : Expected.RowOffsets;
+  for (int64_t B = 0; B < Expected.Batch; ++B)
+    for (int64_t H = 0; H < Expected.Heads; ++H)
+      for (int64_t I = 0, E = IsColumn ? Expected.keys(B) : Expected.rows(B);
+           I < E; ++I) {
+        const double Want =
+            Values[IsColumn ? Expected.column(B, H, I) : Expected.row(B, H, I)];
+        Collect.add({Output, B, H, I, -1,
+                     element(View, HEDDLE_F32, Offsets, B, H, I, 0), Want},
+                    std::max(1.0, std::fabs(Want)));
+      }
+}
+
+void compareBlocks(const ReferenceResult &Expected, const heddle_view &View,
+                   Collector &Collect) {
+  for (int64_t B = 0; B < Expected.Batch; ++B)
+    for (int64_t H = 0; H < Expected.Heads; ++H)
+      for (int64_t I = 0; I < Expected.BlockRows; ++I)
+        for (int64_t J = 0; J < Expected.BlockColumns; ++J) {
+          const double Want = Expected.BlockMax[Expected.block(B, H, I, J)];
+          Collect.add({ComparedOutput::BlockMax, B, H, I, J,
+                       element(View, HEDDLE_F32, {}, B, H, I, J), Want},
+                      std::max(1.0, std::fabs(Want)));
+        }
+}
+
 void printElement(llvm::raw_ostream &Os, const ComparedElement &E) {
-  Os << (E.Column < 0 ? "lse" : "o") << "[b=" << E.B << ", h=" << E.H
-     << ", q=" << E.Row;
+  const bool IsBlock = E.Output == ComparedOutput::BlockMax;
+  const char *RowName = IsBlock                                  ? "row"
+                        : E.Output == ComparedOutput::ColumnSums ? "k"
+                                                                 : "q";
+  Os << nameOf(E.Output) << "[b=" << E.B << ", h=" << E.H << ", " << RowName
+     << "=" << E.Row;
   if (E.Column >= 0)
-    Os << ", t=" << E.Column;
+    Os << (IsBlock ? ", column=" : ", t=") << E.Column;
   Os << "]: found " << llvm::format("%.9g", E.Found) << ", expected "
      << llvm::format("%.9g", E.Expected);
 }
@@ -106,50 +236,75 @@ void printElement(llvm::raw_ostream &Os, const ComparedElement &E) {
 } // namespace
 
 llvm::Expected<Comparison>
-heddle::attn::compare(const ReferenceResult &Expected, const heddle_view &O,
-                      const heddle_view *Lse, const Tolerance &Allowed) {
-  if (llvm::Error E = checkShape("o", O, Expected, Expected.Width))
+heddle::attn::compare(const ReferenceResult &Expected, const ResultViews &Found,
+                      const Tolerance &Allowed) {
+  const bool HasRaggedRows = !Expected.RowOffsets.empty();
+  const bool HasRaggedKeys = !Expected.KeyOffsets.empty();
+  if (llvm::Error E = checkShape("o", Found.O, Expected, HasRaggedRows,
+                                 Expected.Rows, Expected.Width))
     return E;
-  if (Lse)
-    if (llvm::Error E = checkShape("lse", *Lse, Expected, 1))
+  struct Line {
+    ComparedOutput Output;
+    const heddle_view *View;
+    bool IsRagged;
+    int64_t Length;
+    bool IsKnown;
+  } const Lines[] = {
+      {ComparedOutput::Lse, Found.Lse, HasRaggedRows, Expected.Rows, true},
+      {ComparedOutput::RowMax, Found.RowMax, HasRaggedRows, Expected.Rows,
+       Expected.RowMax.size() == Expected.Lse.size()},
+      {ComparedOutput::ColumnSums, Found.ColumnSums, HasRaggedKeys,
+       Expected.Keys,
+       !Expected.ColumnSums.empty() || Expected.Heads * Expected.Keys == 0}};
+  for (const Line &L : Lines) {
+    if (!L.View)
+      continue;
+    if (!L.IsKnown)
+      return invalid("the reference has no '" + nameOf(L.Output) +
+                     "', it must be asked for");
+    if (llvm::Error E = checkShape(nameOf(L.Output), *L.View, Expected,
+                                   L.IsRagged, L.Length, 1))
       return E;
+  }
+  if (Found.BlockMax)
+    if (llvm::Error E =
+            checkShape("block_max", *Found.BlockMax, Expected, false,
+                       Expected.BlockRows, Expected.BlockColumns))
+      return E;
+
   Comparison Out;
-  Collector Collect(Out, Allowed.Relative);
-  const int64_t Width = Expected.Width;
-  for (int64_t B = 0; B < Expected.Batch; ++B)
-    for (int64_t H = 0; H < Expected.Heads; ++H) {
-      const double *Head = Expected.output(B, H, 0);
-      const double HeadScale =
-          largestFinite(Head, Head + Expected.Rows * Width);
-      for (int64_t I = 0; I < Expected.Rows; ++I) {
-        const double *Row = Head + I * Width;
-        double Scale =
-            std::max(largestFinite(Row, Row + Width), ScaleFloor * HeadScale);
-        if (Scale == 0)
-          Scale = 1;
-        for (int64_t T = 0; T < Width; ++T)
-          Collect.add({B, H, I, T, element(O, B, H, I, T), Row[T]}, Scale);
-        if (!Lse)
-          continue;
-        const double Want = Expected.Lse[Expected.row(B, H, I)];
-        Collect.add({B, H, I, -1, element(*Lse, B, H, I, 0), Want},
-                    std::max(1.0, std::fabs(Want)));
-      }
-    }
+  Collector Collect(Out, Allowed.Relative, Found.Type);
+  compareOutput(Expected, Found.O, Found.Type, Collect);
+  for (const Line &L : Lines)
+    if (L.View)
+      compareLine(Expected, *L.View, L.Output, Collect);
+  if (Found.BlockMax)
+    compareBlocks(Expected, *Found.BlockMax, Collect);
   return Out;
 }
 
+double Comparison::largestError() const {
+  return *std::max_element(std::begin(Errors), std::end(Errors));
+}
+
 void Comparison::print(llvm::raw_ostream &Os, const Tolerance &Allowed) const {
-  Os << llvm::format("largest error of o %.2e, of lse %.2e, tolerance %.0e",
-                     OutputError, LseError, Allowed.Relative);
+  Os << "largest error";
+  bool Any = false;
+  for (size_t I = 0; I < NumComparedOutputs; ++I)
+    // o and lse always have a word, the others when they were compared.
+    if (Worst[I] || I < 2) {
+      Os << (Any ? ", of " : " of ") << nameOf(static_cast<ComparedOutput>(I))
+         << llvm::format(" %.2e", Errors[I]);
+      Any = true;
+    }
+  Os << llvm::format(", tolerance %.0e", Allowed.Relative);
   if (passed())
     return;
   Os << "\n" << Failures << " elements differ, the first is ";
   printElement(Os, *FirstFailure);
-  for (const std::optional<ComparedElement> &Worst : {WorstOutput, WorstLse})
-    if (Worst &&
-        (Worst->Column < 0 ? LseError : OutputError) > Allowed.Relative) {
+  for (size_t I = 0; I < NumComparedOutputs; ++I)
+    if (Worst[I] && Errors[I] > Allowed.Relative) {
       Os << "\nthe worst is ";
-      printElement(Os, *Worst);
+      printElement(Os, *Worst[I]);
     }
 }

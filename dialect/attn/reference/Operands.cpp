@@ -144,9 +144,8 @@ namespace {
 class TensorReader {
 public:
   static llvm::Expected<TensorReader>
-  create(const heddle_tensor *Tensor, llvm::StringRef What,
-         const ParamInfo &Of, unsigned Rank,
-         llvm::ArrayRef<heddle_dtype> Types) {
+  create(const heddle_tensor *Tensor, llvm::StringRef What, const ParamInfo &Of,
+         unsigned Rank, llvm::ArrayRef<heddle_dtype> Types) {
     const std::string Name =
         ("the " + What + " of parameter '" + Of.Name + "'").str();
     if (!Tensor)
@@ -247,8 +246,7 @@ struct SetReader {
     if (Begin < 0 || Begin > End || End > Capacity)
       return invalid("set " + llvm::Twine(Rows.size()) + " of parameter '" +
                      Of.Name + "' has the members [" + llvm::Twine(Begin) +
-                     ", " + llvm::Twine(End) + ") of " +
-                     llvm::Twine(Capacity));
+                     ", " + llvm::Twine(End) + ") of " + llvm::Twine(Capacity));
     std::vector<int64_t> &Row = Rows.emplace_back();
     const int64_t Stride = Indices.stride(Of.Rank - (IsCsr ? 1 : 0));
     for (int64_t I = Begin; I < End; ++I) {
@@ -324,10 +322,10 @@ struct SetReader {
     for (int64_t Outer = 0, E = product(Leading); Outer < E; ++Outer) {
       const int64_t First = Starts->offset(Outer, Leading);
       for (int64_t Row = 0; Row < RowCount; ++Row)
-        if (llvm::Error Bad = append(
-                *Indices, Indices->offset(Outer, Leading),
-                Starts->integer(First + Row * Stride),
-                Starts->integer(First + (Row + 1) * Stride)))
+        if (llvm::Error Bad =
+                append(*Indices, Indices->offset(Outer, Leading),
+                       Starts->integer(First + Row * Stride),
+                       Starts->integer(First + (Row + 1) * Stride)))
           return Bad;
     }
     return llvm::Error::success();
@@ -341,8 +339,7 @@ struct SetReader {
     if (Map->extent(Of.Rank) != Size)
       return invalid("expected " + llvm::Twine(Size) +
                      " elements along the last axis of the map of parameter '" +
-                     Of.Name + "', found " +
-                     llvm::Twine(Map->extent(Of.Rank)));
+                     Of.Name + "', found " + llvm::Twine(Map->extent(Of.Rank)));
     for (unsigned A = 0; A < Of.Rank; ++A)
       Shape.push_back(Map->extent(A));
     for (int64_t Row = 0, E = product(Shape); Row < E; ++Row) {
@@ -368,9 +365,9 @@ llvm::Expected<Operand> Operand::readTable(const heddle_tensor *Table,
                                            const ParamInfo &Of) {
   const heddle_dtype RealTypes[] = {HEDDLE_F32};
   const bool IsReal = Of.Kind == HEDDLE_REAL_TABLE;
-  auto Reader = TensorReader::create(
-      Table, "elements", Of, Of.Rank,
-      IsReal ? llvm::ArrayRef(RealTypes) : llvm::ArrayRef(IndexTypes));
+  auto Reader = TensorReader::create(Table, "elements", Of, Of.Rank,
+                                     IsReal ? llvm::ArrayRef(RealTypes)
+                                            : llvm::ArrayRef(IndexTypes));
   if (!Reader)
     return Reader.takeError();
   const std::vector<int64_t> Shape(Table->shape, Table->shape + Of.Rank);
@@ -395,14 +392,13 @@ llvm::Expected<Operand> Operand::readSets(const heddle_sets *Sets,
     return invalid("the sets of parameter '" + Of.Name +
                    "' have the negative size " + llvm::Twine(Sets->size));
   SetReader Reader(Of, Sets->size);
-  llvm::Error Bad =
-      Sets->format == HEDDLE_LISTS ? Reader.readLists(*Sets)
-      : Sets->format == HEDDLE_CSR ? Reader.readCsr(*Sets)
-      : Sets->format == HEDDLE_MAP
-          ? Reader.readMap(*Sets)
-          : invalid("the sets of parameter '" + Of.Name +
-                    "' have the unknown format " +
-                    llvm::Twine(static_cast<int>(Sets->format)));
+  llvm::Error Bad = Sets->format == HEDDLE_LISTS ? Reader.readLists(*Sets)
+                    : Sets->format == HEDDLE_CSR ? Reader.readCsr(*Sets)
+                    : Sets->format == HEDDLE_MAP
+                        ? Reader.readMap(*Sets)
+                        : invalid("the sets of parameter '" + Of.Name +
+                                  "' have the unknown format " +
+                                  llvm::Twine(static_cast<int>(Sets->format)));
   if (Bad)
     return std::move(Bad);
   return sets(std::move(Reader.Shape), Sets->size, std::move(Reader.Rows));

@@ -122,17 +122,16 @@ llvm::Error checkClauses(const Variant &Pattern,
                          const AttentionProblem &Problem) {
   for (const VariantSource &Source : Pattern.sources()) {
     const Predicate &Keep = Source.Keep;
-    if (!Keep.queryGrid().empty() && llvm::any_of(Problem.Origin, [](int64_t O) {
-          return O != 0;
-        }))
+    if (!Keep.queryGrid().empty() &&
+        llvm::any_of(Problem.Origin, [](int64_t O) { return O != 0; }))
       return invalid("pattern '" + Keep.name() +
                      "' has a token grid, expected no origin but 0");
     for (int64_t B = 0; B < Problem.batch(); ++B) {
       if (auto E = checkGrid(Problem, Keep, Keep.queryGrid(),
                              Problem.queries(B), "queries"))
         return E;
-      if (auto E = checkGrid(Problem, Keep, Keep.keyGrid(), Problem.keys(B),
-                             "keys"))
+      if (auto E =
+              checkGrid(Problem, Keep, Keep.keyGrid(), Problem.keys(B), "keys"))
         return E;
     }
     if (Source.Rotate && Problem.Q.shape[3] % 2 != 0)
@@ -161,8 +160,7 @@ llvm::Error heddle::attn::checkProblem(const Variant &Pattern,
     const std::string Number = S == 0 ? "" : std::to_string(S);
     const std::string KeyName = "k" + Number, ValueName = "v" + Number;
     const Named SourceV = {ValueName.c_str(), Problem.valueView(S)};
-    if (auto E =
-            checkSource(Q, {KeyName.c_str(), Problem.keyView(S)}, SourceV))
+    if (auto E = checkSource(Q, {KeyName.c_str(), Problem.keyView(S)}, SourceV))
       return E;
     if (auto E = checkSame("head dim", V, SourceV, 3))
       return E;
@@ -177,15 +175,14 @@ llvm::Error heddle::attn::checkProblem(const Variant &Pattern,
   return checkClauses(Pattern, Problem);
 }
 
-llvm::Error
-heddle::attn::checkRequirements(const Variant &Pattern,
-                                const AttentionProblem &Problem) {
+llvm::Error heddle::attn::checkRequirements(const Variant &Pattern,
+                                            const AttentionProblem &Problem) {
   Program::Scratch Registers;
   for (auto [S, Source] : llvm::enumerate(Pattern.sources()))
     for (int64_t B = 0; B < Problem.batch() && !Source.Messages.empty(); ++B) {
       // Coordinates play no part: the conditions were compiled so.
-      if (auto E = Source.Requirements.prepare(Problem.point(B, 0, 0, S),
-                                               Registers))
+      if (auto E =
+              Source.Requirements.prepare(Problem.point(B, 0, 0, S), Registers))
         return E;
       for (auto [I, Message] : llvm::enumerate(Source.Messages))
         if (*Source.Requirements.output(I, Registers) == 0)

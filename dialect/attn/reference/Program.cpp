@@ -106,8 +106,8 @@ llvm::Error Program::execute(const Instruction &Inst, const PredicatePoint &At,
   // Division, checked before it is done: the machine would trap.
   auto EachQuotient = [&](bool Signed, auto Function) -> llvm::Error {
     for (size_t I = 0; I < Count; ++I) {
-      const bool Overflows = Signed && B[I] == -1 &&
-                             A[I] == std::numeric_limits<int64_t>::min();
+      const bool Overflows =
+          Signed && B[I] == -1 && A[I] == std::numeric_limits<int64_t>::min();
       if (B[I] == 0 || Overflows)
         return llvm::createStringError(
             std::errc::argument_out_of_domain,
@@ -205,9 +205,8 @@ llvm::Error Program::execute(const Instruction &Inst, const PredicatePoint &At,
   case Opcode::Unary:
     return Each([&](size_t I) { return lane(Inst.Function1(real(A[I]))); });
   case Opcode::Binary:
-    return Each([&](size_t I) {
-      return lane(Inst.Function2(real(A[I]), real(B[I])));
-    });
+    return Each(
+        [&](size_t I) { return lane(Inst.Function2(real(A[I]), real(B[I]))); });
   case Opcode::MultiplyAdd:
     return Each([&](size_t I) {
       return lane(std::fma(real(A[I]), real(B[I]), real(C[I])));

@@ -234,10 +234,10 @@ mlir::LogicalResult ProgramCompiler::checkTypes(mlir::Operation *Op) const {
   };
   for (mlir::Value Operand : Op->getOperands())
     if (!IsHeld(Operand.getType()) && !Places.contains(Operand))
-      return Op->emitError() << "expected operands of type "
-                             << (IsScore ? "'index', 'i1' or 'f32'"
-                                         : "'index' or 'i1'")
-                             << ", found " << Operand.getType();
+      return Op->emitError()
+             << "expected operands of type "
+             << (IsScore ? "'index', 'i1' or 'f32'" : "'index' or 'i1'")
+             << ", found " << Operand.getType();
   for (mlir::Type Type : Op->getResultTypes())
     if (!IsHeld(Type))
       return Op->emitError()
@@ -311,8 +311,7 @@ mlir::LogicalResult ProgramCompiler::compileCompare(mlir::Operation *Op) {
   return mlir::success();
 }
 
-void ProgramCompiler::readIndices(mlir::ValueRange Indices,
-                                  Instruction &Inst) {
+void ProgramCompiler::readIndices(mlir::ValueRange Indices, Instruction &Inst) {
   for (mlir::Value Index : Indices)
     Inst.Indices[Inst.NumIndices++] = read(Index);
 }
@@ -331,10 +330,9 @@ mlir::LogicalResult ProgramCompiler::compileMember(mlir::Operation *Op) {
     Inst.Param = Places.lookup(In.getList());
     if (In.getIndices().size() != Out.Params[Inst.Param].Rank ||
         In.getIndices().size() > std::size(Inst.Indices))
-      return Op->emitError()
-             << "expected " << Out.Params[Inst.Param].Rank
-             << " indices as elsewhere for this set, found "
-             << In.getIndices().size();
+      return Op->emitError() << "expected " << Out.Params[Inst.Param].Rank
+                             << " indices as elsewhere for this set, found "
+                             << In.getIndices().size();
     readIndices(In.getIndices(), Inst);
     Inst.Dst = define(In.getResult());
     append(Inst);
@@ -413,9 +411,9 @@ mlir::LogicalResult ProgramCompiler::compileApply(mlir::Operation *Op) {
                            << Apply.getPatternAttr();
   for (auto [I, Value] : llvm::enumerate(Apply.getParams())) {
     if (Value.getType() != Callee.getParamType(I))
-      return Op->emitError() << "expected an argument of type "
-                             << Callee.getParamType(I) << ", found "
-                             << Value.getType();
+      return Op->emitError()
+             << "expected an argument of type " << Callee.getParamType(I)
+             << ", found " << Value.getType();
     if (auto Place = Places.find(Value); Place != Places.end()) {
       const unsigned Number = Place->second;
       Places[Callee.getParam(I)] = Number;
@@ -440,8 +438,9 @@ mlir::LogicalResult ProgramCompiler::compileCast(mlir::Operation *Op) {
   mlir::Value From = Op->getOperand(0);
   mlir::Type To = Op->getResult(0).getType();
   auto Width = [](mlir::Type Type) -> int64_t {
-    return Type.isIndex() ? 64 : Type.isInteger() ? Type.getIntOrFloatBitWidth()
-                                                  : 0;
+    return Type.isIndex()     ? 64
+           : Type.isInteger() ? Type.getIntOrFloatBitWidth()
+                              : 0;
   };
   const bool IsSigned = mlir::isa<arith::SIToFPOp, arith::IndexCastOp>(Op);
   const int64_t Bits = Width(From.getType());
@@ -461,8 +460,8 @@ mlir::LogicalResult ProgramCompiler::compileCast(mlir::Operation *Op) {
   unsigned Value = Append(IsSigned ? Opcode::SignExtend : Opcode::ZeroExtend,
                           read(From), Bits);
   if (To.isF32())
-    Value = Append(IsSigned ? Opcode::ToReal : Opcode::UnsignedToReal, Value,
-                   0);
+    Value =
+        Append(IsSigned ? Opcode::ToReal : Opcode::UnsignedToReal, Value, 0);
   else
     Value = Append(Width(To) == 1 ? Opcode::ZeroExtend : Opcode::SignExtend,
                    Value, Width(To));
@@ -497,8 +496,8 @@ mlir::LogicalResult ProgramCompiler::compileOperation(mlir::Operation *Op) {
     return reportUnknown(Op);
   if (mlir::isa<arith::ConstantOp>(Op))
     return compileConstant(Op);
-  if (IsScore && mlir::isa<arith::SIToFPOp, arith::UIToFPOp,
-                           arith::IndexCastOp, arith::IndexCastUIOp>(Op))
+  if (IsScore && mlir::isa<arith::SIToFPOp, arith::UIToFPOp, arith::IndexCastOp,
+                           arith::IndexCastUIOp>(Op))
     return compileCast(Op);
   if (mlir::isa<AtOp>(Op))
     return compileLoad(Op);

@@ -225,8 +225,7 @@ heddle::attn::computeReference(const Variant &Pattern,
     std::vector<KeyHead> &Heads = Shared.Heads.emplace_back();
     for (int64_t B = 0; B < Problem.batch(); ++B)
       for (int64_t H = 0; H < Problem.keyView(S).shape[1]; ++H) {
-        llvm::Expected<KeyHead> Head =
-            readKeyHead(Pattern, Problem, S, B, H);
+        llvm::Expected<KeyHead> Head = readKeyHead(Pattern, Problem, S, B, H);
         if (!Head)
           return Head.takeError();
         Heads.push_back(std::move(*Head));

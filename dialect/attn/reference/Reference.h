@@ -48,8 +48,8 @@ struct ReferenceResult {
   std::vector<int64_t> RowOffsets;
   std::vector<int64_t> KeyOffsets;
 
-  std::vector<double> O;   ///< (Batch, Heads, Rows, Width)
-  std::vector<double> Lse; ///< (Batch, Heads, Rows); 0 without log-sum-exp
+  std::vector<double> O;      ///< (Batch, Heads, Rows, Width)
+  std::vector<double> Lse;    ///< (Batch, Heads, Rows); 0 without log-sum-exp
   std::vector<double> RowMax; ///< (Batch, Heads, Rows)
   /// (Batch, Heads, Keys), of the first source.
   std::vector<double> ColumnSums;

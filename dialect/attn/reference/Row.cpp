@@ -23,8 +23,9 @@ static llvm::Error rotateRow(llvm::StringRef Pattern, const Operand &Cos,
                              int64_t Depth, double *Row) {
   for (int64_t T = 0; T < Depth / 2; ++T) {
     const int64_t Indices[] = {Position, T};
+    const Operand *const Tables[] = {&Cos, &Sin};
     double Angle[2] = {};
-    for (auto [I, Table] : llvm::enumerate({&Cos, &Sin})) {
+    for (auto [I, Table] : llvm::enumerate(Tables)) {
       unsigned Axis = 0;
       const int64_t Number = Table->find(Indices, Axis);
       if (Number < 0)
@@ -191,9 +192,9 @@ static llvm::Error scoreSource(const Variant &Pattern,
       return E;
   const size_t First = Row.Products.size();
   forEachKey(From.Kept, [&](int64_t J) {
-    Row.Products.push_back(
-        Problem.Scale *
-        dot(Query.data(), From.Head->K.data() + J * Depth, Depth));
+    Row.Products.push_back(Problem.Scale * dot(Query.data(),
+                                               From.Head->K.data() + J * Depth,
+                                               Depth));
   });
   Row.Scores.insert(Row.Scores.end(), Row.Products.begin() + First,
                     Row.Products.end());
@@ -239,9 +240,8 @@ llvm::Error heddle::attn::attendRow(const Variant &Pattern,
   std::vector<double> Query(static_cast<size_t>(Problem.Q.shape[3]));
   widenRow(Problem.Q, Problem.Type, B, H, I, Query.data());
   for (auto [S, From] : llvm::enumerate(Sources))
-    if (llvm::Error E =
-            scoreSource(Pattern, Problem, Problem.point(B, H, I, S), S, From,
-                        Query, Registers, Row))
+    if (llvm::Error E = scoreSource(Pattern, Problem, Problem.point(B, H, I, S),
+                                    S, From, Query, Registers, Row))
       return E;
   Row.Max = -Infinity;
   for (double Score : Row.Scores)

@@ -2,6 +2,8 @@
 
 #include "dialect/attn/reference/Trace.h"
 
+#include "dialect/attn/reference/Failure.h"
+#include "dialect/attn/reference/Row.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -10,7 +12,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <system_error>
 
 using namespace heddle::attn;
 
@@ -20,11 +21,6 @@ namespace {
 constexpr size_t ShownKeys = 16;
 constexpr size_t ShownOutputs = 32;
 constexpr unsigned BarWidth = 24;
-
-llvm::Error invalid(const llvm::Twine &Message) {
-  return llvm::createStringError(
-      std::make_error_code(std::errc::invalid_argument), Message);
-}
 
 void printRun(llvm::raw_ostream &Os, KeyRun Run) {
   Os << Run.Begin;
@@ -64,11 +60,15 @@ private:
   bool First = true;
 };
 
-std::vector<int64_t> listKeys(llvm::ArrayRef<KeyRun> Kept) {
-  std::vector<int64_t> Keys;
-  for (KeyRun Run : Kept)
-    for (int64_t J = Run.Begin; J < Run.End; ++J)
-      Keys.push_back(J);
+/// A kept key, its source before it where there are several.
+std::vector<std::string> listKeys(const RowTrace &Trace) {
+  std::vector<std::string> Keys;
+  for (auto [S, Source] : llvm::enumerate(Trace.Sources))
+    for (KeyRun Run : Source.Kept)
+      for (int64_t J = Run.Begin; J < Run.End; ++J)
+        Keys.push_back(
+            (Trace.Sources.size() > 1 ? std::to_string(S) + ":" : "") +
+            std::to_string(J));
   return Keys;
 }
 
@@ -143,17 +143,19 @@ llvm::Expected<TracePoint> heddle::attn::parseTracePoint(llvm::StringRef Text) {
   return Point;
 }
 
-llvm::Expected<RowTrace> heddle::attn::traceRow(const Predicate &Pattern,
+llvm::Expected<RowTrace> heddle::attn::traceRow(const Variant &Pattern,
                                                 const AttentionProblem &Problem,
                                                 const TracePoint &Point) {
   if (llvm::Error E = checkProblem(Pattern, Problem))
     return E;
+  auto [B, H, I] = Point;
   struct {
     const char *Name;
     int64_t Value, Size;
-  } const Axes[] = {{"b", Point.B, Problem.batch()},
-                    {"h", Point.H, Problem.heads()},
-                    {"q", Point.Q, Problem.queries()}};
+  } const Axes[] = {
+      {"b", B, Problem.batch()},
+      {"h", H, Problem.heads()},
+      {"q", I, B >= 0 && B < Problem.batch() ? Problem.queries(B) : 0}};
   for (const auto &Axis : Axes)
     if (Axis.Value < 0 || Axis.Value >= Axis.Size)
       return invalid(llvm::Twine("cannot trace ") + Axis.Name + "=" +
@@ -163,78 +165,130 @@ llvm::Expected<RowTrace> heddle::attn::traceRow(const Predicate &Pattern,
   RowTrace Trace;
   Trace.Pattern = Pattern.name().str();
   Trace.Point = Point;
-  Trace.Position = Point.Q + Problem.origin(Point.B);
-  Trace.KeyHead = Problem.keyHead(Point.H);
-  Trace.NumKeys = Problem.keys();
-  PredicatePoint At;
-  At.B = Point.B;
-  At.H = Point.H;
-  At.Q = Trace.Position;
-  At.NumKeys = Trace.NumKeys;
-  At.Params = Problem.Params;
-  Predicate::Scratch Registers;
-  if (llvm::Error E = Pattern.keptRuns(At, Registers, Trace.Kept))
-    return E;
-
-  std::vector<double> Query(static_cast<size_t>(Problem.Q.shape[3]));
-  widenRow(Problem.Q, Point.B, Point.H, Point.Q, Query.data());
-  std::vector<double> Keys;
-  std::vector<double> Values;
-  widenHead(Problem.K, Point.B, Trace.KeyHead, Keys);
-  widenHead(Problem.V, Point.B, Trace.KeyHead, Values);
+  Trace.Position = I + Problem.origin(B);
+  Trace.HasLse = Pattern.normalization().isSoftmax();
+  Program::Scratch Registers;
+  std::vector<KeyHead> Heads;
+  for (auto [S, Source] : llvm::enumerate(Pattern.sources())) {
+    TraceSource &To = Trace.Sources.emplace_back();
+    To.Pattern = Source.Keep.name().str();
+    To.KeyHead = Problem.keyHead(H, S);
+    To.NumKeys = Problem.keys(B, S);
+    if (llvm::Error E =
+            Source.Keep.keptRuns(Problem.point(B, H, I, S), Registers, To.Kept))
+      return E;
+    llvm::Expected<KeyHead> Head =
+        readKeyHead(Pattern, Problem, S, B, To.KeyHead);
+    if (!Head)
+      return Head.takeError();
+    Heads.push_back(std::move(*Head));
+    Trace.HasScore |= Source.Score.has_value();
+  }
+  std::vector<RowSource> Sources;
+  for (auto [Head, Source] : llvm::zip_equal(Heads, Trace.Sources))
+    Sources.push_back({&Head, Source.Kept});
   Trace.Output.resize(static_cast<size_t>(Problem.V.shape[3]));
   RowResult Row;
-  attendRow(
-      Query.data(),
-      {Keys.data(), Values.data(), Problem.Q.shape[3], Problem.V.shape[3]},
-      Problem.Scale, Trace.Kept, Row, Trace.Output.data());
+  if (llvm::Error E = attendRow(Pattern, Problem, B, H, I, Sources, Registers,
+                                Row, Trace.Output.data()))
+    return E;
+  Trace.Products = std::move(Row.Products);
   Trace.Scores = std::move(Row.Scores);
   Trace.Weights = std::move(Row.Weights);
+  Trace.Factors = std::move(Row.Factors);
+  Trace.RowMax = Row.Max;
   Trace.Lse = Row.Lse;
   return Trace;
 }
 
-void heddle::attn::printTrace(const RowTrace &Trace, llvm::raw_ostream &Os,
-                              unsigned Width) {
-  Os << "trace   @" << Trace.Pattern << " b=" << Trace.Point.B
-     << " h=" << Trace.Point.H << " q=" << Trace.Point.Q << " (position "
-     << Trace.Position << ", key head " << Trace.KeyHead << ")\n";
-  Os << "keeps   " << Trace.Scores.size() << " of " << Trace.NumKeys
-     << " keys\n";
-  if (!Trace.Kept.empty()) {
-    Os << "keys    ";
-    Wrapped Line(Os, 8, Width);
-    for (KeyRun Run : Trace.Kept) {
-      std::string Text;
-      llvm::raw_string_ostream Stream(Text);
-      printRun(Stream, Run);
-      Line.add(Text);
+namespace {
+
+/// The kept keys of one source, under a name.
+void printKept(const TraceSource &Source, const std::string &Label,
+               llvm::raw_ostream &Os, unsigned Width) {
+  Os << llvm::format("%-8s", Label.c_str());
+  Wrapped Line(Os, 8, Width);
+  for (KeyRun Run : Source.Kept) {
+    std::string Text;
+    llvm::raw_string_ostream Stream(Text);
+    printRun(Stream, Run);
+    Line.add(Text);
+  }
+  Os << '\n';
+}
+
+/// The heaviest keys with what becomes of their scores.
+void printWeights(const RowTrace &Trace, llvm::raw_ostream &Os,
+                  unsigned Width) {
+  unsigned Used = 42;
+  Os << llvm::format("%10s", "key");
+  if (Trace.HasScore) {
+    Os << llvm::format("  %14s", "product");
+    Used += 16;
+  }
+  Os << llvm::format("  %14s  %12s", "score", "weight");
+  if (!Trace.Factors.empty()) {
+    Os << llvm::format("  %12s", "factor");
+    Used += 14;
+  }
+  Os << '\n';
+  const std::vector<std::string> Keys = listKeys(Trace);
+  double Largest = 0;
+  for (double Weight : Trace.Weights)
+    if (std::isfinite(Weight))
+      Largest = std::max(Largest, Weight);
+  for (size_t I : heaviest(Trace.Weights)) {
+    Os << llvm::format("%10s", Keys[I].c_str());
+    if (Trace.HasScore)
+      Os << llvm::format("  %14.7g", Trace.Products[I]);
+    Os << llvm::format("  %14.7g  %12.6g", Trace.Scores[I], Trace.Weights[I]);
+    if (!Trace.Factors.empty())
+      Os << llvm::format("  %12.6g", Trace.Factors[I]);
+    if (Largest > 0 && std::isfinite(Trace.Weights[I])) {
+      const auto Bar =
+          std::lround(BarWidth * std::max(0.0, Trace.Weights[I]) / Largest);
+      if (Bar > 0 && Width >= Used + BarWidth)
+        Os << "  " << std::string(static_cast<size_t>(Bar), '#');
     }
-    Os << "\n\n"
-       << llvm::format("%10s  %14s  %12s\n", "key", "score", "weight");
-    const std::vector<int64_t> Keys = listKeys(Trace.Kept);
-    double Largest = 0;
-    for (double Weight : Trace.Weights)
-      if (std::isfinite(Weight))
-        Largest = std::max(Largest, Weight);
-    for (size_t I : heaviest(Trace.Weights)) {
-      Os << llvm::format("%10lld  %14.7g  %12.6g",
-                         static_cast<long long>(Keys[I]), Trace.Scores[I],
-                         Trace.Weights[I]);
-      if (Largest > 0 && std::isfinite(Trace.Weights[I])) {
-        auto Bar = static_cast<unsigned>(
-            std::lround(BarWidth * Trace.Weights[I] / Largest));
-        if (Bar > 0 && Width >= 42 + BarWidth)
-          Os << "  " << std::string(Bar, '#');
-      }
-      Os << '\n';
-    }
-    if (Keys.size() > ShownKeys)
-      Os << llvm::format("%10s  ", "…") << Keys.size() - ShownKeys
-         << " lighter keys are not listed\n";
     Os << '\n';
   }
-  Os << "lse     " << llvm::format("%.9g", Trace.Lse) << '\n';
+  if (Keys.size() > ShownKeys)
+    Os << llvm::format("%10s  ", "…") << Keys.size() - ShownKeys
+       << " lighter keys are not listed\n";
+  Os << '\n';
+}
+
+} // namespace
+
+void heddle::attn::printTrace(const RowTrace &Trace, llvm::raw_ostream &Os,
+                              unsigned Width) {
+  const bool IsCombined = Trace.Sources.size() > 1;
+  Os << "trace   @" << Trace.Pattern << " b=" << Trace.Point.B
+     << " h=" << Trace.Point.H << " q=" << Trace.Point.Q << " (position "
+     << Trace.Position;
+  if (!IsCombined)
+    Os << ", key head " << Trace.Sources.front().KeyHead;
+  Os << ")\n";
+  for (auto [S, Source] : llvm::enumerate(Trace.Sources)) {
+    int64_t Kept = 0;
+    for (KeyRun Run : Source.Kept)
+      Kept += Run.size();
+    Os << "keeps   " << Kept << " of " << Source.NumKeys << " keys";
+    if (IsCombined)
+      Os << " of source " << S << ", @" << Source.Pattern << ", key head "
+         << Source.KeyHead;
+    Os << '\n';
+  }
+  for (auto [S, Source] : llvm::enumerate(Trace.Sources))
+    if (!Source.Kept.empty())
+      printKept(Source, IsCombined ? "keys " + std::to_string(S) : "keys", Os,
+                Width);
+  if (!Trace.Scores.empty()) {
+    Os << '\n';
+    printWeights(Trace, Os, Width);
+  }
+  if (Trace.HasLse)
+    Os << "lse     " << llvm::format("%.9g", Trace.Lse) << '\n';
   Os << "output  ";
   Wrapped Line(Os, 8, Width);
   for (size_t T = 0; T < std::min(Trace.Output.size(), ShownOutputs); ++T) {
@@ -249,25 +303,47 @@ void heddle::attn::printTrace(const RowTrace &Trace, llvm::raw_ostream &Os,
   Os << '\n';
 }
 
+/// A source as members of an object.
+static llvm::json::Object describe(const TraceSource &Source) {
+  llvm::json::Array Runs;
+  for (KeyRun Run : Source.Kept)
+    Runs.push_back(llvm::json::Array{Run.Begin, Run.End});
+  return llvm::json::Object{{"key_head", Source.KeyHead},
+                            {"num_keys", Source.NumKeys},
+                            {"kept_runs", std::move(Runs)}};
+}
+
 void heddle::attn::printTraceJson(const RowTrace &Trace,
                                   llvm::raw_ostream &Os) {
-  llvm::json::Array Runs;
-  for (KeyRun Run : Trace.Kept)
-    Runs.push_back(llvm::json::Array{Run.Begin, Run.End});
   llvm::json::Object Out{
       {"pattern", Trace.Pattern},
       {"b", Trace.Point.B},
       {"h", Trace.Point.H},
       {"q", Trace.Point.Q},
       {"position", Trace.Position},
-      {"key_head", Trace.KeyHead},
-      {"num_keys", Trace.NumKeys},
       {"kept", static_cast<int64_t>(Trace.Scores.size())},
-      {"kept_runs", std::move(Runs)},
       {"scores", numbers(Trace.Scores)},
       {"weights", numbers(Trace.Weights)},
       {"output", numbers(Trace.Output)},
-      {"lse", number(Trace.Lse)},
+      {"row_max", number(Trace.RowMax)},
   };
+  if (Trace.Sources.size() == 1) {
+    for (auto &Member : describe(Trace.Sources.front()))
+      Out[Member.first] = std::move(Member.second);
+  } else {
+    llvm::json::Array Sources;
+    for (const TraceSource &Source : Trace.Sources) {
+      llvm::json::Object Described = describe(Source);
+      Described["pattern"] = Source.Pattern;
+      Sources.push_back(std::move(Described));
+    }
+    Out["sources"] = std::move(Sources);
+  }
+  if (Trace.HasScore)
+    Out["products"] = numbers(Trace.Products);
+  if (!Trace.Factors.empty())
+    Out["factors"] = numbers(Trace.Factors);
+  if (Trace.HasLse)
+    Out["lse"] = number(Trace.Lse);
   Os << llvm::formatv("{0:2}", llvm::json::Value(std::move(Out))) << '\n';
 }

@@ -20,24 +20,42 @@ struct TracePoint {
 /// Reads "b=0,h=3,q=17" in any order; b and h may be left out and are then 0.
 llvm::Expected<TracePoint> parseTracePoint(llvm::StringRef Text);
 
-/// Everything the reference computes for one row.
+/// What a row keeps of one source.
+struct TraceSource {
+  std::string Pattern;
+  int64_t KeyHead = 0;
+  int64_t NumKeys = 0;
+  std::vector<KeyRun> Kept;
+};
+
+/// Everything the reference computes for one row. The arrays have one element
+/// per kept key: sources one after the other, keys in ascending order.
 struct RowTrace {
   std::string Pattern;
   TracePoint Point;
   /// Absolute position of the query.
   int64_t Position = 0;
-  int64_t KeyHead = 0;
-  int64_t NumKeys = 0;
-  std::vector<KeyRun> Kept;
-  /// By kept key in ascending order.
+  std::vector<TraceSource> Sources;
+  /// scale * (q . k), and what the score region makes of it; the same where
+  /// there is none.
+  std::vector<double> Products;
   std::vector<double> Scores;
   std::vector<double> Weights;
+  /// Factors on the weights; empty when the pattern has none.
+  std::vector<double> Factors;
   std::vector<double> Output;
+  /// Largest of `Scores`, -infinity when there are none.
+  double RowMax = 0;
   double Lse = 0;
+  /// Whether some source has a score region, and whether weights have a
+  /// log-sum-exp.
+  bool HasScore = false;
+  bool HasLse = true;
 };
 
-/// Fails when the point lies outside the problem or the problem is ill-formed.
-llvm::Expected<RowTrace> traceRow(const Predicate &Pattern,
+/// Fails when the point lies outside the problem, when the problem is
+/// ill-formed, and where a region cannot be evaluated.
+llvm::Expected<RowTrace> traceRow(const Variant &Pattern,
                                   const AttentionProblem &Problem,
                                   const TracePoint &Point);
 

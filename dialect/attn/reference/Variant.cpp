@@ -24,8 +24,7 @@ llvm::Error ScoreChange::apply(const PredicatePoint &At,
             Code.run(At, {Keys, Count}, Scores.data() + Done, Registers))
       return E;
     for (size_t I = 0; I < Count; ++I)
-      Scores[Done + I] =
-          llvm::bit_cast<double>(Code.output(0, Registers)[I]);
+      Scores[Done + I] = llvm::bit_cast<double>(Code.output(0, Registers)[I]);
     if (hasFactor())
       for (size_t I = 0; I < Count; ++I)
         Factors.push_back(llvm::bit_cast<double>(Code.output(1, Registers)[I]));
@@ -55,7 +54,8 @@ bool Variant::usesHead() const {
   });
 }
 
-/// Compiles the regions of one source, its parameters being `Slots` of `Params`.
+/// Compiles the regions of one source, its parameters being `Slots` of
+/// `Params`.
 static mlir::FailureOr<VariantSource>
 compileSource(PatternOp Pattern, llvm::ArrayRef<ParamInfo> Params,
               llvm::ArrayRef<unsigned> Slots) {
@@ -82,8 +82,8 @@ compileSource(PatternOp Pattern, llvm::ArrayRef<ParamInfo> Params,
   return Out;
 }
 
-mlir::FailureOr<Variant>
-Variant::compile(llvm::StringRef Name, llvm::ArrayRef<PatternOp> Patterns) {
+mlir::FailureOr<Variant> Variant::compile(llvm::StringRef Name,
+                                          llvm::ArrayRef<PatternOp> Patterns) {
   Variant Out;
   Out.Name = Name.str();
   std::vector<std::vector<unsigned>> Slots;
@@ -97,9 +97,8 @@ Variant::compile(llvm::StringRef Name, llvm::ArrayRef<PatternOp> Patterns) {
       if (Known == Out.Params.end())
         Out.Params.push_back(std::move(Param));
       else if (Known->Kind != Param.Kind)
-        return Pattern.emitError()
-               << "parameter '" << Param.Name
-               << "' is of another kind in another source";
+        return Pattern.emitError() << "parameter '" << Param.Name
+                                   << "' is of another kind in another source";
       else
         // A set that a source does not ask has no rank there.
         Known->Rank = std::max(Known->Rank, Param.Rank);

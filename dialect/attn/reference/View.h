@@ -20,9 +20,9 @@ inline int64_t countRows(const heddle_view &View, int64_t B) {
 /// Where row I of head H of sequence B starts, in elements.
 inline int64_t rowOffset(const heddle_view &View, int64_t B, int64_t H,
                          int64_t I) {
-  return H * View.stride[1] +
-         (View.offsets ? (View.offsets[B] + I) * View.stride[2]
-                       : B * View.stride[0] + I * View.stride[2]);
+  return H * View.stride[1] + (View.offsets
+                                   ? (View.offsets[B] + I) * View.stride[2]
+                                   : B * View.stride[0] + I * View.stride[2]);
 }
 
 /// Element number `Offset` of an f32, f16 or bf16 tensor, exactly.
