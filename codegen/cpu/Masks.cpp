@@ -2,6 +2,8 @@
 
 #include "codegen/cpu/Masks.h"
 
+#include "codegen/cpu/IndexAccess.h"
+#include "codegen/cpu/Ramp.h"
 #include "dialect/attn/Emit.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -38,42 +40,62 @@ Value heddle::cpu::loadMask(KernelBuilder &B, Value Word) {
                                  Bits);
 }
 
-/// 0, 1, 2, … as a vector of i64.
-static Value iota(KernelBuilder &B) {
-  auto Type = VectorType::get({B.lanes()}, B.getI64Type());
-  SmallVector<int64_t> Steps(B.lanes());
-  for (auto [I, Step] : llvm::enumerate(Steps))
-    Step = static_cast<int64_t>(I);
-  return B.constant(DenseElementsAttr::get(Type, ArrayRef(Steps)));
+namespace {
+/// Asks the formula of one tile.
+class BitsEmitter {
+public:
+  BitsEmitter(KernelBuilder &B, const BitsSource &Bits)
+      : B(B), Bits(Bits), Access(B, Bits.Params) {
+    for (Value Param : Bits.Params)
+      Integers.push_back(Param && Param.getType().isInteger(64) ? Param
+                                                                : Value());
+  }
+
+  /// The words of one key for several vectors of queries.
+  KernelBuilder::Values words(ArrayRef<SmallVector<Value>> Queries, Value Key);
+
+private:
+  /// Whether the key exists; null where the formula says so itself.
+  Value exists(ArrayRef<Value> Key);
+
+  KernelBuilder &B;
+  const BitsSource &Bits;
+  ParameterAccess Access;
+  SmallVector<Value> Integers;
+};
+} // namespace
+
+Value BitsEmitter::exists(ArrayRef<Value> Key) {
+  if (!Bits.At.KeyBox.empty())
+    return {};
+  // A token that is none, -1, is as far beyond all keys as can be.
+  auto Below =
+      Bits.At.Listed ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt;
+  return arith::CmpIOp::create(B, Below, Key.front(), Bits.NumKeys);
 }
 
-/// The words of one key for `Count` vectors from `FirstVector` on.
-static KernelBuilder::Values keyWords(KernelBuilder &B, const BitsSource &Bits,
-                                      ArrayRef<Value> Queries,
-                                      Value KeyInTile) {
+KernelBuilder::Values BitsEmitter::words(ArrayRef<SmallVector<Value>> Queries,
+                                         Value KeyInTile) {
+  SmallVector<Value> Key = Bits.At.keys(B, KeyInTile);
+  Value Exists = exists(Key);
   KernelBuilder::Values Words;
-  if (Bits.Full) {
-    Words.assign(Queries.size(), fullWord(B, true));
-    return Words;
-  }
-  Value Key = B.add(Bits.FirstKey, KeyInTile);
-  Value Exists =
-      arith::CmpIOp::create(B, arith::CmpIPredicate::slt, Key, Bits.NumKeys);
   Value Shared;
-  for (Value Query : Queries) {
+  for (const SmallVector<Value> &Query : Queries) {
     Value Word = Shared;
     if (!Word) {
-      attn::Coordinates At{Bits.Batch, Bits.Head,    Query,
-                           Key,        Bits.NumKeys, Bits.Params};
+      attn::Coordinates At{Bits.At.Batch, Bits.At.Head, Query,  Key,
+                           Bits.NumKeys,  Integers,     &Access};
       Value Kept = attn::emitContains(B, B.getLoc(), Bits.Formula, At);
       if (isa<VectorType>(Kept.getType())) {
         Word = packMask(B, Kept);
       } else {
+        Word = B.select(Kept, fullWord(B, true), fullWord(B, false));
         // The formula does not look at the query: one answer for all.
-        Word = Shared = B.select(Kept, fullWord(B, true), fullWord(B, false));
+        if (Bits.At.QueryBox.empty())
+          Shared = Word;
       }
     }
-    Words.push_back(B.select(Exists, Word, fullWord(B, false)));
+    Words.push_back(Exists ? B.select(Exists, Word, fullWord(B, false)) : Word);
   }
   return Words;
 }
@@ -81,25 +103,31 @@ static KernelBuilder::Values keyWords(KernelBuilder &B, const BitsSource &Bits,
 void heddle::cpu::emitBits(KernelBuilder &B, const BitsSource &Bits,
                            const Buffer &To) {
   int64_t Length = rowLength(B, Bits.Type);
+  int64_t Keys = Bits.Type.getDimSize(1);
+  if (Bits.Full) {
+    B.loop(Length * Keys, 1, [&](Value At) {
+      B.storeScalar(fullWord(B, true), B.offset(To.Base, At, wordType(B)));
+    });
+    return;
+  }
   int64_t AtOnce = largestDivisor(Length, VectorsAtOnce);
+  BitsEmitter Emitter(B, Bits);
   B.loop(Length, AtOnce, [&](Value FirstVector) {
-    KernelBuilder::Values Queries;
-    if (Bits.Full) {
-      Queries.assign(AtOnce, Value());
-    } else {
-      Value First = B.add(Bits.FirstQuery, B.mul(FirstVector, B.lanes()));
-      for (int64_t J = 0; J < AtOnce; ++J)
-        Queries.push_back(B.add(B.splat(B.add(First, J * B.lanes())), iota(B)));
-    }
-    // The loop over the keys is the inner one, so that whatever depends on the
-    // query alone is invariant in it.
-    B.loop(Bits.Type.getDimSize(1), 1, [&](Value Key) {
+    SmallVector<SmallVector<Value>> Queries;
+    for (int64_t J = 0; J < AtOnce; ++J)
+      Queries.push_back(
+          Bits.At.queries(B, B.mul(B.add(FirstVector, J), B.lanes())));
+    // The loop over the keys is the inner one, and whatever depends on the
+    // query alone leaves it, reads of tables included.
+    B.loop(Keys, 1, [&](Value Key) {
       Value At = B.add(B.mul(Key, Length), FirstVector);
       Value Pointer = B.offset(To.Base, At, wordType(B));
-      for (auto [J, Word] : llvm::enumerate(keyWords(B, Bits, Queries, Key)))
+      for (auto [J, Word] : llvm::enumerate(Emitter.words(Queries, Key)))
         B.storeScalar(Word,
                       B.offset(Pointer, static_cast<int64_t>(J), wordType(B)));
     });
+    if (Keys > 1)
+      moveInvariants(B);
   });
 }
 

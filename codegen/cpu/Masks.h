@@ -6,16 +6,19 @@
 #ifndef HEDDLE_CODEGEN_CPU_MASKS_H
 #define HEDDLE_CODEGEN_CPU_MASKS_H
 
+#include "codegen/cpu/TileCoordinates.h"
 #include "codegen/cpu/Tiles.h"
 #include "dialect/tile/Tile.h"
 
 namespace heddle::cpu {
 
-/// A `tile.bits` whose operands have been lowered (all i64).
+/// A `tile.bits` whose operands have been lowered.
 struct BitsSource {
   attn::FormulaAttr Formula;
   mlir::RankedTensorType Type;
-  mlir::Value Batch, Head, FirstQuery, FirstKey, NumKeys;
+  TileCoordinates At;
+  mlir::Value NumKeys;
+  /// i64, or pointers to tables and sets; null for reals.
   mlir::SmallVector<mlir::Value> Params;
   /// Every bit is one.
   bool Full = false;

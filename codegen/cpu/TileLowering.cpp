@@ -53,10 +53,14 @@ LogicalResult TileLowering::lowerOp(Operation *Op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(Op)
       .Case<tile::PositionsOp, tile::DimOp, tile::LoadOp, tile::StoreOp,
             tile::FillOp, tile::ScaleOp, tile::RotateOp, tile::ScoresOp,
-            tile::BitsOp, tile::CountOp, tile::MaskOp, tile::SoftmaxStepOp,
-            tile::RescaleOp, tile::AccumulateOp, tile::FinishOp>(Verb)
-      .Case<scf::ForOp, scf::WhileOp, scf::IfOp, tile::CollectOp>(
-          [&](auto Op) { return lower(Op); })
+            tile::BitsOp, tile::CountOp, tile::MaskOp, tile::RegroupOp,
+            tile::SoftmaxStepOp, tile::RescaleOp, tile::AccumulateOp,
+            tile::FinishOp, tile::WeightsOp, tile::AddColumnsOp,
+            tile::RaiseBlocksOp>(Verb)
+      .Case<attn::AtOp, attn::SpanOp, attn::SeekOp, attn::ProbeOp, attn::RankOp,
+            attn::MemberOp>(Verb)
+      .Case<scf::ForOp, scf::WhileOp, scf::IfOp, tile::CollectOp,
+            tile::ModifyOp>([&](auto Op) { return lower(Op); })
       .Case<arith::AddFOp, arith::MulFOp>([&](auto Op) {
         if (!isTile(Op.getResult()))
           return lowerScalarOp(Op);
@@ -262,10 +266,7 @@ void TileLowering::lower(tile::StoreOp Op) {
   auto Type = cast<RankedTensorType>(Op.getTile().getType());
   Buffer From = stored(Op.getTile());
   RowSource To = rowSource(Op.getView(), Op.getB(), Op.getH(), Op.getRow());
-  Value NoData =
-      LLVM::ICmpOp::create(B, LLVM::ICmpPredicate::eq, viewData(Op.getView()),
-                           LLVM::ZeroOp::create(B, B.ptrType()));
-  To.Length = B.select(NoData, B.i64(0), To.Length);
+  To.Length = B.select(noData(Op.getView()), B.i64(0), To.Length);
   emitTransposeOut(B, Type, From, To);
 }
 
@@ -368,64 +369,6 @@ void TileLowering::lower(tile::AccumulateOp Op) {
   Buffer To = successor(Op.getO(), Op);
   P.C = To.Base;
   callProduct("accumulate", P);
-  define(Op.getResult(), To);
-}
-
-BitsSource TileLowering::bitsSource(tile::BitsOp Op) {
-  BitsSource Bits;
-  Bits.Formula = Op.getFormula();
-  Bits.Type = cast<RankedTensorType>(Op.getBits().getType());
-  Bits.Batch = scalarI64(Op.getB());
-  Bits.Head = scalarI64(Op.getH());
-  Bits.FirstQuery = scalarI64(Op.getQ0().front());
-  Bits.FirstKey = scalarI64(Op.getK0().front());
-  Bits.NumKeys = scalarI64(Op.getNumKeys());
-  for (Value Param : Op.getParams())
-    Bits.Params.push_back(scalarI64(Param));
-  IntegerAttr Status;
-  Bits.Full = matchPattern(Op.getStatus(), m_Constant(&Status)) &&
-              Status.getInt() == tile::Full;
-  return Bits;
-}
-
-void TileLowering::lower(tile::BitsOp Op) {
-  BitsSource Bits = bitsSource(Op);
-  bool OnlyCounted =
-      llvm::all_of(Op.getBits().getUsers(), llvm::IsaPred<tile::CountOp>);
-  if (OnlyCounted && Bits.Full) {
-    CountedOnes.insert(Op.getBits());
-    return;
-  }
-  Buffer To = allocate(Op.getBits());
-  // One formula for the kernel and for the function that counts.
-  SmallVector<Value *> Inputs{&Bits.Batch,    &Bits.Head,    &Bits.FirstQuery,
-                              &Bits.FirstKey, &Bits.NumKeys, &To.Base};
-  for (Value &Param : Bits.Params)
-    Inputs.push_back(&Param);
-  const void *Formula = Bits.Formula.getAsOpaquePointer();
-  Shared.call(B, "bits",
-              {Bits.Type.getDimSize(0), Bits.Type.getDimSize(1), Bits.Full,
-               static_cast<int64_t>(reinterpret_cast<uintptr_t>(Formula))},
-              Inputs,
-              [&](KernelBuilder &Inside) { emitBits(Inside, Bits, To); });
-  define(Op.getBits(), To);
-}
-
-void TileLowering::lower(tile::CountOp Op) {
-  Value Rows = scalarI64(Op.getRows());
-  Value Count =
-      CountedOnes.contains(Op.getBits())
-          ? emitCountOfOnes(B, cast<RankedTensorType>(Op.getBits().getType()),
-                            Rows)
-          : emitCount(B, Tiles.lookup(Op.getBits()), Rows);
-  Scalars.map(Op.getCount(), B.toIndex(Count));
-}
-
-void TileLowering::lower(tile::MaskOp Op) {
-  Buffer From = stored(Op.getS());
-  Buffer Bits = stored(Op.getBits());
-  Buffer To = successor(Op.getS(), Op);
-  emitMask(B, cast<RankedTensorType>(Op.getResult().getType()), From, Bits, To);
   define(Op.getResult(), To);
 }
 

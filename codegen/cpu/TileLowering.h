@@ -62,6 +62,8 @@ private:
                      llvm::function_ref<mlir::Value()> Make);
   mlir::Value viewField(mlir::Value View, size_t Field);
   mlir::Value viewData(mlir::Value View);
+  /// i1: nobody wants what goes there.
+  mlir::Value noData(mlir::Value View);
   mlir::Value viewShape(mlir::Value View, unsigned Axis);
   mlir::Value viewStride(mlir::Value View, unsigned Axis);
   /// The type of its elements in memory.
@@ -86,6 +88,7 @@ private:
   // Scalars. Tables and sets are pointers to their descriptions.
   mlir::Value scalar(mlir::Value V) { return Scalars.lookup(V); }
   mlir::Value scalarI64(mlir::Value V) { return B.toI64(scalar(V)); }
+  Values scalarsI64(mlir::ValueRange Operands);
   mlir::LogicalResult lowerBlock(mlir::Block &Block);
   mlir::LogicalResult lowerOp(mlir::Operation *Op);
   mlir::LogicalResult lowerScalarOp(mlir::Operation *Op);
@@ -106,6 +109,8 @@ private:
   void define(mlir::Value V, const Buffer &Data);
   Buffer allocate(mlir::Value V);
   BitsSource bitsSource(tile::BitsOp Op);
+  /// Of a verb that looks at them.
+  template <typename Op> TileCoordinates coordinates(Op Verb);
   void callProduct(llvm::StringRef Verb, Product P);
 
   void lower(tile::PositionsOp Op);
@@ -120,14 +125,27 @@ private:
   void lower(tile::BitsOp Op);
   void lower(tile::CountOp Op);
   void lower(tile::MaskOp Op);
+  mlir::LogicalResult lower(tile::ModifyOp Op);
+  void lower(tile::RegroupOp Op);
   void lower(tile::SoftmaxStepOp Op);
   void lower(tile::RescaleOp Op);
   void lower(tile::AccumulateOp Op);
   void lower(tile::FinishOp Op);
+  void lower(tile::WeightsOp Op);
+  void lower(tile::AddColumnsOp Op);
+  void lower(tile::RaiseBlocksOp Op);
   /// Arithmetic on two tiles of one type, element by element.
   void lowerElementwise(
       mlir::Operation *Op,
       llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> Combine);
+
+  // Questions to tables and sets (IndexVerbs.cpp).
+  void lower(attn::AtOp Op);
+  void lower(attn::SpanOp Op);
+  void lower(attn::SeekOp Op);
+  void lower(attn::ProbeOp Op);
+  void lower(attn::RankOp Op);
+  void lower(attn::MemberOp Op);
 
   // Control flow (ControlFlow.cpp). Tiles leave the lists of carried values:
   // each becomes a buffer that every iteration leaves its value in.

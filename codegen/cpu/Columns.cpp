@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/Columns.h"
+
+#include "codegen/cpu/Masks.h"
+#include "codegen/cpu/Ramp.h"
+#include "codegen/cpu/VectorMath.h"
+
+#include <limits>
+
+using namespace heddle::cpu;
+using namespace mlir;
+using arith::CmpFPredicate;
+using arith::CmpIPredicate;
+
+void heddle::cpu::emitColumnWeights(KernelBuilder &B, const ColumnWeights &W) {
+  int64_t Length = rowLength(B, W.Scores);
+  Value Zero = B.splat(0.0F);
+  Value Minus = B.splat(-std::numeric_limits<float>::infinity());
+  B.loop(Length, B.lanes(), [&](Value Offset) {
+    Value Lse = B.loadVector(B.offset(W.Lse, Offset));
+    Value Empty = B.cmp(CmpFPredicate::OEQ, Lse, Minus);
+    // Not the infinite one: -inf - -inf would be NaN.
+    Value Reference =
+        B.select(Empty, Zero, B.fmul(Lse, B.splat(0x1.715476p+0F)));
+    B.loop(W.Scores.getDimSize(1), 1, [&](Value Key) {
+      Value At = B.add(B.mul(Key, Length), Offset);
+      Value Word = arith::DivUIOp::create(B, At, B.i64(B.lanes()));
+      Value Kept = loadMask(B, B.offset(W.Words, Word, wordType(B)));
+      Value S = B.loadVector(B.offset(W.S, At));
+      Value P = emitAnyExp2(B, B.fsub(S, Reference));
+      P = B.select(Kept, B.select(Empty, Zero, P), Zero);
+      B.storeVector(P, B.offset(W.P, At));
+    });
+  });
+}
+
+/// Weights at `At`, a vector whose first row is `FirstRow` of the tile, with 0
+/// outside of rows [Begin, End).
+static Value rowsBetween(KernelBuilder &B, Value Base, Value At, Value FirstRow,
+                         Value Begin, Value End) {
+  Value Row = B.add(B.splat(FirstRow), iota(B));
+  Value Inside = arith::AndIOp::create(
+      B, arith::CmpIOp::create(B, CmpIPredicate::sge, Row, B.splat(Begin)),
+      arith::CmpIOp::create(B, CmpIPredicate::slt, Row, B.splat(End)));
+  return B.select(Inside, B.loadVector(B.offset(Base, At)), B.splat(0.0F));
+}
+
+void heddle::cpu::emitColumnSums(KernelBuilder &B, const ColumnSums &Sums) {
+  int64_t Length = rowLength(B, Sums.Weights);
+  Value Keys = B.min(Sums.Keys, B.i64(Sums.Weights.getDimSize(1)));
+  B.loop(Keys, 1, [&](Value Key) {
+    Value Start = B.mul(Key, Length);
+    Value Lanes = B.loop(Length, B.lanes(), B.splat(0.0F),
+                         [&](Value Offset, ValueRange Carried) {
+                           Value P =
+                               rowsBetween(B, Sums.P, B.add(Start, Offset),
+                                           Offset, B.i64(0), Sums.Rows);
+                           return KernelBuilder::Values{B.fadd(Carried[0], P)};
+                         })[0];
+    // The order is the machine's, and the same every time.
+    Value Sum = vector::ReductionOp::create(
+        B, vector::CombiningKind::ADD, Lanes, arith::FastMathFlags::reassoc);
+    Value To = B.offset(Sums.To, B.mul(Key, Sums.Stride));
+    B.storeScalar(B.fadd(B.loadScalar(To), Sum), To);
+  });
+}
+
+void heddle::cpu::emitBlockMaxima(KernelBuilder &B, const BlockMaxima &Maxima) {
+  int64_t Length = rowLength(B, Maxima.Weights);
+  int64_t Keys = Maxima.Weights.getDimSize(1);
+  // Blocks that the rows and the keys of the tile reach into, each with what it
+  // has of them.
+  auto ForEachBlock =
+      [&](Value First, Value Count, int64_t Block,
+          function_ref<void(Value Number, Value Begin, Value End)> Body) {
+        Value Size = B.i64(Block);
+        Value Start = arith::DivUIOp::create(B, First, Size);
+        Value Last = B.add(B.add(First, Count), Block - 1);
+        Value Blocks = arith::SubIOp::create(
+            B, arith::DivUIOp::create(B, Last, Size), Start);
+        B.loop(Blocks, 1, [&](Value I) {
+          Value Number = B.add(Start, I);
+          Value Begin = arith::SubIOp::create(B, B.mul(Number, Block), First);
+          Value End = B.min(B.add(Begin, Block), Count);
+          Body(Number, arith::MaxSIOp::create(B, Begin, B.i64(0)), End);
+        });
+      };
+  Value None =
+      arith::CmpIOp::create(B, CmpIPredicate::sle, Maxima.Rows, B.i64(0));
+  Value KeyCount = B.select(None, B.i64(0), B.i64(Keys));
+  ForEachBlock(
+      Maxima.FirstKey, KeyCount, Maxima.BlockK,
+      [&](Value Column, Value FirstKey, Value LastKey) {
+        // A tile may reach past the last key, and so past the last block.
+        Value Exists = arith::CmpIOp::create(B, CmpIPredicate::slt, Column,
+                                             Maxima.Columns);
+        Value Rows = B.select(Exists, Maxima.Rows, B.i64(0));
+        Value NumKeys = arith::SubIOp::create(B, LastKey, FirstKey);
+        ForEachBlock(
+            Maxima.FirstRow, Rows, Maxima.BlockQ,
+            [&](Value Row, Value Begin, Value End) {
+              auto Max = [&](Value X, Value Y) -> Value {
+                return B.select(B.cmp(CmpFPredicate::OGT, X, Y), X, Y);
+              };
+              Value Lanes = B.loop(
+                  NumKeys, 1, B.splat(0.0F), [&](Value Key, ValueRange Outer) {
+                    Value Start = B.mul(B.add(FirstKey, Key), Length);
+                    return B.loop(
+                        Length, B.lanes(), Outer,
+                        [&](Value Offset, ValueRange Inner) {
+                          Value P =
+                              rowsBetween(B, Maxima.P, B.add(Start, Offset),
+                                          Offset, Begin, End);
+                          return KernelBuilder::Values{Max(P, Inner[0])};
+                        });
+                  })[0];
+              Value Most = vector::ReductionOp::create(
+                  B, vector::CombiningKind::MAXNUMF, Lanes);
+              Value To =
+                  B.offset(Maxima.To, B.add(B.mul(Row, Maxima.Stride), Column));
+              B.storeScalar(Max(Most, B.loadScalar(To)), To);
+            });
+      });
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Run-time tables and sets as a plan lays them out (heddle/abi.h).
+
+#ifndef HEDDLE_CODEGEN_CPU_INDEXACCESS_H
+#define HEDDLE_CODEGEN_CPU_INDEXACCESS_H
+
+#include "codegen/cpu/KernelBuilder.h"
+#include "dialect/attn/Emit.h"
+
+namespace heddle::cpu {
+
+/// Reads tables and sets through pointers to their descriptions. Indices are
+/// i64 or vectors of them, of the builder's width, in any mixture; one vector
+/// makes the result a vector. Whatever the indices are, nothing outside of a
+/// table is read: they are moved into it first.
+class OperandMemory {
+public:
+  using Values = llvm::ArrayRef<mlir::Value>;
+
+  /// `Functions` points to the `heddle_index` of the kernel's caller; null
+  /// where nothing but `element` and `contains` is used.
+  explicit OperandMemory(KernelBuilder &B, mlir::Value Functions = {})
+      : B(B), Functions(Functions) {}
+
+  /// An element of a table of integers, as i64, or of reals.
+  mlir::Value integer(mlir::Value Table, Values Indices);
+  mlir::Value real(mlir::Value Table, Values Indices);
+  /// i1: is `X` a member?
+  mlir::Value contains(mlir::Value Set, Values Indices, mlir::Value X);
+
+  // The questions of heddle_index; scalars only.
+  attn::IndexAccess::Span span(mlir::Value Table, Values Leading,
+                               mlir::Value First, mlir::Value Last);
+  mlir::Value seek(mlir::Value Table, Values Leading, mlir::Value From,
+                   mlir::Value Lo, mlir::Value Hi, bool Outside);
+  attn::IndexAccess::Probe probe(mlir::Value Set, Values Leading,
+                                 mlir::Value First, mlir::Value Last,
+                                 mlir::Value Lo, mlir::Value Hi);
+  mlir::Value rank(mlir::Value Set, Values Indices, mlir::Value X);
+  mlir::Value member(mlir::Value Set, Values Indices, mlir::Value Rank);
+
+private:
+  /// A field of a description, read once where the pointer becomes known.
+  mlir::Value field(mlir::Value Operand, size_t Offset, mlir::Type Type = {});
+  mlir::Value tableField(mlir::Value Table, size_t Array, size_t Axis);
+  mlir::Value clamp(mlir::Value Index, mlir::Value Extent);
+  /// The element at `Base` plus so many elements; a gather for a vector.
+  mlir::Value load(mlir::Value Base, mlir::Value Offset, mlir::Type Element);
+  mlir::Value element(mlir::Value Table, Values Indices, mlir::Type Type);
+  mlir::Value pyramidRow(mlir::Value Table, Values Leading);
+  mlir::Value setRow(mlir::Value Set, Values Indices);
+  /// Bits First, First + Step, … of a row, one per lane; Step is 1 or -1.
+  mlir::Value consecutive(mlir::Value Set, mlir::Value Row, mlir::Value First,
+                          int64_t Step);
+  /// Calls entry `Offset` of heddle_index; null without a result.
+  mlir::Value call(size_t Offset, Values Arguments, bool HasResult);
+  mlir::Value answers();
+  mlir::Value answer(int64_t Number);
+
+  KernelBuilder &B;
+  mlir::Value Functions;
+  mlir::Value Answers;
+  llvm::DenseMap<std::pair<mlir::Value, size_t>, mlir::Value> Fields;
+};
+
+/// How a formula gets at the parameters of its pattern.
+class ParameterAccess final : public attn::IndexAccess {
+public:
+  /// `Params`: one value per parameter; those of tables and sets are pointers.
+  ParameterAccess(KernelBuilder &B, mlir::ValueRange Params)
+      : B(B), Memory(B), Params(Params.begin(), Params.end()) {}
+
+  mlir::Value read(mlir::OpBuilder &, mlir::Location, unsigned,
+                   llvm::ArrayRef<mlir::Value>) override;
+  mlir::Value contains(mlir::OpBuilder &, mlir::Location, unsigned,
+                       llvm::ArrayRef<mlir::Value>, mlir::Value) override;
+  Span span(mlir::OpBuilder &, mlir::Location, unsigned,
+            llvm::ArrayRef<mlir::Value>, mlir::Value, mlir::Value) override;
+  mlir::Value seek(mlir::OpBuilder &, mlir::Location, unsigned,
+                   llvm::ArrayRef<mlir::Value>, mlir::Value, mlir::Value,
+                   mlir::Value, bool) override;
+  Probe probe(mlir::OpBuilder &, mlir::Location, unsigned,
+              llvm::ArrayRef<mlir::Value>, mlir::Value, mlir::Value,
+              mlir::Value, mlir::Value) override;
+
+private:
+  KernelBuilder &B;
+  OperandMemory Memory;
+  mlir::SmallVector<mlir::Value> Params;
+};
+
+/// Moves what does not depend on the loop that was built last, where `B`
+/// stands, out of it: arithmetic, and reads of tables and sets, which nobody
+/// writes while a kernel runs. The loop must run at least once.
+void moveInvariants(KernelBuilder &B);
+
+} // namespace heddle::cpu
+
+#endif // HEDDLE_CODEGEN_CPU_INDEXACCESS_H

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Questions to run-time tables and sets, asked by the kernel's own arithmetic.
+
+#include "codegen/cpu/IndexAccess.h"
+#include "codegen/cpu/TileLowering.h"
+
+using namespace heddle;
+using namespace heddle::cpu;
+using namespace mlir;
+
+TileLowering::Values TileLowering::scalarsI64(ValueRange Operands) {
+  Values Result;
+  for (Value V : Operands)
+    Result.push_back(scalarI64(V));
+  return Result;
+}
+
+void TileLowering::lower(attn::AtOp Op) {
+  OperandMemory Memory(B, IndexTable);
+  Value Table = scalar(Op.getTable());
+  Values Indices = scalarsI64(Op.getIndices());
+  Scalars.map(Op.getResult(), Op.getType().isIndex()
+                                  ? B.toIndex(Memory.integer(Table, Indices))
+                                  : Memory.real(Table, Indices));
+}
+
+void TileLowering::lower(attn::SpanOp Op) {
+  attn::IndexAccess::Span Span =
+      OperandMemory(B, IndexTable)
+          .span(scalar(Op.getTable()), scalarsI64(Op.getIndices()),
+                scalarI64(Op.getFirst()), scalarI64(Op.getLast()));
+  Scalars.map(Op.getLo(), B.toIndex(Span.lo));
+  Scalars.map(Op.getHi(), B.toIndex(Span.hi));
+}
+
+void TileLowering::lower(attn::SeekOp Op) {
+  Value Found = OperandMemory(B, IndexTable)
+                    .seek(scalar(Op.getTable()), scalarsI64(Op.getIndices()),
+                          scalarI64(Op.getFrom()), scalarI64(Op.getLo()),
+                          scalarI64(Op.getHi()), Op.getOutside());
+  Scalars.map(Op.getPosition(), B.toIndex(Found));
+}
+
+void TileLowering::lower(attn::ProbeOp Op) {
+  attn::IndexAccess::Probe Probe =
+      OperandMemory(B, IndexTable)
+          .probe(scalar(Op.getSet()), scalarsI64(Op.getIndices()),
+                 scalarI64(Op.getFirst()), scalarI64(Op.getLast()),
+                 scalarI64(Op.getLo()), scalarI64(Op.getHi()));
+  Scalars.map(Op.getSome(), Probe.some);
+  Scalars.map(Op.getEvery(), Probe.every);
+  Scalars.map(Op.getNext(), B.toIndex(Probe.next));
+  Scalars.map(Op.getPrevious(), B.toIndex(Probe.previous));
+}
+
+void TileLowering::lower(attn::RankOp Op) {
+  Value Rank = OperandMemory(B, IndexTable)
+                   .rank(scalar(Op.getSet()), scalarsI64(Op.getIndices()),
+                         scalarI64(Op.getValue()));
+  Scalars.map(Op.getResult(), B.toIndex(Rank));
+}
+
+void TileLowering::lower(attn::MemberOp Op) {
+  Value Member = OperandMemory(B, IndexTable)
+                     .member(scalar(Op.getSet()), scalarsI64(Op.getIndices()),
+                             scalarI64(Op.getRank()));
+  Scalars.map(Op.getMember(), B.toIndex(Member));
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HEDDLE_CODEGEN_CPU_RAMP_H
+#define HEDDLE_CODEGEN_CPU_RAMP_H
+
+#include "codegen/cpu/KernelBuilder.h"
+
+namespace heddle::cpu {
+
+/// 0, 1, 2, … as a vector of i64.
+mlir::Value iota(KernelBuilder &B);
+
+/// The difference of neighbouring lanes of an i64 vector when its making shows
+/// that it is the same for all, such as `q - k` for a vector of consecutive
+/// queries q; 0 for a scalar.
+std::optional<int64_t> rampStep(mlir::Value V);
+
+/// The first lane of a value for which `rampStep` has an answer, computed by
+/// scalar operations.
+mlir::Value rampStart(KernelBuilder &B, mlir::Value V);
+
+} // namespace heddle::cpu
+
+#endif // HEDDLE_CODEGEN_CPU_RAMP_H
