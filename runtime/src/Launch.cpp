@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 using namespace heddle;
 using namespace heddle::runtime;
@@ -180,11 +181,17 @@ void Launch::runColumns(heddle_pool &Pool) {
   clear(Args.column_sums);
   clear(Args.block_max);
   const heddle_code &Code = *Plan.Code;
-  // Key tiles of the sequences before each, and of all of them.
+  // Tiles that share a column of blocks go to one thread, one after the other.
+  int64_t Group = 1;
+  if (Args.block_max.data)
+    Group = Entry.block_k / std::gcd(Entry.block_k, Code.key_tile);
+  auto NumTiles = [&](int64_t B) {
+    return ceilDivide(Plan.numKeys(B), Code.key_tile);
+  };
+  // Groups of the sequences before each, and of all of them.
   std::vector<int64_t> Starts(1, 0);
   for (int64_t B = 0; B < Plan.Batch; ++B)
-    Starts.push_back(Starts.back() +
-                     ceilDivide(Plan.numKeys(B), Code.key_tile));
+    Starts.push_back(Starts.back() + ceilDivide(NumTiles(B), Group));
   int64_t NumTasks = Starts.back() * Plan.HeadsQ;
   std::atomic<int64_t> Next{0};
   Pool.run(NumTasks, Code.workspace_bytes, [&](int32_t, void *Workspace) {
@@ -194,8 +201,11 @@ void Launch::runColumns(heddle_pool &Pool) {
           std::upper_bound(Starts.begin(), Starts.end(), I / Plan.HeadsQ);
       int64_t B = std::distance(Starts.begin(), After) - 1;
       int64_t Local = I - Starts[B] * Plan.HeadsQ;
-      int64_t Tiles = Starts[B + 1] - Starts[B];
-      Code.columns(&Args, B, Local / Tiles, Local % Tiles, Workspace);
+      int64_t Groups = Starts[B + 1] - Starts[B];
+      int64_t Begin = Local % Groups * Group;
+      int64_t End = std::min(Begin + Group, NumTiles(B));
+      for (int64_t Tile = Begin; Tile < End; ++Tile)
+        Code.columns(&Args, B, Local / Groups, Tile, Workspace);
     }
   });
 }

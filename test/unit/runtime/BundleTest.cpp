@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Support.h"
+#include "TestTensors.h"
 
 #include <elf.h>
 #include <link.h>
@@ -111,7 +112,7 @@ TEST(Bundle, RefusesDescriptorsOfOtherKinds) {
   expectError(tryOpen(bundlePath("magic")), HEDDLE_INVALID_BUNDLE,
               {"0x0000000000001234", "0x4e42454c44444548"});
   expectError(tryOpen(bundlePath("version")), HEDDLE_VERSION_MISMATCH,
-              {"version 99", "version 1"});
+              {"version 99", "version 2"});
   expectError(tryOpen(bundlePath("arch")), HEDDLE_UNSUPPORTED, {"pdp11"});
   expectError(tryOpen(bundlePath("size")), HEDDLE_INVALID_BUNDLE,
               {"8 bytes", "compile it again"});
@@ -164,7 +165,7 @@ TEST(Kernel, SaysWhatTheMachineLacks) {
               HEDDLE_UNSUPPORTED,
               {"'window'", "'test-baseline' needs no-such-extension"});
   heddle_plan *Plan = nullptr;
-  heddle_problem Problem = {1, 1, 1, 4, 4, nullptr, nullptr};
+  heddle_problem Problem = plainProblem(1, 1, 1, 4, 4);
   expectError(heddle_plan_create(findKernel(Bundle, "window"), &Problem, &Plan),
               HEDDLE_UNSUPPORTED, {"no-such-extension"});
   EXPECT_EQ(Plan, nullptr);

@@ -11,18 +11,42 @@ using namespace heddle::test;
 static void noTask(const heddle_args *, int64_t, int64_t, int64_t, void *) {}
 static void noCount(const heddle_args *, int64_t, int64_t, int64_t, int32_t,
                     int64_t *) {}
+static int64_t noCheck(const heddle_args *, int64_t *) { return 0; }
 
 namespace {
 
 /// A whole descriptor in memory, to be damaged by a test.
 struct Parts {
   std::string Arch{cpu::hostArch()};
-  heddle_param Params[2] = {{"a", 1, 1}, {"b", 2, 1}};
-  heddle_code Codes[2] = {{"fast", "", noTask, noCount, 4, 4, 0},
-                          {"slow", "", noTask, noCount, 4, 4, 0}};
-  heddle_entry Entries[2] = {
-      {"one", "p", HEDDLE_F32, 0, 0, 8, 8, 2, Params, 2, Codes},
-      {"two", "p", HEDDLE_F32, 0, 0, 8, 8, 0, nullptr, 1, Codes}};
+  heddle_param Params[3] = {{"a", {1}, 1, HEDDLE_INTEGER, 0, 0},
+                            {"b", {}, 0, HEDDLE_INTEGER_TABLE, 2, 1},
+                            {"c", {}, 0, HEDDLE_SET, 3, 0}};
+  heddle_check Checks[2] = {{"'a' is odd", 0, 0}, {nullptr, 1, 1}};
+  heddle_code Codes[2] = {
+      {"fast", "", noTask, noCount, noCheck, noTask, 8, 4, {2, 4}, {4, 1}, 0},
+      {"slow", "", noTask, noCount, noCheck, noTask, 8, 4, {8, 1}, {2, 2}, 0}};
+  heddle_entry Entries[2] = {entry("one", 2), entry("two", 1)};
+
+  heddle_entry entry(const char *Name, int64_t NumCodes) {
+    heddle_entry Result = {};
+    Result.name = Name;
+    Result.pattern = "p";
+    Result.dtype = HEDDLE_F16;
+    Result.output_dtype = HEDDLE_F32;
+    Result.d_qk = Result.d_v = 8;
+    Result.num_params = 3;
+    Result.params = Params;
+    Result.num_checks = 2;
+    Result.checks = Checks;
+    Result.num_sources = 1;
+    Result.grid_axes = 2;
+    Result.has_block_max = 1;
+    Result.block_q = Result.block_k = 16;
+    Result.num_codes = NumCodes;
+    Result.codes = Codes;
+    return Result;
+  }
+
   heddle_descriptor Descriptor = {HEDDLE_ABI_MAGIC,
                                   HEDDLE_ABI_VERSION,
                                   sizeof(heddle_descriptor),
@@ -68,13 +92,42 @@ TEST(Descriptor, RefusesEveryDamage) {
       {"kernel 0 has no name", [](Parts &P) { P.Entries[0].name = ""; }},
       {"kernel 0 has no name",
        [](Parts &P) { P.Entries[0].pattern = nullptr; }},
-      {"unknown dtype 77", [](Parts &P) { P.Entries[0].dtype = 77; }},
+      {"the dtype 77", [](Parts &P) { P.Entries[0].dtype = 77; }},
+      {"the dtype 3", [](Parts &P) { P.Entries[0].dtype = HEDDLE_I32; }},
+      {"the dtype 5",
+       [](Parts &P) { P.Entries[0].output_dtype = HEDDLE_BOOL; }},
+      {"0 sources", [](Parts &P) { P.Entries[0].num_sources = 0; }},
+      {"blocks of 0 x 16", [](Parts &P) { P.Entries[0].block_q = 0; }},
       {"head dims 0 and 8", [](Parts &P) { P.Entries[0].d_qk = 0; }},
       {"head dims 8 and -3", [](Parts &P) { P.Entries[0].d_v = -3; }},
       {"list of parameters", [](Parts &P) { P.Entries[0].num_params = -1; }},
       {"list of parameters", [](Parts &P) { P.Entries[0].params = nullptr; }},
       {"parameter 1", [](Parts &P) { P.Params[1].name = nullptr; }},
       {"two parameters 'a'", [](Parts &P) { P.Params[1].name = "a"; }},
+      {"parameter 'a' of kernel 'one' has kind 9",
+       [](Parts &P) { P.Params[0].kind = 9; }},
+      {"has kind 0 with 1 axes", [](Parts &P) { P.Params[0].rank = 1; }},
+      {"has kind 2 with 0 axes", [](Parts &P) { P.Params[1].rank = 0; }},
+      {"has kind 2 with 5 axes", [](Parts &P) { P.Params[1].rank = 5; }},
+      {"has kind 4 with 4 axes", [](Parts &P) { P.Params[2].rank = 4; }},
+      {"with 3 axes and a default",
+       [](Parts &P) { P.Params[2].has_default = 1; }},
+      {"list of checks", [](Parts &P) { P.Entries[0].checks = nullptr; }},
+      {"list of checks", [](Parts &P) { P.Entries[0].num_checks = -2; }},
+      {"check 1 of kernel 'one' is about axis 1 of parameter 3",
+       [](Parts &P) { P.Checks[1].param = 3; }},
+      {"about axis 2 of parameter 1", [](Parts &P) { P.Checks[1].axis = 2; }},
+      {"about axis -1", [](Parts &P) { P.Checks[1].axis = -1; }},
+      {"token grid of 4 axes", [](Parts &P) { P.Entries[0].grid_axes = 4; }},
+      {"token grid of 2 axes", [](Parts &P) { P.Entries[0].key_grid[1] = 1; }},
+      {"token grid of 2 axes",
+       [](Parts &P) { P.Entries[0].query_grid[0] = -1; }},
+      {"boxes that are not its tile",
+       [](Parts &P) { P.Codes[1].query_box[1] = 2; }},
+      {"boxes that are not its tile",
+       [](Parts &P) { P.Codes[1].key_box[0] = 0; }},
+      {"no entry points", [](Parts &P) { P.Codes[0].check = nullptr; }},
+      {"no entry points", [](Parts &P) { P.Codes[0].columns = nullptr; }},
       {"no code", [](Parts &P) { P.Entries[0].num_codes = 0; }},
       {"no code", [](Parts &P) { P.Entries[0].codes = nullptr; }},
       {"code 0", [](Parts &P) { P.Codes[0].level = nullptr; }},
@@ -84,7 +137,7 @@ TEST(Descriptor, RefusesEveryDamage) {
       {"no entry points", [](Parts &P) { P.Codes[0].task = nullptr; }},
       {"no entry points", [](Parts &P) { P.Codes[1].count = nullptr; }},
       {"tile 0 x 4", [](Parts &P) { P.Codes[0].query_tile = 0; }},
-      {"tile 4 x -1", [](Parts &P) { P.Codes[0].key_tile = -1; }},
+      {"tile 8 x -1", [](Parts &P) { P.Codes[0].key_tile = -1; }},
       {"-8 bytes", [](Parts &P) { P.Codes[0].workspace_bytes = -8; }},
   };
   for (const auto &Case : Cases) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Support.h"
+#include "TestTensors.h"
 
 #include <cfloat>
 #include <cmath>
@@ -8,50 +9,67 @@
 #include <thread>
 
 using namespace heddle;
-using namespace heddle::frontend;
 using namespace heddle::test;
 
 namespace {
 
 constexpr int64_t HeadDim = 8, ValueDim = 4;
 
+struct Sizes {
+  int64_t Batch, HeadsQ, HeadsKv, SeqQ, SeqK;
+};
+
+struct Operands {
+  TestTensor Q, K, V, O, Lse;
+};
+
 /// One problem with tensors, ready to launch.
 class LaunchTest : public testing::TestWithParam<Layout> {
 protected:
-  void SetUp() override { make({2, 4, 2, 13, 17, HeadDim, ValueDim}); }
+  void SetUp() override { make({2, 4, 2, 13, 17}); }
 
-  void make(Problem NewSizes) {
-    Sizes = NewSizes;
-    ErrorText Bad = loadOperands({}, Sizes, GetParam(), Data);
-    ASSERT_FALSE(Bad) << *Bad;
+  TestTensor tensor(int64_t Heads, int64_t Length, int64_t Features,
+                    int32_t Rank = 4) const {
+    return TestTensor({Size.Batch, Heads, Length, Features}, GetParam(), Rank);
+  }
+
+  void make(Sizes NewSizes) {
+    Size = NewSizes;
+    Data.Q = tensor(Size.HeadsQ, Size.SeqQ, HeadDim).fillNormal(1);
+    Data.K = tensor(Size.HeadsKv, Size.SeqK, HeadDim).fillNormal(2);
+    Data.V = tensor(Size.HeadsKv, Size.SeqK, ValueDim).fillNormal(3);
+    Data.O = tensor(Size.HeadsQ, Size.SeqQ, ValueDim);
+    Data.Lse = tensor(Size.HeadsQ, Size.SeqQ, 1, 3);
     Q = Data.Q.view();
     K = Data.K.view();
     V = Data.V.view();
     O = Data.O.view();
     Lse = Data.Lse.view();
-    Tensors = {&Q, &K, &V, &O, &Lse, 0};
-    Origins.assign(Sizes.Batch, 1);
+    Tensors = {};
+    Tensors.q = &Q;
+    Tensors.k = &K;
+    Tensors.v = &V;
+    Tensors.o = &O;
+    Tensors.lse = &Lse;
+    Origins.assign(Size.Batch, 1);
     Plan = plan("window");
     fillOutputs();
   }
 
   Owned<heddle_plan> plan(const char *Kernel) {
-    heddle_problem Problem = {Sizes.Batch, Sizes.HeadsQ, Sizes.HeadsKv,
-                              Sizes.SeqQ,  Sizes.SeqK,   Origins.data(),
-                              &Width};
-    return makePlan(findKernel(Bundle, Kernel), Problem);
+    heddle_value Value = integerValue(Width);
+    return makePlan(findKernel(Bundle, Kernel),
+                    plainProblem(Size.Batch, Size.HeadsQ, Size.HeadsKv,
+                                 Size.SeqQ, Size.SeqK, Origins.data(), &Value));
   }
 
   void fillOutputs() {
-    std::fill_n(Data.O.data(), Data.O.size(), 77.0F);
-    std::fill_n(Data.Lse.data(), Data.Lse.size(), 77.0F);
+    Data.O.fill(77);
+    Data.Lse.fill(77);
   }
 
   bool outputsUntouched() {
-    auto Is77 = [](float X) { return X == 77; };
-    return std::all_of(Data.O.data(), Data.O.data() + Data.O.size(), Is77) &&
-           std::all_of(Data.Lse.data(), Data.Lse.data() + Data.Lse.size(),
-                       Is77);
+    return Data.O.holdsOnly(77) && Data.Lse.holdsOnly(77);
   }
 
   void expectRefused(std::initializer_list<const char *> Parts) {
@@ -62,12 +80,12 @@ protected:
 
   /// Row by row, straight from the definition, in f64.
   void expectResults(double Scale) {
-    for (int64_t B = 0; B < Sizes.Batch; ++B)
-      for (int64_t H = 0; H < Sizes.HeadsQ; ++H)
-        for (int64_t I = 0; I < Sizes.SeqQ; ++I) {
-          int64_t Kv = H / (Sizes.HeadsQ / Sizes.HeadsKv);
+    for (int64_t B = 0; B < Size.Batch; ++B)
+      for (int64_t H = 0; H < Size.HeadsQ; ++H)
+        for (int64_t I = 0; I < Size.SeqQ; ++I) {
+          int64_t Kv = H / (Size.HeadsQ / Size.HeadsKv);
           double Norm = 0, Want[ValueDim] = {};
-          for (int64_t J = 0; J < Sizes.SeqK; ++J) {
+          for (int64_t J = 0; J < Size.SeqK; ++J) {
             int64_t Distance = I + Origins[B] - J;
             if (Distance < 0 || Distance >= Width)
               continue;
@@ -92,7 +110,7 @@ protected:
 
   Owned<heddle_bundle> Bundle = openBundle("good");
   Owned<heddle_pool> Pool = makePool(2);
-  Problem Sizes;
+  Sizes Size = {};
   Operands Data;
   std::vector<int64_t> Origins;
   int64_t Width = 5;
@@ -104,7 +122,8 @@ protected:
 INSTANTIATE_TEST_SUITE_P(Layouts, LaunchTest,
                          testing::Values(Layout::Bhsd, Layout::Bshd),
                          [](const auto &Info) {
-                           return std::string(layoutName(Info.param));
+                           return std::string(
+                               Info.param == Layout::Bhsd ? "bhsd" : "bshd");
                          });
 
 } // namespace
@@ -119,7 +138,7 @@ TEST_P(LaunchTest, ComputesTheDefinition) {
 
 TEST_P(LaunchTest, GivesEmptyRowsZeroAndMinusInfinity) {
   // With origin 1 and more queries than keys, the last rows keep nothing.
-  make({1, 2, 1, 30, 10, HeadDim, ValueDim});
+  make({1, 2, 1, 30, 10});
   expectOk(heddle_launch(Plan.get(), &Tensors, Pool.get()));
   expectResults(1 / std::sqrt(double(HeadDim)));
   EXPECT_EQ(*Data.Lse.row(0, 0, 29), -INFINITY);
@@ -127,14 +146,14 @@ TEST_P(LaunchTest, GivesEmptyRowsZeroAndMinusInfinity) {
 }
 
 TEST_P(LaunchTest, WithoutKeysWritesEmptyRows) {
-  make({1, 2, 1, 7, 0, HeadDim, ValueDim});
+  make({1, 2, 1, 7, 0});
   K.data = V.data = nullptr;
   expectOk(heddle_launch(Plan.get(), &Tensors, Pool.get()));
   expectResults(1);
 }
 
 TEST_P(LaunchTest, WithoutQueriesDoesNothing) {
-  make({1, 2, 1, 0, 7, HeadDim, ValueDim});
+  make({1, 2, 1, 0, 7});
   Q.data = O.data = Lse.data = nullptr;
   expectOk(heddle_launch(Plan.get(), &Tensors, Pool.get()));
 }
@@ -162,12 +181,15 @@ TEST_P(LaunchTest, IsBitEqualForAnyThreadsAndReruns) {
 
 TEST_P(LaunchTest, SeveralHostThreadsShareAPool) {
   std::vector<std::thread> Hosts;
-  std::vector<Tensor> Outputs(4), Lses(4);
+  std::vector<TestTensor> Outputs(4), Lses(4);
   for (int Host = 0; Host < 4; ++Host) {
-    ASSERT_FALSE(allocateOutputs(Sizes, GetParam(), Outputs[Host], Lses[Host]));
+    Outputs[Host] = tensor(Size.HeadsQ, Size.SeqQ, ValueDim);
+    Lses[Host] = tensor(Size.HeadsQ, Size.SeqQ, 1, 3);
     Hosts.emplace_back([this, &Out = Outputs[Host], &OutLse = Lses[Host]] {
       heddle_tensor MyO = Out.view(), MyLse = OutLse.view();
-      heddle_tensors Mine = {&Q, &K, &V, &MyO, &MyLse, 0};
+      heddle_tensors Mine = Tensors;
+      Mine.o = &MyO;
+      Mine.lse = &MyLse;
       for (int Round = 0; Round < 20; ++Round)
         expectOk(heddle_launch(Plan.get(), &Mine, Pool.get()));
     });
@@ -185,9 +207,9 @@ TEST_P(LaunchTest, KernelsFlushDenormalResultsAndTheCallerDoesNot) {
   for (int32_t Threads : {1, 3}) {
     Owned<heddle_pool> Other = makePool(Threads);
     expectOk(heddle_launch(State.get(), &Tensors, Other.get()));
-    for (int64_t B = 0; B < Sizes.Batch; ++B)
-      for (int64_t H = 0; H < Sizes.HeadsQ; ++H)
-        for (int64_t I = 0; I < Sizes.SeqQ; ++I) {
+    for (int64_t B = 0; B < Size.Batch; ++B)
+      for (int64_t H = 0; H < Size.HeadsQ; ++H)
+        for (int64_t I = 0; I < Size.SeqQ; ++I) {
 #if defined(__SSE2__)
           EXPECT_EQ(Data.O.row(B, H, I)[0], 1) << "a denormal result survives";
 #endif
@@ -205,7 +227,7 @@ TEST_P(LaunchTest, AcceptsStridedViews) {
   std::vector<float> Packed(2 * Heads * Length * Slot);
   for (size_t I = 0; I < Packed.size(); ++I)
     Packed[I] = std::sin(static_cast<float>(I));
-  make({2, Heads, Heads, Length, Length, HeadDim, ValueDim});
+  make({2, Heads, Heads, Length, Length});
   int64_t Strides[] = {Heads * Length * Slot, Slot, Heads * Slot, 1};
   Q.strides = K.strides = V.strides = Strides;
   Q.data = Packed.data();
@@ -226,7 +248,7 @@ TEST_P(LaunchTest, AcceptsStridedViews) {
 
 TEST_P(LaunchTest, RowMajorIsTheDefault) {
   // With one head both layouts are row major.
-  make({2, 1, 1, 13, 17, HeadDim, ValueDim});
+  make({2, 1, 1, 13, 17});
   Q.strides = K.strides = V.strides = O.strides = Lse.strides = nullptr;
   expectOk(heddle_launch(Plan.get(), &Tensors, Pool.get()));
   expectResults(1 / std::sqrt(double(HeadDim)));

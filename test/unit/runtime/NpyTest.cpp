@@ -131,6 +131,63 @@ TEST_F(Npy, RefusesOtherElements) {
             {"Fortran order", "ascontiguousarray"});
 }
 
+TEST_F(Npy, ReadsEveryDtype) {
+  const struct {
+    const char *Descr;
+    heddle_dtype Dtype;
+    int64_t Bytes;
+  } Cases[] = {{"<f4", HEDDLE_F32, 4},  {"<f2", HEDDLE_F16, 2},
+               {"<V2", HEDDLE_BF16, 2}, {"|V2", HEDDLE_BF16, 2},
+               {"<i4", HEDDLE_I32, 4},  {"<i8", HEDDLE_I64, 8},
+               {"|b1", HEDDLE_BOOL, 1}};
+  std::string Path = Folder / "a.npy";
+  for (const auto &Case : Cases) {
+    std::string Elements = floats(12).substr(0, 6 * Case.Bytes);
+    auto Dictionary = [&](const char *Shape) {
+      return fmt::format(
+          "{{'descr': '{}', 'fortran_order': False, 'shape': {}}}", Case.Descr,
+          Shape);
+    };
+    writeFile(Path, npyBytes(Dictionary("(2, 3)"), Elements));
+    ErrorText Bad = npy::read(Path, Array, {HEDDLE_BOOL, Case.Dtype});
+    ASSERT_FALSE(Bad) << *Bad;
+    EXPECT_EQ(Array.Dtype, Case.Dtype);
+    EXPECT_EQ(Array.Data.size(), 6);
+    EXPECT_EQ(
+        std::memcmp(Array.Data.data<void>(), Elements.data(), 6 * Case.Bytes),
+        0);
+    npy::Info Info;
+    ASSERT_FALSE(npy::readInfo(Path, Info, {Case.Dtype}));
+    EXPECT_EQ(Info.Dtype, Case.Dtype);
+    EXPECT_EQ(Info.Shape, (std::vector<int64_t>{2, 3}));
+    // Sizes are those of the dtype.
+    writeFile(Path, npyBytes(Dictionary("(7,)"), Elements));
+    Bad = npy::read(Path, Array, {Case.Dtype});
+    ASSERT_TRUE(Bad);
+    EXPECT_NE(Bad->find("truncated"), std::string::npos) << *Bad;
+  }
+  writeFile(Path, npyBytes(TwoByThree, floats(6)));
+  ErrorText Bad = npy::read(Path, Array, {HEDDLE_I32, HEDDLE_I64});
+  ASSERT_TRUE(Bad);
+  EXPECT_NE(Bad->find("expected '<i4' (little-endian i32) or '<i8' "
+                      "(little-endian i64); convert it with .astype('<i4')"),
+            std::string::npos)
+      << *Bad;
+}
+
+TEST_F(Npy, WritesEveryDtype) {
+  std::string Elements = floats(12), Path = Folder / "out.npy";
+  for (heddle_dtype Dtype : {HEDDLE_F32, HEDDLE_F16, HEDDLE_BF16, HEDDLE_I32,
+                             HEDDLE_I64, HEDDLE_BOOL}) {
+    int64_t Bytes = 6 * npy::elementBytes(Dtype);
+    ASSERT_FALSE(npy::write(Path, {3, 2}, Elements.data(), Dtype));
+    ASSERT_FALSE(npy::read(Path, Array, {Dtype}));
+    EXPECT_EQ(Array.Shape, (std::vector<int64_t>{3, 2}));
+    EXPECT_EQ(std::memcmp(Array.Data.data<void>(), Elements.data(), Bytes), 0);
+    EXPECT_EQ((readFile(Path).size() - Bytes) % 64, 0U);
+  }
+}
+
 TEST_F(Npy, RefusesImpossibleShapes) {
   auto WithShape = [](const char *Shape) {
     return npyBytes(fmt::format("{{'descr': '<f4', 'fortran_order': False, "

@@ -2,6 +2,7 @@
 
 #include "Plan.h"
 #include "Support.h"
+#include "TestTensors.h"
 
 #include <algorithm>
 #include <set>
@@ -20,9 +21,9 @@ protected:
   const heddle_kernel *Growing = findKernel(Bundle, "growing");
 
   static int64_t cost(const heddle_plan &Plan, const Task &T) {
-    heddle_args Args = Plan.emptyArgs();
+    KernelArgs Args = Plan.emptyArgs();
     int64_t Out[3];
-    Plan.Code->count(&Args, T.Batch, T.Head, T.Tile, 0, Out);
+    Plan.Code->count(&Args.Args, T.Batch, T.Head, T.Tile, 0, Out);
     return Out[0] + Out[1];
   }
 
@@ -35,24 +36,25 @@ protected:
       EXPECT_TRUE(Seen.insert({T.Batch, T.Head, T.Tile}).second);
       EXPECT_LT(T.Batch, Plan.Batch);
       EXPECT_LT(T.Head, Plan.HeadsQ);
-      EXPECT_LT(T.Tile, Plan.QueryTiles);
+      EXPECT_LT(T.Tile * 5, Plan.SeqQ);
       int64_t Cost = cost(Plan, T);
       EXPECT_LE(Cost, Last);
       Last = Cost;
     }
     EXPECT_EQ(static_cast<int64_t>(Seen.size()),
-              Plan.Batch * Plan.HeadsQ * Plan.QueryTiles);
+              Plan.Batch * Plan.HeadsQ * ((Plan.SeqQ + 4) / 5));
   }
 };
 
 } // namespace
 
 TEST_F(PlanTest, HoldsEveryTaskLongestFirst) {
-  for (int64_t Width : {1, 3, 12, 1000})
+  for (heddle_value Width :
+       {integerValue(1), integerValue(3), integerValue(12), integerValue(1000)})
     for (bool Equal : {true, false})
       for (const heddle_kernel *Kernel : {Window, Growing}) {
         int64_t Origin[] = {4, Equal ? 4 : 20, 4};
-        heddle_problem Problem = {3, 6, 2, 33, 40, Origin, &Width};
+        heddle_problem Problem = plainProblem(3, 6, 2, 33, 40, Origin, &Width);
         Owned<heddle_plan> Plan = makePlan(Kernel, Problem);
         EXPECT_EQ(heddle_plan_num_tasks(Plan.get()), 3 * 6 * 7);
         expectSound(*Plan);
@@ -60,9 +62,9 @@ TEST_F(PlanTest, HoldsEveryTaskLongestFirst) {
 }
 
 TEST_F(PlanTest, StoresClassesOnly) {
-  int64_t Width = 10;
-  heddle_problem Small = {1, 1, 1, 500, 500, nullptr, &Width};
-  heddle_problem Large = {4, 8, 2, 500, 500, nullptr, &Width};
+  heddle_value Width = integerValue(10);
+  heddle_problem Small = plainProblem(1, 1, 1, 500, 500, nullptr, &Width);
+  heddle_problem Large = plainProblem(4, 8, 2, 500, 500, nullptr, &Width);
   Owned<heddle_plan> One = makePlan(Window, Small);
   Owned<heddle_plan> Many = makePlan(Window, Large);
   EXPECT_EQ(One->numClasses(), 100);
@@ -78,9 +80,9 @@ TEST_F(PlanTest, StoresClassesOnly) {
 }
 
 TEST_F(PlanTest, MemoryDoesNotGrowWithKeys) {
-  int64_t Width = 10;
-  heddle_problem Short = {1, 1, 1, 500, 500, nullptr, &Width};
-  heddle_problem Long = {1, 1, 1, 500, 50000, nullptr, &Width};
+  heddle_value Width = integerValue(10);
+  heddle_problem Short = plainProblem(1, 1, 1, 500, 500, nullptr, &Width);
+  heddle_problem Long = plainProblem(1, 1, 1, 500, 50000, nullptr, &Width);
   EXPECT_EQ(heddle_plan_bytes(makePlan(Window, Short).get()),
             heddle_plan_bytes(makePlan(Window, Long).get()));
 }
@@ -88,8 +90,8 @@ TEST_F(PlanTest, MemoryDoesNotGrowWithKeys) {
 TEST_F(PlanTest, PutsTasksOfEqualKeysSideBySide) {
   // All rows keep everything before them and all of one class of tiles costs
   // the same: heads of a group follow each other.
-  int64_t Width = 5;
-  heddle_problem Problem = {2, 6, 2, 200, 200, nullptr, &Width};
+  heddle_value Width = integerValue(5);
+  heddle_problem Problem = plainProblem(2, 6, 2, 200, 200, nullptr, &Width);
   Owned<heddle_plan> Plan = makePlan(Window, Problem);
   int64_t Changes = 0;
   for (int64_t I = 1; I < Plan->numTasks(); ++I) {
@@ -101,8 +103,8 @@ TEST_F(PlanTest, PutsTasksOfEqualKeysSideBySide) {
 }
 
 TEST_F(PlanTest, IsDeterministic) {
-  int64_t Width = 17;
-  heddle_problem Problem = {2, 4, 2, 100, 90, nullptr, &Width};
+  heddle_value Width = integerValue(17);
+  heddle_problem Problem = plainProblem(2, 4, 2, 100, 90, nullptr, &Width);
   Owned<heddle_plan> A = makePlan(Growing, Problem);
   Owned<heddle_plan> B = makePlan(Growing, Problem);
   EXPECT_EQ(A->Order, B->Order);
@@ -110,11 +112,11 @@ TEST_F(PlanTest, IsDeterministic) {
 }
 
 TEST_F(PlanTest, CountsExactly) {
-  int64_t Width = 4;
+  heddle_value Width = integerValue(4);
   for (const heddle_kernel *Kernel : {Window, Growing})
     for (int32_t Threads : {1, 3}) {
       int64_t Origin[] = {0, 7};
-      heddle_problem Problem = {2, 4, 2, 23, 31, Origin, &Width};
+      heddle_problem Problem = plainProblem(2, 4, 2, 23, 31, Origin, &Width);
       Owned<heddle_plan> Plan = makePlan(Kernel, Problem);
       Owned<heddle_pool> Pool = makePool(Threads);
       heddle_stats Stats = {};
@@ -125,7 +127,7 @@ TEST_F(PlanTest, CountsExactly) {
           for (int64_t Q = 0; Q < 23; ++Q)
             for (int64_t K = 0; K < 31; ++K) {
               int64_t Distance = Q + Origin[B] - K;
-              int64_t W = Width + (Kernel == Growing ? H + 10 * B : 0);
+              int64_t W = Width.integer + (Kernel == Growing ? H + 10 * B : 0);
               Kept += Distance >= 0 && Distance < W;
             }
       EXPECT_EQ(Stats.kept_pairs, Kept);
@@ -136,11 +138,12 @@ TEST_F(PlanTest, CountsExactly) {
 }
 
 TEST_F(PlanTest, AcceptsZeroSizes) {
-  int64_t Width = 3;
-  const heddle_problem Problems[] = {{0, 4, 2, 10, 10, nullptr, &Width},
-                                     {2, 0, 0, 10, 10, nullptr, &Width},
-                                     {2, 4, 2, 0, 10, nullptr, &Width},
-                                     {2, 4, 2, 10, 0, nullptr, &Width}};
+  heddle_value Width = integerValue(3);
+  const heddle_problem Problems[] = {
+      plainProblem(0, 4, 2, 10, 10, nullptr, &Width),
+      plainProblem(2, 0, 0, 10, 10, nullptr, &Width),
+      plainProblem(2, 4, 2, 0, 10, nullptr, &Width),
+      plainProblem(2, 4, 2, 10, 0, nullptr, &Width)};
   Owned<heddle_pool> Pool = makePool(2);
   for (const heddle_kernel *Kernel : {Window, Growing})
     for (const heddle_problem &Problem : Problems) {
@@ -157,27 +160,31 @@ TEST_F(PlanTest, AcceptsZeroSizes) {
 
 TEST_F(PlanTest, RefusesOddProblems) {
   constexpr int64_t Beyond = (int64_t(1) << 31) + 1;
-  int64_t Width = 3, WideWidth = -Beyond;
+  heddle_value Width = integerValue(3), WideWidth = integerValue(-Beyond);
   int64_t FarOrigin[] = {0, Beyond};
   const struct {
     heddle_problem Problem;
     std::initializer_list<const char *> Parts;
   } Cases[] = {
-      {{-1, 1, 1, 1, 1, nullptr, &Width}, {"'batch' is -1"}},
-      {{1, -4, 1, 1, 1, nullptr, &Width}, {"'heads_q' is -4"}},
-      {{1, 1, -1, 1, 1, nullptr, &Width}, {"'heads_kv' is -1"}},
-      {{1, 1, 1, -5, 1, nullptr, &Width}, {"'seq_q' is -5"}},
-      {{1, 1, 1, 1, INT64_MIN, nullptr, &Width}, {"'seq_k'"}},
-      {{1, 1, 1, 1, Beyond, nullptr, &Width}, {"'seq_k'", "2^31"}},
-      {{1, 3, 2, 1, 1, nullptr, &Width}, {"'heads_q' is 3", "which is 2"}},
-      {{1, 3, 0, 1, 1, nullptr, &Width}, {"'heads_kv', which is 0"}},
-      {{1024, 8, 8, Beyond - 1, Beyond - 1, nullptr, &Width},
+      {plainProblem(-1, 1, 1, 1, 1, nullptr, &Width), {"'batch' is -1"}},
+      {plainProblem(1, -4, 1, 1, 1, nullptr, &Width), {"'heads_q' is -4"}},
+      {plainProblem(1, 1, -1, 1, 1, nullptr, &Width), {"'heads_kv' is -1"}},
+      {plainProblem(1, 1, 1, -5, 1, nullptr, &Width), {"'seq_q' is -5"}},
+      {plainProblem(1, 1, 1, 1, INT64_MIN, nullptr, &Width), {"'seq_k'"}},
+      {plainProblem(1, 1, 1, 1, Beyond, nullptr, &Width), {"'seq_k'", "2^31"}},
+      {plainProblem(1, 3, 2, 1, 1, nullptr, &Width),
+       {"'heads_q' is 3", "which is 2"}},
+      {plainProblem(1, 3, 0, 1, 1, nullptr, &Width),
+       {"'heads_kv', which is 0"}},
+      {plainProblem(1024, 8, 8, Beyond - 1, Beyond - 1, nullptr, &Width),
        {"2^63 - 1 (query, key) pairs"}},
-      {{Beyond - 1, Beyond - 1, Beyond - 1, 2, 1, nullptr, &Width},
+      {plainProblem(Beyond - 1, Beyond - 1, Beyond - 1, 2, 1, nullptr, &Width),
        {"2^63 - 1"}},
-      {{2, 1, 1, 1, 1, FarOrigin, &Width}, {"'origin' of sequence 1"}},
-      {{1, 1, 1, 1, 1, nullptr, nullptr}, {"'params' is null"}},
-      {{1, 1, 1, 1, 1, nullptr, &WideWidth}, {"'window'", "-2147483649"}},
+      {plainProblem(2, 1, 1, 1, 1, FarOrigin, &Width),
+       {"'origin' of sequence 1"}},
+      {plainProblem(1, 1, 1, 1, 1), {"'params' is null"}},
+      {plainProblem(1, 1, 1, 1, 1, nullptr, &WideWidth),
+       {"'window'", "-2147483649"}},
   };
   for (const auto &Case : Cases) {
     heddle_plan *Plan = nullptr;
@@ -188,8 +195,8 @@ TEST_F(PlanTest, RefusesOddProblems) {
 }
 
 TEST_F(PlanTest, RefusesStrangeCode) {
-  int64_t Width = 3;
-  heddle_problem Problem = {1, 1, 1, 1, 1, nullptr, &Width};
+  heddle_value Width = integerValue(3);
+  heddle_problem Problem = plainProblem(1, 1, 1, 1, 1, nullptr, &Width);
   heddle_code Foreign = heddle_kernel_entry(Window)->codes[0];
   heddle_plan *Plan = nullptr;
   expectError(heddle_plan_create_with(Window, &Foreign, &Problem, &Plan),

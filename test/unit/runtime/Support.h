@@ -3,7 +3,6 @@
 #ifndef HEDDLE_TEST_UNIT_RUNTIME_SUPPORT_H
 #define HEDDLE_TEST_UNIT_RUNTIME_SUPPORT_H
 
-#include "frontends/common/Tensors.h"
 #include "heddle/heddle.h"
 
 #include <gtest/gtest.h>

@@ -51,9 +51,9 @@ static int64_t maximum(int64_t A, int64_t B) { return A > B ? A : B; }
 static void keptKeys(const heddle_args *Args, int64_t B, int64_t H, int64_t I,
                      int Grows, int64_t *Begin, int64_t *End) {
   int64_t Position = I + Args->origin[B];
-  int64_t Window = Args->params[0] + (Grows ? H + 10 * B : 0);
+  int64_t Window = Args->operands[0].integer + (Grows ? H + 10 * B : 0);
   *Begin = maximum(0, Position - Window + 1);
-  *End = minimum(Args->k.shape[2], Position + 1);
+  *End = minimum(Args->sources[0].k.shape[2], Position + 1);
   if (*End < *Begin)
     *End = *Begin;
 }
@@ -62,8 +62,8 @@ static void count(const heddle_args *Args, int64_t B, int64_t H, int64_t Tile,
                   int32_t Exact, int64_t Out[3], int Grows) {
   Out[0] = Out[1] = Out[2] = 0;
   int64_t Rows = minimum(Args->q.shape[2], (Tile + 1) * QueryTile);
-  for (int64_t K0 = 0; K0 < Args->k.shape[2]; K0 += KeyTile) {
-    int64_t K1 = minimum(K0 + KeyTile, Args->k.shape[2]);
+  for (int64_t K0 = 0; K0 < Args->sources[0].k.shape[2]; K0 += KeyTile) {
+    int64_t K1 = minimum(K0 + KeyTile, Args->sources[0].k.shape[2]);
     int64_t Kept = 0, All = 0;
     for (int64_t I = Tile * QueryTile; I < Rows; ++I) {
       int64_t Begin = 0, End = 0;
@@ -80,7 +80,7 @@ static void count(const heddle_args *Args, int64_t B, int64_t H, int64_t Tile,
 static void task(const heddle_args *Args, int64_t B, int64_t H, int64_t Tile,
                  void *Workspace, int Grows, float Error) {
   double *Sum = (double *)Workspace;
-  int64_t Kv = H / (Args->q.shape[1] / Args->k.shape[1]);
+  int64_t Kv = H / (Args->q.shape[1] / Args->sources[0].k.shape[1]);
   int64_t Rows = minimum(Args->q.shape[2], (Tile + 1) * QueryTile);
   for (int64_t I = Tile * QueryTile; I < Rows; ++I) {
     const float *Q = (const float *)Args->q.data + B * Args->q.stride[0] +
@@ -93,10 +93,14 @@ static void task(const heddle_args *Args, int64_t B, int64_t H, int64_t Tile,
     int64_t Begin = 0, End = 0;
     keptKeys(Args, B, H, I, Grows, &Begin, &End);
     for (int64_t J = Begin; J < End; ++J) {
-      const float *K = (const float *)Args->k.data + B * Args->k.stride[0] +
-                       Kv * Args->k.stride[1] + J * Args->k.stride[2];
-      const float *V = (const float *)Args->v.data + B * Args->v.stride[0] +
-                       Kv * Args->v.stride[1] + J * Args->v.stride[2];
+      const float *K = (const float *)Args->sources[0].k.data +
+                       B * Args->sources[0].k.stride[0] +
+                       Kv * Args->sources[0].k.stride[1] +
+                       J * Args->sources[0].k.stride[2];
+      const float *V = (const float *)Args->sources[0].v.data +
+                       B * Args->sources[0].v.stride[0] +
+                       Kv * Args->sources[0].v.stride[1] +
+                       J * Args->sources[0].v.stride[2];
       double Score = 0;
       for (int F = 0; F < HeadDim; ++F)
         Score += (double)Q[F] * K[F];
@@ -156,34 +160,60 @@ static void stateTask(const heddle_args *Args, int64_t B, int64_t H,
   }
 }
 
-#define TEST_TILES QueryTile, KeyTile, ValueDim * sizeof(double)
+// Entry points without checks and columns, then the tile.
+#define TEST_CODE(Level, Features, Task, Count)                                \
+  {Level,                                                                      \
+   Features,                                                                   \
+   Task,                                                                       \
+   Count,                                                                      \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   QueryTile,                                                                  \
+   KeyTile,                                                                    \
+   {0},                                                                        \
+   {0},                                                                        \
+   ValueDim * sizeof(double)}
 
 static const heddle_code WindowCodes[] = {
 #if TEST_LEVELS > 1
-    {"test-future", "no-such-extension", windowTask, windowCount, TEST_TILES},
-    {"test-best", TEST_BASELINE_FEATURES, windowTask, windowCount, TEST_TILES},
+    TEST_CODE("test-future", "no-such-extension", windowTask, windowCount),
+    TEST_CODE("test-best", TEST_BASELINE_FEATURES, windowTask, windowCount),
 #endif
-    {"test-baseline", TEST_BASELINE_FEATURES, windowTaskAlternative,
-     windowCount, TEST_TILES},
+    TEST_CODE("test-baseline", TEST_BASELINE_FEATURES, windowTaskAlternative,
+              windowCount),
 };
-static const heddle_code GrowingCodes[] = {{"test-baseline",
-                                            TEST_BASELINE_FEATURES, growingTask,
-                                            growingCount, TEST_TILES}};
-static const heddle_code StateCodes[] = {{"test-baseline",
-                                          TEST_BASELINE_FEATURES, stateTask,
-                                          windowCount, TEST_TILES}};
+static const heddle_code GrowingCodes[] = {TEST_CODE(
+    "test-baseline", TEST_BASELINE_FEATURES, growingTask, growingCount)};
+static const heddle_code StateCodes[] = {
+    TEST_CODE("test-baseline", TEST_BASELINE_FEATURES, stateTask, windowCount)};
 
-static const heddle_param WindowParams[] = {{"window", 3, 1}};
-static const heddle_param GrowingParams[] = {{"window", 0, 0}};
+static const heddle_param WindowParams[] = {
+    {"window", {3}, 1, HEDDLE_INTEGER, 0, 0}};
+static const heddle_param GrowingParams[] = {
+    {"window", {0}, 0, HEDDLE_INTEGER, 0, 0}};
+
+#define TEST_ENTRY(Name, Pattern, Uses, Params, NumCodes, Codes)               \
+  {.name = (Name),                                                             \
+   .pattern = (Pattern),                                                       \
+   .dtype = HEDDLE_F32,                                                        \
+   .output_dtype = HEDDLE_F32,                                                 \
+   .uses_batch = (Uses),                                                       \
+   .uses_head = (Uses),                                                        \
+   .d_qk = HeadDim,                                                            \
+   .d_v = ValueDim,                                                            \
+   .num_params = 1,                                                            \
+   .params = (Params),                                                         \
+   .num_sources = 1,                                                           \
+   .has_lse = 1,                                                               \
+   .num_codes = (NumCodes),                                                    \
+   .codes = (Codes)}
 
 static const heddle_entry Entries[] = {
-    {"window", "causal_window", HEDDLE_F32, 0, 0, HeadDim, ValueDim, 1,
-     WindowParams, TEST_LEVELS, WindowCodes},
+    TEST_ENTRY("window", "causal_window", 0, WindowParams, TEST_LEVELS,
+               WindowCodes),
 #if TEST_LEVELS > 1
-    {"growing", "growing_window", HEDDLE_F32, 1, 1, HeadDim, ValueDim, 1,
-     GrowingParams, 1, GrowingCodes},
-    {"state", "state", HEDDLE_F32, 0, 0, HeadDim, ValueDim, 1, WindowParams, 1,
-     StateCodes},
+    TEST_ENTRY("growing", "growing_window", 1, GrowingParams, 1, GrowingCodes),
+    TEST_ENTRY("state", "state", 0, WindowParams, 1, StateCodes),
 #endif
 };
 
