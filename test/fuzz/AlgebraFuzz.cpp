@@ -26,12 +26,18 @@ public:
            int64_t Queries, int64_t Keys)
       : FirstQuery(FirstQuery), Keys(Keys),
         Sums(static_cast<size_t>((Queries + 1) * (Keys + 1)), 0) {
-    for (int64_t I = 0; I < Queries; ++I)
-      for (int64_t K = 0; K < Keys; ++K) {
-        At.Q = FirstQuery + I;
-        bool Kept = llvm::cantFail(Pattern.keep(At, K)) && K < At.NumKeys;
-        sum(I + 1, K + 1) = sum(I, K + 1) + sum(I + 1, K) - sum(I, K) + Kept;
-      }
+    Predicate::Scratch Scratch;
+    std::vector<KeyRun> Runs;
+    for (int64_t I = 0; I < Queries; ++I) {
+      At.Q = FirstQuery + I;
+      Runs.clear();
+      llvm::cantFail(Pattern.keptRuns(At, Scratch, Runs));
+      for (const KeyRun &Run : Runs)
+        for (int64_t K = Run.Begin; K < Run.End; ++K)
+          sum(I + 1, K + 1) = 1;
+      for (int64_t K = 0; K < Keys; ++K)
+        sum(I + 1, K + 1) += sum(I, K + 1) + sum(I + 1, K) - sum(I, K);
+    }
   }
 
   int64_t count(int64_t Q, int64_t Queries, int64_t K, int64_t Width) {
@@ -58,10 +64,10 @@ struct Precision {
 
 class AlgebraCheck {
 public:
-  AlgebraCheck(uint64_t Seed, bool WithTables, Precision &Total)
-      : Random(Seed ^ 0x5eed), WithTables(WithTables), Total(Total) {
+  AlgebraCheck(uint64_t Seed, fuzz::Flavour Kind, Precision &Total)
+      : Random(Seed ^ 0x5eed), Kind(Kind), Total(Total) {
     Context.loadDialect<AttnDialect, mlir::arith::ArithDialect>();
-    Pattern = fuzz::makeRandomPattern(Seed, WithTables);
+    Pattern = fuzz::makeRandomPattern(Seed, Kind);
   }
 
   void run() {
@@ -79,7 +85,8 @@ public:
     ASSERT_TRUE(succeeded(Dense));
 
     int64_t NumKeys = fuzz::pick(Random, 0, 150);
-    int64_t Origin = fuzz::pick(Random, WithTables ? 0 : -20, 100);
+    int64_t Origin =
+        fuzz::pick(Random, Kind == fuzz::Flavour::Plain ? -20 : 0, 100);
     PredicatePoint At;
     At.B = fuzz::pick(Random, 0, 2);
     At.H = fuzz::pick(Random, 0, 5);
@@ -95,6 +102,10 @@ public:
         /*Trusted=*/false);
     ASSERT_FALSE(Problem) << *Problem;
     int64_t Queries = 96;
+    if (Kind == fuzz::Flavour::Grid)
+      return checkGrid(*Dense, *Formula, At,
+                       llvm::ArrayRef(Prepared.operands(), Params.size()),
+                       gridOf(Op));
     DenseMap Map(*Dense, At, Origin, Queries, NumKeys);
     HostPattern Host(*Formula, Grid(), NumKeys,
                      llvm::ArrayRef(Prepared.operands(), Params.size()));
@@ -170,6 +181,100 @@ private:
     ASSERT_EQ(Walked, Map.count(Q, Rows, 0, NumKeys)) << "kept pairs were lost";
   }
 
+  using Coordinates = llvm::SmallVector<int64_t, 3>;
+
+  /// Calls the function for the boxes that cover the extents.
+  template <typename Function>
+  static void forEachBox(llvm::ArrayRef<int64_t> Extents,
+                         llvm::ArrayRef<int64_t> Sizes, Function Visit) {
+    int64_t Count = 1;
+    for (auto [Extent, Size] : llvm::zip(Extents, Sizes))
+      Count *= (Extent + Size - 1) / Size;
+    for (int64_t Number = 0; Number < Count; ++Number) {
+      Coordinates At(Extents.size());
+      int64_t Rest = Number;
+      for (size_t Axis = Extents.size(); Axis-- > 0;) {
+        int64_t Boxes = (Extents[Axis] + Sizes[Axis] - 1) / Sizes[Axis];
+        At[Axis] = Rest % Boxes * Sizes[Axis];
+        Rest /= Boxes;
+      }
+      Visit(At);
+    }
+  }
+
+  /// Walks boxes of queries along boxes of keys, row by row of the grid.
+  void checkGrid(const Predicate &Dense, FormulaAttr Formula, PredicatePoint At,
+                 llvm::ArrayRef<heddle_operand> Operands, const Grid &Tokens) {
+    llvm::ArrayRef<int64_t> Extents = Pattern.Extents;
+    int64_t Size = 1;
+    for (int64_t Extent : Extents)
+      Size *= Extent;
+    At.NumKeys = Size;
+    HostPattern Host(Formula, Tokens, Size, Operands);
+    std::vector<bool> Kept(static_cast<size_t>(Size * Size), false);
+    Predicate::Scratch Scratch;
+    for (At.Q = 0; At.Q < Size; ++At.Q) {
+      std::vector<KeyRun> Runs;
+      llvm::cantFail(Dense.keptRuns(At, Scratch, Runs));
+      for (const KeyRun &Run : Runs)
+        for (int64_t K = Run.Begin; K < Run.End; ++K)
+          Kept[static_cast<size_t>(At.Q * Size + K)] = true;
+      for (int64_t K = At.Q % 3; K < Size; K += 3)
+        ASSERT_EQ(Host.contains(At.B, At.H, At.Q, K),
+                  Kept[static_cast<size_t>(At.Q * Size + K)])
+            << "q " << At.Q << " k " << K;
+    }
+    for (int Repeat = 0; Repeat < 2; ++Repeat) {
+      Coordinates Queries, Keys;
+      for (size_t Axis = 0; Axis < Extents.size(); ++Axis) {
+        Queries.push_back(fuzz::pick(Random, 1, 6));
+        Keys.push_back(fuzz::pick(Random, 1, 6));
+      }
+      // Tokens of a box that exist, as numbers.
+      auto TokensOf = [&](llvm::ArrayRef<int64_t> From,
+                          llvm::ArrayRef<int64_t> Sizes) {
+        std::vector<int64_t> Result = {0};
+        for (size_t Axis = 0; Axis < Extents.size(); ++Axis) {
+          std::vector<int64_t> Longer;
+          for (int64_t Token : Result)
+            for (int64_t X = From[Axis];
+                 X < std::min(From[Axis] + Sizes[Axis], Extents[Axis]); ++X)
+              Longer.push_back(Token * Extents[Axis] + X);
+          Result = std::move(Longer);
+        }
+        return Result;
+      };
+      forEachBox(Extents, Queries, [&](const Coordinates &Q) {
+        std::vector<int64_t> Rows = TokensOf(Q, Queries);
+        int64_t Until = 0;
+        TileStatus Promised = TileStatus::Partial;
+        forEachBox(Extents, Keys, [&](const Coordinates &K) {
+          std::vector<int64_t> Columns = TokensOf(K, Keys);
+          int64_t Count = 0;
+          for (int64_t Row : Rows)
+            for (int64_t Column : Columns)
+              Count += Kept[static_cast<size_t>(Row * Size + Column)];
+          auto Answer = Host.at(At.B, At.H, Q, Queries, K, Keys);
+          ++Total.Tiles;
+          Total.Empty += Count == 0;
+          Total.Visited += Answer.status != TileStatus::Empty;
+          // A promise holds along the innermost axis.
+          if (K.back() == 0 || K.back() >= Until) {
+            Promised = Answer.status;
+            Until = Answer.until;
+          }
+          int64_t All = static_cast<int64_t>(Rows.size() * Columns.size());
+          for (TileStatus Status : {Answer.status, Promised}) {
+            if (Status == TileStatus::Empty)
+              ASSERT_EQ(Count, 0) << "called empty";
+            if (Status == TileStatus::Full)
+              ASSERT_EQ(Count, All) << "called full";
+          }
+        });
+      });
+    }
+  }
+
   static std::string where(int64_t Q, int64_t Rows, int64_t K, int64_t Width) {
     return "tile of " + std::to_string(Rows) + " queries from " +
            std::to_string(Q) + ", " + std::to_string(Width) + " keys from " +
@@ -178,16 +283,16 @@ private:
 
   mlir::MLIRContext Context{mlir::MLIRContext::Threading::DISABLED};
   std::mt19937_64 Random;
-  bool WithTables;
+  fuzz::Flavour Kind;
   fuzz::RandomPattern Pattern;
   Precision &Total;
 };
 
 /// Checks random patterns and returns how precise the answers were.
-Precision checkPatterns(uint64_t Runs, bool WithTables) {
+Precision checkPatterns(uint64_t Runs, fuzz::Flavour Kind) {
   Precision Total;
   for (uint64_t Seed = 1; Seed <= Runs; ++Seed) {
-    AlgebraCheck Check(Seed, WithTables, Total);
+    AlgebraCheck Check(Seed, Kind, Total);
     Check.run();
     if (testing::Test::HasFatalFailure()) {
       ADD_FAILURE() << "seed " << Seed << ":\n" << Check.describe();
@@ -209,17 +314,23 @@ Precision checkPatterns(uint64_t Runs, bool WithTables) {
 // the empty tiles few are visited, of the full ones few are masked.
 
 TEST(AlgebraFuzz, AnswersAreSound) {
-  Precision Total = checkPatterns(fuzz::numRuns(6000), /*WithTables=*/false);
+  Precision Total = checkPatterns(fuzz::numRuns(6000), fuzz::Flavour::Plain);
   EXPECT_LT(double(Total.Visited - (Total.Tiles - Total.Empty)),
             0.06 * double(Total.Tiles));
   EXPECT_GT(double(Total.KnownFull), 0.85 * double(Total.Full));
 }
 
 TEST(AlgebraFuzz, AnswersAreSoundWithTablesAndSets) {
-  Precision Total = checkPatterns(fuzz::numRuns(6000), /*WithTables=*/true);
+  Precision Total = checkPatterns(fuzz::numRuns(3000), fuzz::Flavour::Tables);
   EXPECT_LT(double(Total.Visited - (Total.Tiles - Total.Empty)),
             0.12 * double(Total.Tiles));
   EXPECT_GT(double(Total.KnownFull), 0.75 * double(Total.Full));
+}
+
+TEST(AlgebraFuzz, AnswersAreSoundOnGrids) {
+  Precision Total = checkPatterns(fuzz::numRuns(1500), fuzz::Flavour::Grid);
+  EXPECT_LT(double(Total.Visited - (Total.Tiles - Total.Empty)),
+            0.1 * double(Total.Tiles));
 }
 
 } // namespace

@@ -131,18 +131,26 @@ namespace {
 /// Writes one keep region, operation by operation.
 class Writer {
 public:
-  Writer(uint64_t Seed, bool WithTables)
-      : Random(Seed), WithTables(WithTables) {}
+  Writer(uint64_t Seed, Flavour Kind) : Random(Seed), Kind(Kind) {}
 
   RandomPattern write() {
     RandomPattern Result;
-    int64_t NumParams = choose(0, 3), NumTables = WithTables ? choose(1, 3) : 0;
+    int64_t NumParams = choose(0, 3),
+            NumTables = Kind == Flavour::Tables ? choose(1, 3) : 0;
+    int64_t NumAxes = Kind == Flavour::Grid ? choose(2, 3) : 0;
+    NumParams += NumAxes;
     std::ostringstream Header;
     Header << "attn.pattern @random";
     for (int64_t I = 0; I < NumParams + NumTables; ++I) {
       Header << (I ? ", " : "(") << "%p" << I << ": ";
       std::string Name = "%p" + std::to_string(I);
-      if (I < NumParams) {
+      if (I < NumAxes) {
+        Header << "index";
+        Result.Extents.push_back(choose(1, NumAxes == 2 ? 12 : 5));
+        Result.Operands.push_back(
+            RandomOperand::integer(Result.Extents.back()));
+        Values.push_back(Name);
+      } else if (I < NumParams) {
         Header << "index";
         Result.Operands.push_back(RandomOperand::integer(interesting()));
         Values.push_back(Name);
@@ -152,8 +160,21 @@ public:
         Header << makeSet(Name, Result.Operands);
       }
     }
-    Header << (NumParams + NumTables ? ")" : "") << " keep(%b, %h, %q, %k) {\n";
+    Header << (NumParams + NumTables ? ")" : "")
+           << (NumAxes == 0   ? ""
+               : NumAxes == 2 ? " grid(%p0 x %p1)"
+                              : " grid(%p0 x %p1 x %p2)")
+           << " keep(%b, %h, "
+           << (NumAxes == 0   ? "%q, %k"
+               : NumAxes == 2 ? "%q1, %q, %k1, %k"
+                              : "%q2, %q1, %q, %k2, %k1, %k")
+           << ") {\n";
+    for (int64_t I = 1; I < NumAxes; ++I)
+      Outer.push_back(std::to_string(I));
     std::string Kept = condition(choose(1, 4));
+    // The number of indices of a set is known from its uses.
+    for (const Access &A : Sets)
+      define("attn.in %k, " + A.Name + indices(A));
     Result.Text = Header.str() + Body.str() + "  attn.keep " + Kept + "\n}\n";
     return Result;
   }
@@ -290,6 +311,8 @@ private:
   std::string leaf() {
     if (!Tables.empty() && choose(0, 2) == 0)
       return read();
+    if (!Outer.empty() && choose(0, 3) == 0)
+      return (choose(0, 1) ? "%q" : "%k") + any(Outer);
     switch (choose(0, 9)) {
     case 0:
     case 1:
@@ -316,7 +339,10 @@ private:
   }
 
   /// The distance, which half of all patterns are about.
-  std::string distance() { return binary("arith.subi", "%q", "%k"); }
+  std::string distance() {
+    std::string Axis = Outer.empty() || choose(0, 1) ? "" : any(Outer);
+    return binary("arith.subi", "%q" + Axis, "%k" + Axis);
+  }
 
   std::string value(int64_t Depth) {
     if (Depth == 0)
@@ -414,8 +440,10 @@ private:
   }
 
   std::mt19937_64 Random;
-  bool WithTables;
+  Flavour Kind;
   std::ostringstream Body;
+  /// What the names of coordinates along outer axes end in.
+  std::vector<std::string> Outer;
   std::vector<std::string> Values;
   std::vector<Access> Tables, Sets;
   unsigned Next = 0;
@@ -423,8 +451,8 @@ private:
 
 } // namespace
 
-RandomPattern makeRandomPattern(uint64_t Seed, bool WithTables) {
-  return Writer(Seed, WithTables).write();
+RandomPattern makeRandomPattern(uint64_t Seed, Flavour Kind) {
+  return Writer(Seed, Kind).write();
 }
 
 } // namespace heddle::fuzz

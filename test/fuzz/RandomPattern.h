@@ -54,6 +54,9 @@ struct RandomPattern {
   std::string Text; ///< a module with one pattern, @random
   std::vector<RandomOperand> Operands;
 
+  /// Extents of the token grid, outermost axis first.
+  std::vector<int64_t> Extents;
+
   /// One per operand, as the runtime takes them.
   std::vector<heddle_value> values() const;
   std::vector<heddle_param> params() const;
@@ -64,9 +67,14 @@ struct RandomPattern {
 constexpr int64_t NumTableBatches = 3, NumTableHeads = 6,
                   NumTablePositions = 256;
 
-/// Equal seeds give equal patterns on every machine. `WithTables`: parameters
-/// may be tables and sets too, and queries must not be negative.
-RandomPattern makeRandomPattern(uint64_t Seed, bool WithTables = false);
+enum class Flavour {
+  Plain,
+  Tables, ///< parameters are tables and sets too; queries must not be negative
+  Grid,   ///< on a token grid of two or three axes, whose extents come first
+};
+
+/// Equal seeds give equal patterns on every machine.
+RandomPattern makeRandomPattern(uint64_t Seed, Flavour Kind = Flavour::Plain);
 
 /// Uniform in [Low, High]; unlike std::uniform_int_distribution the same
 /// everywhere.
