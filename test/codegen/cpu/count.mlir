@@ -5,7 +5,8 @@
 // are made by the function that the kernel calls too; of tiles with ones alone
 // there are none.
 
-#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8,
+#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
 
 // CHECK: llvm.func hidden @f(%{{.*}}: !llvm.ptr, %{{.*}}: i64, %{{.*}}: i64, %{{.*}}: i64, %[[EXACT:.*]]: i32, %[[OUT:.*]]: !llvm.ptr)
@@ -36,7 +37,8 @@
 
 func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,
-    %lse: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index,
     %exact: i1) -> (index, index, index)
     attributes {tile.kernel = "count", tile.entry = #entry} {
   %c0 = arith.constant 0 : index
@@ -45,7 +47,7 @@ func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
   %rows = tile.dim position of %q : !attn.view<8xf32>
   %kept = scf.if %exact -> index {
     %bits = tile.bits #attn.formula<q - k in interval<0, inf>>
-      at(%b, %h, %origin, %p0) keys(%n) status(%partial) : tensor<8x16xi1>
+      at(%b, %h) queries(%origin) keys(%p0) of %n status(%partial) : tensor<8x16xi1>
     %c = tile.count %bits rows %rows : tensor<8x16xi1>
     scf.yield %c : index
   } else {
@@ -56,14 +58,15 @@ func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
 
 func.func @ones(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,
-    %lse: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index,
     %exact: i1) -> (index, index, index)
     attributes {tile.kernel = "count", tile.entry = #entry} {
   %full = arith.constant 2 : i32
   %n = tile.dim position of %k : !attn.view<8xf32>
   %rows = tile.dim position of %q : !attn.view<8xf32>
   %bits = tile.bits #attn.formula<q - k in interval<0, inf>>
-    at(%b, %h, %origin, %p0) keys(%n) status(%full) : tensor<8x16xi1>
+    at(%b, %h) queries(%origin) keys(%p0) of %n status(%full) : tensor<8x16xi1>
   %c = tile.count %bits rows %rows : tensor<8x16xi1>
   return %n, %n, %c : index, index, index
 }

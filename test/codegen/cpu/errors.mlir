@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: heddle-opt %s --tile-to-cpu --split-input-file --verify-diagnostics
 
-// expected-error @+1 {{has the kernel kind "other"; expected "task" or "count"}}
+// expected-error @+1 {{has the kernel kind "other"; expected "task", "columns", "count" or "check"}}
 func.func @f() attributes {tile.kernel = "other"} {
   return
 }
@@ -15,7 +15,8 @@ func.func @f() attributes {tile.kernel = "task"} {
 
 // -----
 
-#entry = #attn.entry<"f", @any, "cpu-nothing", qk = 8, v = 8,
+#entry = #attn.entry<"f", @any, "cpu-nothing", qk = 8, v = 8, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
 // expected-error @+1 {{is for the level 'cpu-nothing'; expected one of}}
 func.func @f() attributes {tile.kernel = "task", tile.entry = #entry} {
@@ -24,20 +25,68 @@ func.func @f() attributes {tile.kernel = "task", tile.entry = #entry} {
 
 // -----
 
-#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8,
+#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
-// expected-error @+1 {{has the arguments '() -> ()'; expected (index, index, index, five views, index, f32, index...)}}
+// expected-error @+1 {{has the arguments '() -> ()'; expected (index, index, index, views of q, of k and v for every source and of five outputs, index, f32, parameters...)}}
 func.func @f() attributes {tile.kernel = "task", tile.entry = #entry} {
   return
 }
 
 // -----
 
-#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8,
+#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
+  <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
+// A source without values.
+// expected-error @+1 {{views of q, of k and v for every source and of five outputs}}
+func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
+    %k: !attn.view<8xf32>, %o: !attn.view<8xf32>, %lse: !attn.view<1xf32>,
+    %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32)
+    attributes {tile.kernel = "task", tile.entry = #entry} {
+  return
+}
+
+// -----
+
+#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
+  <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
+// A parameter is an index, an f32, a table without static extents or a set.
+// expected-error @+1 {{views of q, of k and v for every source and of five outputs, index, f32, parameters...)}}
+func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
+    %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32,
+    %p0: tensor<4xf32>)
+    attributes {tile.kernel = "columns", tile.entry = #entry} {
+  return
+}
+
+// -----
+
+#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
+  <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
+// expected-error @+1 {{returns 'index'; expected 4 index values}}
+func.func @f(%q: !attn.view<8xf32>, %k: !attn.view<8xf32>,
+    %v: !attn.view<8xf32>, %o: !attn.view<8xf32>, %lse: !attn.view<1xf32>,
+    %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32) -> index
+    attributes {tile.kernel = "check", tile.entry = #entry} {
+  return %origin : index
+}
+
+// -----
+
+#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
 func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,
-    %lse: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index)
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index)
     attributes {tile.kernel = "task", tile.entry = #entry} {
   // expected-error @+1 {{cannot be lowered to the cpu target}}
   %t = attn.tiles #attn.formula<true> at(%b, %h, %tile) keys(%p0) tile 8 x 16

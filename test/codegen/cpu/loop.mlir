@@ -5,7 +5,8 @@
 // iteration finds and leaves the tile in the same place. Where the yielded tiles
 // change places, they are moved by way of a third.
 
-#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8,
+#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
 
 // CHECK-LABEL: llvm.func hidden @in_place
@@ -18,7 +19,8 @@
 
 func.func @in_place(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,
-    %lse: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index)
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index)
     attributes {tile.kernel = "task", tile.entry = #entry} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -39,7 +41,8 @@ func.func @in_place(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
 
 func.func @swapped(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,
-    %lse: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index)
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index)
     attributes {tile.kernel = "task", tile.entry = #entry} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -59,7 +62,8 @@ func.func @swapped(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
 
 func.func @still_used(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,
-    %lse: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index)
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index)
     attributes {tile.kernel = "task", tile.entry = #entry} {
   %t = tile.fill 1.0 : tensor<8x8xf32>
   %s = tile.scale %t, %scale : tensor<8x8xf32>

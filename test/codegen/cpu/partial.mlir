@@ -5,7 +5,8 @@
 // made once and used by the mask and the product, where a pair that is not kept
 // takes no part.
 
-#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8,
+#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
 
 // CHECK: llvm.func hidden @f
@@ -42,7 +43,8 @@
 
 func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,
-    %lse: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index)
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32, %p0: index)
     attributes {tile.kernel = "task", tile.entry = #entry} {
   %x = tile.load %q[%b, %h, %tile] : !attn.view<8xf32> -> tensor<8x8xf32>
   %y = tile.load %k[%b, %h, %p0] : !attn.view<8xf32> -> tensor<16x8xf32>
@@ -53,7 +55,7 @@ func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
   %a = tile.fill 0.0 : tensor<8x8xf32>
   %partial = arith.constant 1 : i32
   %bits = tile.bits #attn.formula<q - k in interval<0, inf>>
-    at(%b, %h, %origin, %p0) keys(%n) status(%partial) : tensor<8x16xi1>
+    at(%b, %h) queries(%origin) keys(%p0) of %n status(%partial) : tensor<8x16xi1>
   %s = tile.scores %x, %y : tensor<8x8xf32>, tensor<16x8xf32> -> tensor<8x16xf32>
   %w = tile.mask %s, %bits : tensor<8x16xf32>, tensor<8x16xi1>
   %p, %m1, %l1, %alpha = tile.softmax_step %w, %m, %l
