@@ -3,6 +3,7 @@
 #include "codegen/Target.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/KernelSpec.h"
 #include "passes/Passes.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -23,6 +24,10 @@ std::string bestLevelHere() {
   return {};
 }
 
+RankedTensorType tensorType(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType());
+}
+
 struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
   using AttnAssignScheduleBase::AttnAssignScheduleBase;
 
@@ -34,6 +39,40 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
       if (failed(assign(function, *attentions.begin())))
         signalPassFailure();
     });
+  }
+
+  /// What the pattern and the outputs ask of any schedule; empty if it is met.
+  static std::string findMisfit(attn::ScheduleAttr schedule,
+                                const KernelShape &shape,
+                                attn::OutputsAttr outputs) {
+    auto number = [](int64_t value) { return std::to_string(value); };
+    if (schedule.getKeyBox().size() != shape.Axes)
+      return "its boxes have " + number(schedule.getKeyBox().size()) +
+             " axes, expected the " + number(shape.Axes) +
+             " of the pattern's token grid";
+    if (shape.Group && schedule.getKeyTile() != shape.Group)
+      return "'key_tile' is " + number(schedule.getKeyTile()) +
+             ", expected the " + number(shape.Group) + " keys of a group";
+    // One task has the maxima of a block's columns to itself.
+    if (outputs.hasBlockMax() &&
+        schedule.getKeyTile() % outputs.getBlockK() != 0)
+      return "'key_tile' is " + number(schedule.getKeyTile()) +
+             ", expected a multiple of the " + number(outputs.getBlockK()) +
+             " columns of a block";
+    return {};
+  }
+
+  attn::ScheduleAttr choose(const Target &target, StringRef level,
+                            KernelShape shape, attn::OutputsAttr outputs) {
+    attn::ScheduleAttr schedule =
+        target.chooseSchedule(&getContext(), level, shape);
+    // Blocks that the usual tile would cut decide the tile, as groups do.
+    if (!shape.Group && outputs.hasBlockMax() &&
+        schedule.getKeyTile() % outputs.getBlockK() != 0) {
+      shape.Group = outputs.getBlockK();
+      schedule = target.chooseSchedule(&getContext(), level, shape);
+    }
+    return schedule;
   }
 
   LogicalResult assign(func::FuncOp function, attn::AttentionOp attention) {
@@ -48,14 +87,21 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
              << "expected the name of a target level, found '" << levelName
              << "'";
 
-    auto headDim = [](Value tensor) {
-      return cast<RankedTensorType>(tensor.getType()).getDimSize(3);
-    };
-    int64_t qk = headDim(attention.getQ()), v = headDim(attention.getV());
+    SmallVector<attn::PatternOp> patterns =
+        findPatterns(attention, attention.getPatternAttr());
+    assert(!patterns.empty() && "the operation is valid");
+    KernelShape shape;
+    shape.Qk = tensorType(attention.getQ()).getDimSize(3);
+    shape.V = tensorType(attention.getV()).getDimSize(3);
+    shape.Axes = patterns.front().getQueryGrid().size();
+    shape.Group = patterns.front().getNormalization().getGroup();
+    attn::OutputsAttr outputs = attention.getRequestedOutputs();
     attn::ScheduleAttr schedule = attention.getScheduleAttr();
     if (!schedule)
-      schedule = target->chooseSchedule(&getContext(), levelName, qk, v);
+      schedule = choose(*target, levelName, shape, outputs);
     std::string problem = target->checkSchedule(schedule, levelName);
+    if (problem.empty())
+      problem = findMisfit(schedule, shape, outputs);
     if (!problem.empty())
       return attention.emitOpError()
              << "has a schedule that level '" << levelName
@@ -64,10 +110,12 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     StringRef name = function.getName();
     if (auto attribute = function->getAttrOfType<StringAttr>(KernelNameAttr))
       name = attribute.getValue();
-    function->setAttr(tile::kEntryAttr,
-                      attn::EntryAttr::get(&getContext(), name,
-                                           attention.getPatternAttr(),
-                                           levelName, qk, v, schedule));
+    function->setAttr(
+        tile::kEntryAttr,
+        attn::EntryAttr::get(
+            &getContext(), name, attention.getPatternAttr(), levelName,
+            shape.Qk, shape.V, tensorType(attention.getQ()).getElementType(),
+            tensorType(attention.getO()).getElementType(), outputs, schedule));
     function->removeAttr(LevelAttr);
     function->removeAttr(KernelNameAttr);
     attention.removeScheduleAttr();

@@ -48,21 +48,46 @@ constexpr Member makeMember(const char *Name, size_t Offset) {
 
 #define HEDDLE_MEMBER(Struct, Name)                                            \
   makeMember<decltype(Struct::Name)>(#Name, offsetof(Struct, Name))
+/// An element of an array, as a member of its own.
+#define HEDDLE_ELEMENT(Struct, Name, Index)                                    \
+  makeMember<std::remove_extent_t<decltype(Struct::Name)>>(                    \
+      #Name "[" #Index "]",                                                    \
+      offsetof(Struct, Name) +                                                 \
+          (Index) * sizeof(std::remove_extent_t<decltype(Struct::Name)>))
+#define HEDDLE_THREE_ELEMENTS(Struct, Name)                                    \
+  HEDDLE_ELEMENT(Struct, Name, 0), HEDDLE_ELEMENT(Struct, Name, 1),            \
+      HEDDLE_ELEMENT(Struct, Name, 2)
 
 inline constexpr Member ParamMembers[] = {
     HEDDLE_MEMBER(heddle_param, name),
+    // A union of 8 bytes, written as an integer.
     HEDDLE_MEMBER(heddle_param, default_value),
     HEDDLE_MEMBER(heddle_param, has_default),
+    HEDDLE_MEMBER(heddle_param, kind),
+    HEDDLE_MEMBER(heddle_param, rank),
+    HEDDLE_MEMBER(heddle_param, needs_bounds),
 };
 static_assert(describes(ParamMembers, sizeof(heddle_param)));
+static_assert(sizeof(heddle_operand) == sizeof(int64_t));
+
+inline constexpr Member CheckMembers[] = {
+    HEDDLE_MEMBER(heddle_check, message),
+    HEDDLE_MEMBER(heddle_check, param),
+    HEDDLE_MEMBER(heddle_check, axis),
+};
+static_assert(describes(CheckMembers, sizeof(heddle_check)));
 
 inline constexpr Member CodeMembers[] = {
     HEDDLE_MEMBER(heddle_code, level),
     HEDDLE_MEMBER(heddle_code, features),
     HEDDLE_MEMBER(heddle_code, task),
     HEDDLE_MEMBER(heddle_code, count),
+    HEDDLE_MEMBER(heddle_code, check),
+    HEDDLE_MEMBER(heddle_code, columns),
     HEDDLE_MEMBER(heddle_code, query_tile),
     HEDDLE_MEMBER(heddle_code, key_tile),
+    HEDDLE_THREE_ELEMENTS(heddle_code, query_box),
+    HEDDLE_THREE_ELEMENTS(heddle_code, key_box),
     HEDDLE_MEMBER(heddle_code, workspace_bytes),
 };
 static_assert(describes(CodeMembers, sizeof(heddle_code)));
@@ -71,12 +96,25 @@ inline constexpr Member EntryMembers[] = {
     HEDDLE_MEMBER(heddle_entry, name),
     HEDDLE_MEMBER(heddle_entry, pattern),
     HEDDLE_MEMBER(heddle_entry, dtype),
+    HEDDLE_MEMBER(heddle_entry, output_dtype),
     HEDDLE_MEMBER(heddle_entry, uses_batch),
     HEDDLE_MEMBER(heddle_entry, uses_head),
     HEDDLE_MEMBER(heddle_entry, d_qk),
     HEDDLE_MEMBER(heddle_entry, d_v),
     HEDDLE_MEMBER(heddle_entry, num_params),
     HEDDLE_MEMBER(heddle_entry, params),
+    HEDDLE_MEMBER(heddle_entry, num_checks),
+    HEDDLE_MEMBER(heddle_entry, checks),
+    HEDDLE_MEMBER(heddle_entry, num_sources),
+    HEDDLE_MEMBER(heddle_entry, grid_axes),
+    HEDDLE_THREE_ELEMENTS(heddle_entry, query_grid),
+    HEDDLE_THREE_ELEMENTS(heddle_entry, key_grid),
+    HEDDLE_MEMBER(heddle_entry, has_lse),
+    HEDDLE_MEMBER(heddle_entry, has_row_max),
+    HEDDLE_MEMBER(heddle_entry, has_column_sums),
+    HEDDLE_MEMBER(heddle_entry, has_block_max),
+    HEDDLE_MEMBER(heddle_entry, block_q),
+    HEDDLE_MEMBER(heddle_entry, block_k),
     HEDDLE_MEMBER(heddle_entry, num_codes),
     HEDDLE_MEMBER(heddle_entry, codes),
 };
@@ -94,6 +132,8 @@ inline constexpr Member DescriptorMembers[] = {
 };
 static_assert(describes(DescriptorMembers, sizeof(heddle_descriptor)));
 
+#undef HEDDLE_THREE_ELEMENTS
+#undef HEDDLE_ELEMENT
 #undef HEDDLE_MEMBER
 
 } // namespace heddle

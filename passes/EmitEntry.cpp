@@ -2,6 +2,7 @@
 
 #include "passes/Passes.h"
 
+#include "passes/Checks.h"
 #include "passes/ConstantBuilder.h"
 #include "passes/Manifest.h"
 
@@ -9,6 +10,8 @@
 #include "dialect/tile/Tile.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 
@@ -32,6 +35,24 @@ protected:
 
 } // namespace
 
+/// The place of a kernel function of a kind; null for an unknown kind.
+static LLVM::LLVMFuncOp *slotOf(CodeInfo &Code, StringRef Kind) {
+  return llvm::StringSwitch<LLVM::LLVMFuncOp *>(Kind)
+      .Case("task", &Code.Task)
+      .Case("count", &Code.Count)
+      .Case("check", &Code.Check)
+      .Case("columns", &Code.Columns)
+      .Default(nullptr);
+}
+
+/// True when two functions can belong to one kernel.
+static bool agree(attn::EntryAttr A, attn::EntryAttr B) {
+  return A.getPattern() == B.getPattern() && A.getQk() == B.getQk() &&
+         A.getV() == B.getV() && A.getInputType() == B.getInputType() &&
+         A.getOutputType() == B.getOutputType() &&
+         A.getOutputs() == B.getOutputs();
+}
+
 /// Files `Kernel` under its kernel and level.
 static LogicalResult
 addKernel(LLVM::LLVMFuncOp Kernel, StringRef Kind,
@@ -41,69 +62,88 @@ addKernel(LLVM::LLVMFuncOp Kernel, StringRef Kind,
     return Kernel.emitOpError("kernel function has no '")
            << tile::kEntryAttr << "' attribute";
   KernelInfo &Info = Kernels[Entry.getName()];
-  if (Info.Codes.empty()) {
-    Info.Entry = Entry;
-  } else if (Info.Entry.getPattern() != Entry.getPattern() ||
-             Info.Entry.getQk() != Entry.getQk() ||
-             Info.Entry.getV() != Entry.getV()) {
+  if (Info.Codes.empty())
+    Info.Spec.entry = Entry;
+  else if (!agree(Info.Spec.entry, Entry))
     return Kernel.emitOpError("kernel '")
            << Entry.getName()
-           << "' differs in pattern or head dims from another function of that "
-              "name";
-  }
+           << "' differs in pattern, types, head dims or outputs from another "
+              "function of that name";
   auto *Code = llvm::find_if(Info.Codes, [&](const CodeInfo &C) {
     return C.Entry.getLevel() == Entry.getLevel();
   });
   if (Code == Info.Codes.end()) {
-    Info.Codes.push_back({Entry, {}, {}});
+    Info.Codes.push_back({Entry, {}, {}, {}, {}});
     Code = &Info.Codes.back();
   }
-  if (Kind != "task" && Kind != "count")
+  LLVM::LLVMFuncOp *Slot = slotOf(*Code, Kind);
+  if (!Slot)
     return Kernel.emitOpError("expected '")
-           << tile::kKernelAttr << "' to be \"task\" or \"count\", got \""
+           << tile::kKernelAttr
+           << "' to be \"task\", \"count\", \"check\" or \"columns\", got \""
            << Kind << "\"";
-  LLVM::LLVMFuncOp &Slot = Kind == "task" ? Code->Task : Code->Count;
-  if (Slot)
+  if (*Slot)
     return Kernel.emitOpError("second ")
            << Kind << " function of kernel '" << Entry.getName()
            << "' at level '" << Entry.getLevel() << "'";
-  Slot = Kernel;
+  *Slot = Kernel;
   return success();
 }
 
-/// Checks that `Info` is complete and finds its pattern.
-static LogicalResult complete(ModuleOp Module, KernelInfo &Info) {
-  for (CodeInfo &Code : Info.Codes) {
-    LLVM::LLVMFuncOp Present = Code.Task ? Code.Task : Code.Count;
-    if (!Code.Task || !Code.Count)
+SmallVector<LLVM::LLVMFuncOp, 4> CodeInfo::functions() const {
+  SmallVector<LLVM::LLVMFuncOp, 4> Present;
+  for (LLVM::LLVMFuncOp Function : {Task, Count, Check, Columns})
+    if (Function)
+      Present.push_back(Function);
+  return Present;
+}
+
+/// Checks that a code has the functions it needs, with what the target adds.
+static LogicalResult checkCode(CodeInfo &Code) {
+  LLVM::LLVMFuncOp Present = Code.functions().front();
+  SmallVector<StringRef> Needed = {"task", "count", "check"};
+  if (Code.Entry.getOutputs().hasColumns())
+    Needed.push_back("columns");
+  for (StringRef Kind : Needed)
+    if (!*slotOf(Code, Kind))
       return Present.emitOpError("kernel '")
-             << Info.Entry.getName() << "' has no "
-             << (Code.Task ? "count" : "task") << " function at level '"
-             << Code.Entry.getLevel() << "'";
-    if (!Code.Task->getAttrOfType<IntegerAttr>(tile::kWorkspaceAttr) ||
-        !Code.Task->getAttrOfType<StringAttr>(tile::kFeaturesAttr))
-      return Code.Task.emitOpError("expected the attributes '")
+             << Code.Entry.getName() << "' has no " << Kind
+             << " function at level '" << Code.Entry.getLevel() << "'";
+  for (LLVM::LLVMFuncOp Function : {Code.Task, Code.Columns})
+    if (Function &&
+        (!Function->getAttrOfType<IntegerAttr>(tile::kWorkspaceAttr) ||
+         !Function->getAttrOfType<StringAttr>(tile::kFeaturesAttr)))
+      return Function.emitOpError("expected the attributes '")
              << tile::kWorkspaceAttr << "' (integer) and '"
              << tile::kFeaturesAttr << "' (string)";
+  return success();
+}
+
+/// Checks that `Info` is complete and finds its patterns.
+static LogicalResult complete(KernelInfo &Info) {
+  for (CodeInfo &Code : Info.Codes)
+    if (failed(checkCode(Code)))
+      return failure();
+  FailureOr<KernelSpec> Spec =
+      findKernelSpec(Info.Codes.front().Task, Info.Spec.entry);
+  if (failed(Spec))
+    return failure();
+  Info.Spec = std::move(*Spec);
+  for (const KernelSource &Source : Info.Spec.sources) {
+    Info.UsesBatch |= attn::uses(Source.formula, attn::DimB);
+    Info.UsesHead |= attn::uses(Source.formula, attn::DimH);
   }
-  LLVM::LLVMFuncOp Task = Info.Codes.front().Task;
-  Info.Pattern = dyn_cast_or_null<attn::PatternOp>(
-      SymbolTable::lookupSymbolIn(Module, Info.Entry.getPattern()));
-  if (!Info.Pattern)
-    return Task.emitOpError("the module has no pattern ")
-           << Info.Entry.getPattern();
-  std::optional<attn::FormulaAttr> Formula = Info.Pattern.getFormula();
-  if (!Formula)
-    return Info.Pattern.emitOpError(
-        "has no formula; run 'attn-normalize-pattern' first");
-  Info.UsesBatch = attn::uses(*Formula, attn::DimB);
-  Info.UsesHead = attn::uses(*Formula, attn::DimH);
   return success();
 }
 
 int64_t CodeInfo::workspace() const {
-  LLVM::LLVMFuncOp Function = Task;
-  return Function->getAttrOfType<IntegerAttr>(tile::kWorkspaceAttr).getInt();
+  int64_t Bytes = 0;
+  for (LLVM::LLVMFuncOp Function : {Task, Columns})
+    if (Function)
+      Bytes = std::max(
+          Bytes,
+          Function->getAttrOfType<IntegerAttr>(tile::kWorkspaceAttr).getInt());
+  return Bytes;
 }
 
 StringRef CodeInfo::features() const {
@@ -111,44 +151,86 @@ StringRef CodeInfo::features() const {
   return Function->getAttrOfType<StringAttr>(tile::kFeaturesAttr).getValue();
 }
 
+/// Three members of a structure: the numbers, and 0 for what is missing.
+static void appendThree(ConstantBuilder::Fields &Fields,
+                        ArrayRef<int64_t> Numbers) {
+  for (size_t I = 0; I < 3; ++I)
+    Fields.push_back(I < Numbers.size() ? Numbers[I] : 0);
+}
+
 static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
                                           const CodeInfo &Code) {
   attn::ScheduleAttr Schedule = Code.Entry.getSchedule();
   auto Function = [](LLVM::LLVMFuncOp F) {
-    return Constant::address(FlatSymbolRefAttr::get(F.getSymNameAttr()));
+    return F ? Constant::address(FlatSymbolRefAttr::get(F.getSymNameAttr()))
+             : Constant(0);
   };
-  return {Builder.string(Code.Entry.getLevel()),
-          Builder.string(Code.features()),
-          Function(Code.Task),
-          Function(Code.Count),
-          Schedule.getQueryTile(),
-          Schedule.getKeyTile(),
-          Code.workspace()};
+  ConstantBuilder::Fields Fields = {Builder.string(Code.Entry.getLevel()),
+                                    Builder.string(Code.features()),
+                                    Function(Code.Task),
+                                    Function(Code.Count),
+                                    Function(Code.Check),
+                                    Function(Code.Columns),
+                                    Schedule.getQueryTile(),
+                                    Schedule.getKeyTile()};
+  appendThree(Fields, Schedule.getQueryBox());
+  appendThree(Fields, Schedule.getKeyBox());
+  Fields.push_back(Code.workspace());
+  return Fields;
+}
+
+/// The bits of a default in a `heddle_operand`.
+static int64_t operandBits(TypedAttr Default) {
+  if (auto Integer = dyn_cast_or_null<IntegerAttr>(Default))
+    return Integer.getInt();
+  if (auto Real = dyn_cast_or_null<FloatAttr>(Default))
+    return llvm::bit_cast<int64_t>(Real.getValueAsDouble());
+  return 0;
 }
 
 static ConstantBuilder::Fields entryFields(ConstantBuilder &Builder,
                                            const KernelInfo &Info) {
-  attn::PatternOp Pattern = Info.Pattern;
-  SmallVector<ConstantBuilder::Fields> Params;
-  for (unsigned I = 0; I < Pattern.getNumParams(); ++I) {
-    std::optional<int64_t> Default = Pattern.getParamDefault(I);
-    Params.push_back({Builder.string(Pattern.getParamName(I)),
-                      Default.value_or(0), Default.has_value()});
-  }
-  SmallVector<ConstantBuilder::Fields> Codes;
+  const KernelSpec &Spec = Info.Spec;
+  Checks Needed(Spec);
+  SmallVector<ConstantBuilder::Fields> Params, CheckList, Codes;
+  for (auto [I, Param] : llvm::enumerate(Spec.params))
+    Params.push_back(
+        {Builder.string(Param.name), operandBits(Param.defaultValue),
+         static_cast<bool>(Param.defaultValue), paramKind(Param.type),
+         Param.rank, Needed.needsBounds(I)});
+  for (const Check &C : Needed.list())
+    CheckList.push_back(
+        {C.message ? Builder.string(C.message.getValue()) : Constant(0),
+         C.param, C.axis});
   for (const CodeInfo &Code : Info.Codes)
     Codes.push_back(codeFields(Builder, Code));
-  return {Builder.string(Info.Entry.getName()),
-          Builder.string(Pattern.getSymName()),
-          Info.dtype(),
-          Info.UsesBatch,
-          Info.UsesHead,
-          Info.Entry.getQk(),
-          Info.Entry.getV(),
-          static_cast<int64_t>(Params.size()),
-          Builder.array(ParamMembers, Params, "heddle.params"),
-          static_cast<int64_t>(Codes.size()),
-          Builder.array(CodeMembers, Codes, "heddle.codes")};
+
+  attn::EntryAttr Entry = Spec.entry;
+  attn::OutputsAttr Outputs = Spec.outputs();
+  ConstantBuilder::Fields Fields = {
+      Builder.string(Entry.getName()),
+      Builder.string(Entry.getPattern().getValue()),
+      Info.dtype(),
+      Info.outputDtype(),
+      Info.UsesBatch,
+      Info.UsesHead,
+      Entry.getQk(),
+      Entry.getV(),
+      static_cast<int64_t>(Params.size()),
+      Builder.array(ParamMembers, Params, "heddle.params"),
+      static_cast<int64_t>(CheckList.size()),
+      Builder.array(CheckMembers, CheckList, "heddle.checks"),
+      static_cast<int64_t>(Spec.sources.size()),
+      static_cast<int64_t>(Spec.first().getQueryGrid().size())};
+  // Sources of a combination have no grid: the pattern's parameters are those
+  // of the kernel.
+  appendThree(Fields, Spec.first().getQueryGrid());
+  appendThree(Fields, Spec.first().getKeyGrid());
+  Fields.append({Spec.isSoftmax(), Outputs.getRowMax(), Outputs.getColumnSums(),
+                 Outputs.hasBlockMax(), Outputs.getBlockQ(),
+                 Outputs.getBlockK(), static_cast<int64_t>(Codes.size()),
+                 Builder.array(CodeMembers, Codes, "heddle.codes")});
+  return Fields;
 }
 
 /// "x86_64" and so on: the first part of the module's triple, or of this
@@ -176,7 +258,7 @@ void EmitEntry::runOnOperation() {
         return signalPassFailure();
   SmallVector<KernelInfo> Kernels;
   for (auto &[Name, Info] : ByName) {
-    if (failed(complete(Module, Info)))
+    if (failed(complete(Info)))
       return signalPassFailure();
     Kernels.push_back(Info);
   }
@@ -197,11 +279,11 @@ void EmitEntry::runOnOperation() {
 
   for (KernelInfo &Info : Kernels)
     for (CodeInfo &Code : Info.Codes)
-      for (LLVM::LLVMFuncOp Function : {Code.Task, Code.Count})
+      for (LLVM::LLVMFuncOp Function : Code.functions())
         for (StringRef Name : {tile::kKernelAttr, tile::kEntryAttr,
                                tile::kWorkspaceAttr, tile::kFeaturesAttr})
           Function->removeAttr(Name);
-  for (auto Pattern :
-       llvm::make_early_inc_range(Module.getOps<attn::PatternOp>()))
-    Pattern.erase();
+  for (Operation &Op : llvm::make_early_inc_range(*Module.getBody()))
+    if (isa<attn::PatternOp, attn::CombineOp>(Op))
+      Op.erase();
 }

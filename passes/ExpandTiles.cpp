@@ -21,75 +21,111 @@ namespace {
 class Expander {
 public:
   Expander(tile::ForeachOp loop, attn::TilesOp tiles)
-      : loop(loop), tiles(tiles), b(loop.getLoc(), loop) {}
+      : loop(loop), tiles(tiles), b(loop.getLoc(), loop),
+        access(tiles.getParams()), keyBox(tiles.getKeyBox()),
+        queryBox(tiles.getQueryBox()) {
+    if (keyBox.empty()) {
+      queryBox = {static_cast<int64_t>(tiles.getQueryTile())};
+      keyBox = {static_cast<int64_t>(tiles.getKeyTile())};
+    }
+    for (int64_t param : tiles.getKeyGrid())
+      ends.push_back(tiles.getParams()[param]);
+    if (ends.empty())
+      ends.push_back(tiles.getNumKeys());
+  }
 
   void run() {
-    Value zero = arith::ConstantIndexOp::create(b, 0);
-    SmallVector<Value> inits = {zero};
-    llvm::append_range(inits, loop.getInits());
-    auto runs = scf::WhileOp::create(
-        b, ValueRange(inits).getTypes(), inits,
-        [&](OpBuilder &nested, Location loc, ValueRange state) {
-          Value more =
-              arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::slt,
-                                    state.front(), tiles.getNumKeys());
-          scf::ConditionOp::create(nested, loc, more, state);
-        },
-        [&](OpBuilder &nested, Location loc, ValueRange state) {
-          ImplicitLocOpBuilder n(loc, nested);
-          buildRun(n, state.front(), state.drop_front());
-        });
-    loop.replaceAllUsesWith(runs.getResults().drop_front());
+    SmallVector<Value> results =
+        buildAxis(0, llvm::to_vector_of<Value>(loop.getInits()));
+    loop.replaceAllUsesWith(results);
     loop.erase();
   }
 
 private:
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, value);
+  }
+
+  /// Outer axes are plain loops over the boxes, the innermost one is a loop
+  /// over runs.
+  SmallVector<Value> buildAxis(unsigned axis, SmallVector<Value> state) {
+    if (axis + 1 == keyBox.size())
+      return buildRuns(state);
+    auto boxes = scf::ForOp::create(
+        b, index(0), ends[axis], index(keyBox[axis]), state,
+        [&](OpBuilder &, Location, Value key, ValueRange carried) {
+          outer.push_back(key);
+          scf::YieldOp::create(b, buildAxis(axis + 1, carried));
+          outer.pop_back();
+        });
+    return llvm::to_vector_of<Value>(boxes.getResults());
+  }
+
+  SmallVector<Value> buildRuns(ValueRange state) {
+    SmallVector<Value> inits = {index(0)};
+    llvm::append_range(inits, state);
+    auto runs = scf::WhileOp::create(
+        b, ValueRange(inits).getTypes(), inits,
+        [&](OpBuilder &, Location, ValueRange state) {
+          Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                             state.front(), ends.back());
+          scf::ConditionOp::create(b, more, state);
+        },
+        [&](OpBuilder &, Location, ValueRange state) {
+          buildRun(state.front(), state.drop_front());
+        });
+    return llvm::to_vector_of<Value>(runs.getResults().drop_front());
+  }
+
   /// Asks for the run that starts at `key` and covers it.
-  void buildRun(ImplicitLocOpBuilder &n, Value key, ValueRange state) {
-    attn::Coordinates at{
-        tiles.getB(),       tiles.getH(),
-        tiles.getQ0(),      key,
-        tiles.getNumKeys(), llvm::to_vector_of<Value>(tiles.getParams())};
-    attn::EmittedStatus answer =
-        attn::emitStatus(n, n.getLoc(), tiles.getFormula(), at,
-                         tiles.getQueryTile(), tiles.getKeyTile());
-    Value end = arith::MinSIOp::create(n, answer.until, tiles.getNumKeys());
+  void buildRun(Value key, ValueRange state) {
+    attn::Coordinates at;
+    at.b = tiles.getB(), at.h = tiles.getH();
+    llvm::append_range(at.q, tiles.getQ0());
+    at.k = outer;
+    at.k.push_back(key);
+    at.numKeys = tiles.getNumKeys();
+    for (Value param : tiles.getParams())
+      at.params.push_back(param.getType().isIndex() ? param : Value());
+    at.access = &access;
+    attn::EmittedStatus answer = attn::emitStatus(
+        b, b.getLoc(), tiles.getFormula(), at, queryBox, keyBox);
+    Value end = arith::MinSIOp::create(b, answer.until, ends.back());
     // Of the two counted loops at most one runs: the other one's end is its
     // start. No branch, and no third place where the state is merged.
     SmallVector<Value> current(state);
     for (int32_t status : {tile::Full, tile::Partial}) {
       Value is = arith::CmpIOp::create(
-          n, arith::CmpIPredicate::eq, answer.status,
-          arith::ConstantOp::create(n, n.getI32IntegerAttr(status)));
-      Value bodyEnd = arith::SelectOp::create(n, is, end, key);
-      current = buildBody(n, key, bodyEnd, status, current);
+          b, arith::CmpIPredicate::eq, answer.status,
+          arith::ConstantOp::create(b, b.getI32IntegerAttr(status)));
+      Value bodyEnd = arith::SelectOp::create(b, is, end, key);
+      current = buildBody(key, bodyEnd, status, current);
     }
     SmallVector<Value> next = {answer.until};
     llvm::append_range(next, current);
-    scf::YieldOp::create(n, next);
+    scf::YieldOp::create(b, next);
   }
 
   /// A counted loop with a copy of the body for one status.
-  SmallVector<Value> buildBody(ImplicitLocOpBuilder &n, Value from, Value to,
-                               int32_t status, ValueRange state) {
-    Value step = arith::ConstantIndexOp::create(n, tiles.getKeyTile());
+  SmallVector<Value> buildBody(Value from, Value to, int32_t status,
+                               ValueRange state) {
     Block &source = loop.getBodyRegion().front();
     auto body = scf::ForOp::create(
-        n, from, to, step, state,
-        [&](OpBuilder &nested, Location loc, Value firstKey,
-            ValueRange carried) {
+        b, from, to, index(keyBox.back()), state,
+        [&](OpBuilder &, Location, Value firstKey, ValueRange carried) {
+          SmallVector<Value> key = outer;
+          key.push_back(firstKey);
           IRMapping map;
-          map.map(loop.getFirstKey(), firstKey);
+          map.map(loop.getFirstKey(), key);
           map.map(loop.getStatus(),
-                  arith::ConstantOp::create(nested, loc,
-                                            nested.getI32IntegerAttr(status)));
-          map.map(source.getArguments().drop_front(2), carried);
+                  arith::ConstantOp::create(b, b.getI32IntegerAttr(status)));
+          map.map(loop.getCarried(), carried);
           for (Operation &op : source.without_terminator())
-            nested.clone(op, map);
+            b.clone(op, map);
           SmallVector<Value> yielded;
           for (Value value : source.getTerminator()->getOperands())
             yielded.push_back(map.lookupOrDefault(value));
-          scf::YieldOp::create(nested, loc, yielded);
+          scf::YieldOp::create(b, yielded);
         });
     return llvm::to_vector_of<Value>(body.getResults());
   }
@@ -97,6 +133,12 @@ private:
   tile::ForeachOp loop;
   attn::TilesOp tiles;
   ImplicitLocOpBuilder b;
+  attn::OperandAccess access;
+  /// Extents of a box of keys and of queries, and of the keys, per axis.
+  SmallVector<int64_t> keyBox, queryBox;
+  SmallVector<Value> ends;
+  /// Where the loops over outer axes are.
+  SmallVector<Value> outer;
 };
 
 struct AttnExpandTiles : impl::AttnExpandTilesBase<AttnExpandTiles> {

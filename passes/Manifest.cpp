@@ -10,45 +10,138 @@ using llvm::json::OStream;
 
 std::string heddle::compilerName() { return "heddle " HEDDLE_VERSION; }
 
+static heddle_dtype dtypeOf(mlir::Type Type) {
+  if (Type.isF16())
+    return HEDDLE_F16;
+  return Type.isBF16() ? HEDDLE_BF16 : HEDDLE_F32;
+}
+
+heddle_dtype KernelInfo::dtype() const {
+  return dtypeOf(Spec.entry.getInputType());
+}
+
+heddle_dtype KernelInfo::outputDtype() const {
+  return dtypeOf(Spec.entry.getOutputType());
+}
+
 static llvm::StringRef dtypeName(heddle_dtype Dtype) {
   switch (Dtype) {
   case HEDDLE_F32:
     return "f32";
+  case HEDDLE_F16:
+    return "f16";
+  case HEDDLE_BF16:
+    return "bf16";
+  case HEDDLE_I32:
+    return "i32";
+  case HEDDLE_I64:
+    return "i64";
+  case HEDDLE_BOOL:
+    return "bool";
   }
   llvm_unreachable("every dtype has a name");
 }
 
-// [attention-2]: f32 is the one storage type.
-heddle_dtype KernelInfo::dtype() const { return HEDDLE_F32; }
+heddle_param_kind heddle::paramKind(mlir::Type Type) {
+  if (Type.isF32())
+    return HEDDLE_REAL;
+  if (mlir::isa<attn::SetType>(Type))
+    return HEDDLE_SET;
+  if (auto Table = mlir::dyn_cast<mlir::RankedTensorType>(Type))
+    return Table.getElementType().isIndex() ? HEDDLE_INTEGER_TABLE
+                                            : HEDDLE_REAL_TABLE;
+  return HEDDLE_INTEGER;
+}
+
+static llvm::StringRef kindName(heddle_param_kind Kind) {
+  switch (Kind) {
+  case HEDDLE_INTEGER:
+    return "integer";
+  case HEDDLE_REAL:
+    return "real";
+  case HEDDLE_INTEGER_TABLE:
+    return "integer table";
+  case HEDDLE_REAL_TABLE:
+    return "real table";
+  case HEDDLE_SET:
+    return "set";
+  }
+  llvm_unreachable("every kind has a name");
+}
 
 /// The arguments of a launch: what they are and how their axes are called.
-static void writeArguments(OStream &Json, llvm::StringRef Dtype) {
-  struct Argument {
-    llvm::StringLiteral Role;
-    llvm::StringLiteral Dtype; ///< Empty: the kernel's.
-    std::initializer_list<llvm::StringLiteral> Axes;
-    bool Output, Optional;
-  };
-  static const Argument Arguments[] = {
-      {"q", "", {"batch", "heads_q", "seq_q", "d_qk"}, false, false},
-      {"k", "", {"batch", "heads_kv", "seq_k", "d_qk"}, false, false},
-      {"v", "", {"batch", "heads_kv", "seq_k", "d_v"}, false, false},
-      {"o", "", {"batch", "heads_q", "seq_q", "d_v"}, true, false},
-      {"lse", "f32", {"batch", "heads_q", "seq_q"}, true, true},
-      {"origin", "i64", {"batch"}, false, true},
-  };
-  for (const Argument &A : Arguments)
+static void writeArguments(OStream &Json, const KernelInfo &Kernel) {
+  auto Write = [&](llvm::StringRef Role, llvm::StringRef Dtype,
+                   std::initializer_list<llvm::StringLiteral> Axes, bool Output,
+                   bool Optional) {
     Json.object([&] {
-      Json.attribute("role", A.Role);
-      Json.attribute("dtype",
-                     A.Dtype.empty() ? Dtype : llvm::StringRef(A.Dtype));
+      Json.attribute("role", Role);
+      Json.attribute("dtype", Dtype);
       Json.attributeArray("axes", [&] {
-        for (llvm::StringRef Axis : A.Axes)
+        for (llvm::StringRef Axis : Axes)
           Json.value(Axis);
       });
-      Json.attribute("output", A.Output);
-      Json.attribute("optional", A.Optional);
+      Json.attribute("output", Output);
+      Json.attribute("optional", Optional);
     });
+  };
+  llvm::StringRef Input = dtypeName(Kernel.dtype());
+  Write("q", Input, {"batch", "heads_q", "seq_q", "d_qk"}, false, false);
+  Write("k", Input, {"batch", "heads_kv", "seq_k", "d_qk"}, false, false);
+  Write("v", Input, {"batch", "heads_kv", "seq_k", "d_v"}, false, false);
+  for (size_t I = 1; I < Kernel.Spec.sources.size(); ++I) {
+    std::string Number = std::to_string(I);
+    Write("k" + Number, Input, {"batch", "heads_kv", "more_seq_k", "d_qk"},
+          false, false);
+    Write("v" + Number, Input, {"batch", "heads_kv", "more_seq_k", "d_v"},
+          false, false);
+  }
+  Write("o", dtypeName(Kernel.outputDtype()),
+        {"batch", "heads_q", "seq_q", "d_v"}, true, false);
+  if (Kernel.Spec.isSoftmax())
+    Write("lse", "f32", {"batch", "heads_q", "seq_q"}, true, true);
+  attn::OutputsAttr Outputs = Kernel.Spec.outputs();
+  if (Outputs.getRowMax())
+    Write("row_max", "f32", {"batch", "heads_q", "seq_q"}, true, true);
+  if (Outputs.getColumnSums())
+    Write("column_sums", "f32", {"batch", "heads_q", "seq_k"}, true, true);
+  if (Outputs.hasBlockMax())
+    Write("block_max", "f32", {"batch", "heads_q", "blocks_q", "blocks_k"},
+          true, true);
+  Write("origin", "i64", {"batch"}, false, true);
+}
+
+static void writeNumbers(OStream &Json, llvm::StringRef Name,
+                         llvm::ArrayRef<int64_t> Numbers) {
+  Json.attributeArray(Name, [&] {
+    for (int64_t Number : Numbers)
+      Json.value(Number);
+  });
+}
+
+static void writeParams(OStream &Json, const KernelSpec &Spec) {
+  for (const KernelParam &Param : Spec.params)
+    Json.object([&] {
+      Json.attribute("name", Param.name);
+      Json.attribute("kind", kindName(paramKind(Param.type)));
+      if (Param.rank)
+        Json.attribute("rank", Param.rank);
+      if (auto Integer =
+              llvm::dyn_cast_or_null<mlir::IntegerAttr>(Param.defaultValue))
+        Json.attribute("default", Integer.getInt());
+      else if (auto Real =
+                   llvm::dyn_cast_or_null<mlir::FloatAttr>(Param.defaultValue))
+        Json.attribute("default", Real.getValueAsDouble());
+    });
+}
+
+/// The names of the parameters that are the extents of a grid.
+static void writeGrid(OStream &Json, llvm::StringRef Name,
+                      attn::PatternOp Pattern, llvm::ArrayRef<int64_t> Grid) {
+  Json.attributeArray(Name, [&] {
+    for (int64_t Param : Grid)
+      Json.value(Pattern.getParamName(Param));
+  });
 }
 
 static void writeCode(OStream &Json, const CodeInfo &Code) {
@@ -67,29 +160,43 @@ static void writeCode(OStream &Json, const CodeInfo &Code) {
       Json.attribute("rows", Schedule.getRows());
       Json.attribute("lanes", Schedule.getLanes());
       Json.attribute("unroll", Schedule.getUnroll());
+      if (!Schedule.getQueryBox().empty()) {
+        writeNumbers(Json, "query_box", Schedule.getQueryBox());
+        writeNumbers(Json, "key_box", Schedule.getKeyBox());
+      }
     });
     Json.attribute("workspace_bytes", Code.workspace());
   });
 }
 
 static void writeKernel(OStream &Json, const KernelInfo &Kernel) {
-  attn::PatternOp Pattern = Kernel.Pattern;
-  llvm::StringRef Dtype = dtypeName(Kernel.dtype());
+  const KernelSpec &Spec = Kernel.Spec;
+  attn::PatternOp First = Spec.first();
   Json.object([&] {
-    Json.attribute("name", Kernel.Entry.getName());
-    Json.attribute("pattern", Pattern.getSymName());
-    Json.attribute("dtype", Dtype);
-    Json.attribute("d_qk", Kernel.Entry.getQk());
-    Json.attribute("d_v", Kernel.Entry.getV());
-    Json.attributeArray("arguments", [&] { writeArguments(Json, Dtype); });
-    Json.attributeArray("parameters", [&] {
-      for (unsigned I = 0; I < Pattern.getNumParams(); ++I)
-        Json.object([&] {
-          Json.attribute("name", Pattern.getParamName(I));
-          if (std::optional<int64_t> Default = Pattern.getParamDefault(I))
-            Json.attribute("default", *Default);
-        });
-    });
+    Json.attribute("name", Spec.entry.getName());
+    Json.attribute("pattern", Spec.entry.getPattern().getValue());
+    if (Spec.sources.size() > 1)
+      Json.attributeArray("sources", [&] {
+        for (const KernelSource &Source : Spec.sources) {
+          attn::PatternOp Pattern = Source.pattern;
+          Json.value(Pattern.getSymName());
+        }
+      });
+    Json.attribute("dtype", dtypeName(Kernel.dtype()));
+    Json.attribute("output_dtype", dtypeName(Kernel.outputDtype()));
+    Json.attribute("d_qk", Spec.entry.getQk());
+    Json.attribute("d_v", Spec.entry.getV());
+    Json.attribute("normalizer",
+                   attn::stringifyNormalizerKind(Spec.normalizer().getKind()));
+    Json.attributeArray("arguments", [&] { writeArguments(Json, Kernel); });
+    Json.attributeArray("parameters", [&] { writeParams(Json, Spec); });
+    if (Spec.hasGrid()) {
+      writeGrid(Json, "query_grid", First, First.getQueryGrid());
+      writeGrid(Json, "key_grid", First, First.getKeyGrid());
+    }
+    if (Spec.outputs().hasBlockMax())
+      writeNumbers(Json, "block",
+                   {Spec.outputs().getBlockQ(), Spec.outputs().getBlockK()});
     Json.attribute("uses_batch", Kernel.UsesBatch);
     Json.attribute("uses_head", Kernel.UsesHead);
     Json.attributeArray("codes", [&] {

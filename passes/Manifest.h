@@ -6,9 +6,9 @@
 #ifndef HEDDLE_PASSES_MANIFEST_H
 #define HEDDLE_PASSES_MANIFEST_H
 
-#include "dialect/attn/Attn.h"
 #include "heddle/abi.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "passes/KernelSpec.h"
 
 #include <string>
 
@@ -17,9 +17,13 @@ namespace heddle {
 /// A kernel's code at one level.
 struct CodeInfo {
   attn::EntryAttr Entry;
-  mlir::LLVM::LLVMFuncOp Task, Count;
+  mlir::LLVM::LLVMFuncOp Task, Count, Check;
+  /// Null for a kernel without outputs by columns.
+  mlir::LLVM::LLVMFuncOp Columns;
 
-  /// Bytes of scratch memory of a task.
+  /// All that are there.
+  llvm::SmallVector<mlir::LLVM::LLVMFuncOp, 4> functions() const;
+  /// Bytes of scratch memory of a task, and of a sweep by columns.
   int64_t workspace() const;
   /// Comma-separated instruction-set extensions.
   llvm::StringRef features() const;
@@ -27,21 +31,24 @@ struct CodeInfo {
 
 /// One kernel of a bundle.
 struct KernelInfo {
-  attn::EntryAttr Entry; ///< That of its first code.
-  attn::PatternOp Pattern;
+  KernelSpec Spec; ///< With the entry of its first code.
   bool UsesBatch = false, UsesHead = false;
   llvm::SmallVector<CodeInfo> Codes; ///< Best first.
 
   heddle_dtype dtype() const;
+  heddle_dtype outputDtype() const;
 };
+
+/// The kind of a parameter of this type.
+heddle_param_kind paramKind(mlir::Type Type);
 
 /// "heddle 0.1.0".
 std::string compilerName();
 
 /// JSON text: compiler and ABI version, architecture, and for every kernel its
-/// pattern, element type, head dims, arguments with their roles and axes,
-/// parameters with defaults, and per level the extensions it needs, the
-/// schedule and the workspace in bytes.
+/// pattern, element types, head dims, arguments with their roles and axes,
+/// parameters with kinds and defaults, the token grid, the normaliser, and per
+/// level the extensions it needs, the schedule and the workspace in bytes.
 std::string writeManifest(llvm::ArrayRef<KernelInfo> Kernels,
                           llvm::StringRef Arch);
 

@@ -14,7 +14,9 @@ def AttnNormalizePattern : Pass<"attn-normalize-pattern", "::mlir::ModuleOp"> {
     comparisons; parameters stay symbolic. An operation that has no place in a
     formula (a product of two variables, a division by a parameter) is an error
     at that operation. Afterwards every pattern has a formula; the region stays,
-    it is what the reference interpreter runs.
+    it is what the reference interpreter runs. Score regions are folded, and one
+    that leaves every score as it is disappears: a temperature of 1 costs
+    nothing.
 
     Before:
 
@@ -25,6 +27,10 @@ def AttnNormalizePattern : Pass<"attn-normalize-pattern", "::mlir::ModuleOp"> {
       %near = arith.cmpi slt, %d, %window : index
       %kept = arith.andi %past, %near : i1
       attn.keep %kept
+    } score(%s, %b, %h, %q, %k) {
+      %one = arith.constant 1.0 : f32
+      %y = arith.mulf %s, %one : f32
+      attn.score %y
     }
     ```
 
@@ -42,10 +48,13 @@ def AttnAssignSchedule : Pass<"attn-assign-schedule", "::mlir::ModuleOp"> {
   let description = [{
     Gives every function that holds an `attn.attention` the attribute
     `tile.entry`: its kernel's name, the level its code is for, head dims and a
-    schedule. Name and level come from the attributes `attn.kernel` and
-    `attn.level` of the function, which disappear; without them from the
-    function's name and the option. A schedule on the operation wins over the
-    target's choice and is checked against what the target can build.
+    schedule, the element types in memory and the outputs asked for. Name and
+    level come from the attributes `attn.kernel` and `attn.level` of the function,
+    which disappear; without them from the function's name and the option. A
+    schedule on the operation wins over the target's choice and is checked against
+    what the target can build. On a token grid a schedule has boxes; under a
+    grouped normaliser its key tile is a group; and block maxima want a key tile
+    that does not cut a block.
 
     Before:
 
@@ -58,7 +67,9 @@ def AttnAssignSchedule : Pass<"attn-assign-schedule", "::mlir::ModuleOp"> {
 
     ```mlir
     func.func @f(…) attributes {tile.entry = #attn.entry<"dense", @dense, "x",
-        qk = 64, v = 64, <query_tile = 48, key_tile = 64, …>>} {
+        qk = 64, v = 64, types = f32 to f32,
+        <row_max = false, column_sums = false, block_max = 0 by 0>,
+        <query_tile = 48, key_tile = 64, …>>} {
       %o, %lse = attn.attention @dense() … : tensor<?x?x?x64xf32>, …
     ```
   }];
@@ -71,12 +82,14 @@ def AttnAssignSchedule : Pass<"attn-assign-schedule", "::mlir::ModuleOp"> {
 def AttnTile : Pass<"attn-tile", "::mlir::ModuleOp"> {
   let summary = "attention as a loop over the live key tiles of a query tile";
   let description = [{
-    Every function with `tile.entry` becomes two kernel functions at the tile
-    level (see the `tile` dialect for their arguments): `<name>_task`, which
-    computes one query tile of one head, and `<name>_count`, which counts what
-    that task visits. The function must do nothing but the attention, on its own
-    arguments. Requires formulas and entries; afterwards no `attn.attention` is
-    left in such functions.
+    Every function with `tile.entry` becomes kernel functions at the tile level
+    (see the `tile` dialect for their arguments): `<name>_task`, which computes one
+    query tile of one head, `<name>_count`, which counts what that task visits,
+    and `<name>_check`, which says whether a problem meets the pattern's conditions
+    and stays inside its tables; with column sums or block maxima further
+    `<name>_columns`, which sweeps one tile of keys when all tasks are done. The
+    function must do nothing but the attention, on its own arguments. Requires
+    formulas and entries; afterwards no `attn.attention` is left in such functions.
 
     Before:
 
@@ -105,9 +118,45 @@ def AttnTile : Pass<"attn-tile", "::mlir::ModuleOp"> {
       %r, %lse = tile.finish %acc#0, %acc#1, %acc#2 : …
       tile.store %r, %out[%b, %h, %i0] : …
     ```
+
+    What a pattern's clauses change:
+
+    - *a score region* becomes the region of a `tile.modify`; a normaliser without
+      a sum (sigmoid, relu, …) ends that region, and there is no maximum, no sum
+      and no rescaling, only `tile.accumulate`;
+    - *a sink* is what the maximum and the sum begin with;
+    - *`grouped`* puts `tile.regroup` in the place of the mask;
+    - *`rotate`* puts `tile.rotate` behind the loads of q and k;
+    - *a token grid*: tiles are boxes; `tile.positions` names their tokens;
+    - *several sources*: one loop each, with one state;
+    - *isolated columns*: where the formula has `k in p0[b, h]` and would keep more
+      keys with a larger list, key tiles are visited for the rest of the formula
+      only. A second loop walks the list and gathers the columns whose key tile
+      the rest leaves empty, so that every kept pair is computed once:
+
+    ```mlir
+    // k in p0[b, h] or q - k in p1[b, h], all with q >= k
+    %tiles = attn.tiles #attn.formula<all(q - k in interval<0, inf>, q - k in p1[b, h], …)> …
+    %acc:3 = tile.foreach %tiles … // bits by the whole formula
+    %all = attn.rank %cols[%b, %h] below %n
+    %sum:4 = scf.while (%cursor = %c0, %o = %acc#0, …) : … {
+      … // skip what lies in live tiles
+      scf.condition(%more) %next, %o, … : …
+    } do {
+    ^bb0(%cursor: index, %o: …, …):
+      %p, %next = tile.collect %cols[%b, %h] from %cursor below %n tile 64 { … }
+      %k = tile.load %keys[%b, %kv, %p : tensor<64xindex>] : …
+      …
+    }
+    ```
+
+    Lists whose last index is `q floordiv c` are gathered row by row, where a tile
+    of queries meets four rows at most; others, and columns of a formula that reads
+    tables along the keys, stay in the first loop.
   }];
   let dependentDialects = ["::heddle::tile::TileDialect",
                            "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
                            "::mlir::scf::SCFDialect"];
 }
 
@@ -119,8 +168,9 @@ def AttnExpandTiles : Pass<"attn-expand-tiles", "::mlir::ModuleOp"> {
     to which it holds (`at` in dialect/attn/Sets.h, emitted as arithmetic on
     lengths and parameters), a counted loop covers the run, and the next question
     is asked where the run ends. There is one body for full tiles and one for
-    partial tiles, each with a constant status; empty runs are one jump.
-    Afterwards no `tile.foreach` and no `attn.tiles` is left.
+    partial tiles, each with a constant status; empty runs are one jump. On a
+    token grid runs go along the innermost axis, and the outer axes are counted
+    loops over all boxes around them. Afterwards no `tile.foreach` and no `attn.tiles` is left.
 
     Before:
 
@@ -178,15 +228,17 @@ def AttnEmitEntry : Pass<"attn-emit-entry", "::mlir::ModuleOp"> {
     Collects the kernel functions of the module (`llvm.func` with `tile.kernel`,
     `tile.entry`, `tile.workspace` and `tile.features`) and adds what
     `heddle/abi.h` defines as constant data: one entry per kernel name, one code
-    per level in the order of the functions, parameters with their defaults, the
-    JSON manifest, and the exported symbol `heddle_bundle_descriptor`. The
-    architecture is that of the module's target triple, or of this machine when
-    it has none.
+    per level in the order of the functions, parameters with their kinds and
+    defaults, what the check function checks, the JSON manifest, and the exported
+    symbol `heddle_bundle_descriptor`. The architecture is that of the module's
+    target triple, or of this machine when it has none.
 
     Needs the formulas of `attn-normalize-pattern` to tell whether a kernel
-    depends on batch and head. Afterwards no `attn.pattern` and none of the four
-    attributes is left. Fails when a level lacks its task or count function,
-    when functions of one name disagree, or when a pattern is missing.
+    depends on batch and head, and which tables need bounds. Afterwards no
+    `attn.pattern`, no `attn.combine` and none of the four attributes is left.
+    Fails when a level lacks its task, count or check function, or with outputs by
+    columns its columns function, when functions of one name disagree, or when a
+    pattern is missing.
 
     Before:
 
@@ -195,6 +247,7 @@ def AttnEmitEntry : Pass<"attn-emit-entry", "::mlir::ModuleOp"> {
     llvm.func hidden @dense_x_task(…) attributes {tile.kernel = "task",
         tile.entry = #attn.entry<"dense", @dense, "x", …>, …} { … }
     llvm.func hidden @dense_x_count(…) attributes {tile.kernel = "count", …} { … }
+    llvm.func hidden @dense_x_check(…) attributes {tile.kernel = "check", …} { … }
     ```
 
     After:
@@ -202,6 +255,7 @@ def AttnEmitEntry : Pass<"attn-emit-entry", "::mlir::ModuleOp"> {
     ```mlir
     llvm.func hidden @dense_x_task(…) { … }
     llvm.func hidden @dense_x_count(…) { … }
+    llvm.func hidden @dense_x_check(…) { … }
     llvm.mlir.global private constant @heddle.codes.4() : !llvm.array<1 x struct<…>> { … }
     llvm.mlir.global private constant @heddle.entries.9() : !llvm.array<1 x struct<…>> { … }
     llvm.mlir.global external constant @heddle_bundle_descriptor() : !llvm.struct<…> { … }

@@ -663,4 +663,27 @@ def Attn_MemberOp : Attn_Op<"member", [Pure]> {
   let assemblyFormat = "$rank `of` $set `[` $indices `]` attr-dict";
 }
 
+def Attn_ExtentOp : Attn_Op<"extent", [Pure]> {
+  let summary = "how many elements a table has along an axis, or sets a family";
+  let description = [{
+    The number of values that index `axis` of a table or of a set may have, from
+    0 on. Along an axis where one element stands for all it is larger than any
+    index.
+
+    Example:
+
+    ```mlir
+    func.func @f(%cols: !attn.set, %doc: tensor<?x?xindex>) -> (index, index) {
+      %rows = attn.extent 1 of %cols : !attn.set
+      %keys = attn.extent 1 of %doc : tensor<?x?xindex>
+      return %rows, %keys : index, index
+    }
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[RankedTensorOf<[Index, F32]>, Attn_SetType]>:$operand,
+                       I64Attr:$axis);
+  let results = (outs Index:$extent);
+  let assemblyFormat = "$axis `of` $operand attr-dict `:` type($operand)";
+}
+
 #endif // HEDDLE_ATTN_OPS_TD

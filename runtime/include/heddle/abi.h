@@ -157,8 +157,11 @@ typedef void (*heddle_count_fn)(const heddle_args *args, int64_t b, int64_t h,
 /// Checks the parameters of a problem against what the pattern does with them.
 /// Returns 0, or the number (from one) of the first of `heddle_entry.checks` that
 /// fails; for a read outside of a table or set, out[0] and out[1] are the
-/// smallest and the largest index asked for and out[2] is the extent. Tensors are
-/// as for heddle_count_fn.
+/// smallest and the largest index asked for and out[2] is the extent. Answers for
+/// one sequence length and one origin: called once for every distinct pair of
+/// them, with `origin` pointing at that value and views of that length (shape[0]
+/// is still the whole batch, `offsets` is NULL). Tensors are else as for
+/// heddle_count_fn.
 typedef int64_t (*heddle_check_fn)(const heddle_args *args, int64_t out[3]);
 
 typedef enum heddle_param_kind {

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/TileKernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "passes/KeyLoop.h"
+#include "passes/PairTile.h"
+#include <limits>
+
+using namespace heddle;
+using namespace mlir;
+
+namespace {
+/// The values that a task carries from key tile to key tile.
+struct State {
+  Value o;
+  Value m, l;    ///< Under a softmax: running maximum and sum.
+  Value largest; ///< The largest score, where m is not that.
+
+  SmallVector<Value> list() const {
+    SmallVector<Value> values = {o};
+    for (Value value : {m, l, largest})
+      if (value)
+        values.push_back(value);
+    return values;
+  }
+  /// The same places, other values.
+  State with(ValueRange values) const {
+    State result = *this;
+    result.o = values.front();
+    values = values.drop_front();
+    for (Value *place : {&result.m, &result.l, &result.largest})
+      if (*place) {
+        *place = values.front();
+        values = values.drop_front();
+      }
+    return result;
+  }
+};
+
+class TaskKernel {
+public:
+  explicit TaskKernel(KernelFrame &frame)
+      : frame(frame), spec(frame.spec), b(frame.b) {}
+
+  void run() {
+    frame.open("task", {}, {});
+    outType = frame.tileType({frame.queryTile(), spec.entry.getV()});
+    rowType = frame.tileType({frame.queryTile()});
+    queries = frame.buildQueryTile(frame.tile);
+    State state = buildInit();
+    for (unsigned source = 0; source < spec.sources.size(); ++source)
+      state = buildSource(source, state);
+    finish(state);
+    func::ReturnOp::create(b);
+  }
+
+private:
+  static constexpr float kMinusInfinity =
+      -std::numeric_limits<float>::infinity();
+
+  /// A softmax without further terms has the maximum of the scores at hand.
+  bool tracksLargest() const {
+    attn::NormalizerAttr normalizer = spec.normalizer();
+    return spec.outputs().getRowMax() &&
+           (normalizer.getKind() != attn::NormalizerKind::Softmax ||
+            normalizer.getSink());
+  }
+
+  State buildInit() {
+    State state;
+    state.o = frame.fill(outType, 0);
+    if (spec.isSoftmax()) {
+      if (std::optional<unsigned> sink = spec.normalizer().getSink()) {
+        // One key is there from the start: its weight counts, it has no value.
+        Value logit =
+            attn::AtOp::create(b, frame.params[*sink], ValueRange{frame.head});
+        state.m = tile::ScaleOp::create(
+            b, frame.fill(rowType, 1),
+            arith::MulFOp::create(b, logit, frame.constant(kLog2E)));
+        state.l = frame.fill(rowType, 1);
+      } else {
+        state.m = frame.fill(rowType, kMinusInfinity);
+        state.l = frame.fill(rowType, 0);
+      }
+    }
+    if (tracksLargest())
+      state.largest = frame.fill(rowType, kMinusInfinity);
+    return state;
+  }
+
+  State buildSource(unsigned source, const State &state) {
+    Value factor = buildQueryFactor(frame, source);
+    Value queryRows = frame.loadQueries(source, queries, factor);
+    return state.with(forEachKeyTile(
+        frame, source, queries, state.list(),
+        [&](const KeyTile &keys, ValueRange carried) {
+          return buildStep(source, queryRows, keys, state.with(carried)).list();
+        }));
+  }
+
+  State buildStep(unsigned source, Value queryRows, const KeyTile &keys,
+                  State state) {
+    PairTile pairs =
+        buildPairTile(frame, source, queries, queryRows, keys, tracksLargest());
+    if (tracksLargest()) {
+      Value masked = tile::MaskOp::create(b, pairs.scores, pairs.bits);
+      // Only the maximum of this step is used.
+      state.largest = tile::SoftmaxStepOp::create(
+                          b, frame.pairType(), rowType, rowType, rowType,
+                          masked, state.largest, frame.fill(rowType, 0))
+                          .getNewM();
+    }
+    Value weights = pairs.weights;
+    if (spec.isSoftmax()) {
+      Value masked;
+      if (spec.normalizer().getKind() == attn::NormalizerKind::Grouped)
+        masked =
+            tile::RegroupOp::create(b, pairs.scores, pairs.bits,
+                                    queries.first.front(), keys.first.front());
+      else
+        masked = tile::MaskOp::create(b, pairs.scores, pairs.bits);
+      auto step =
+          tile::SoftmaxStepOp::create(b, frame.pairType(), rowType, rowType,
+                                      rowType, masked, state.m, state.l);
+      weights = step.getP();
+      state.m = step.getNewM();
+      state.l = step.getNewL();
+      state.o = tile::RescaleOp::create(b, state.o, step.getAlpha());
+    }
+    if (pairs.factors)
+      weights = arith::MulFOp::create(b, weights, pairs.factors);
+    state.o =
+        tile::AccumulateOp::create(b, outType, state.o, weights,
+                                   frame.loadValues(source, keys), pairs.bits);
+    return state;
+  }
+
+  void finish(const State &state) {
+    auto store = [&](Value tile, TypedValue<attn::ViewType> view) {
+      tile::StoreOp::create(b, tile, view, frame.batch, frame.head,
+                            queries.rows);
+    };
+    if (spec.isSoftmax()) {
+      auto finish = tile::FinishOp::create(b, outType, rowType, state.o,
+                                           state.m, state.l);
+      store(finish.getResult(), frame.o);
+      store(finish.getLse(), frame.lse);
+    } else {
+      store(state.o, frame.o);
+    }
+    if (!spec.outputs().getRowMax())
+      return;
+    Value largest = tracksLargest() ? state.largest : state.m;
+    if (spec.isSoftmax())
+      largest = tile::ScaleOp::create(b, largest, frame.constant(kLn2));
+    store(largest, frame.rowMax);
+  }
+
+  KernelFrame &frame;
+  const KernelSpec &spec;
+  ImplicitLocOpBuilder &b;
+  RankedTensorType outType, rowType;
+  QueryTile queries;
+};
+} // namespace
+
+void heddle::buildTaskKernel(KernelFrame &frame) { TaskKernel(frame).run(); }
