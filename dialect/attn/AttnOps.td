@@ -219,8 +219,8 @@ def Attn_AtOp : Attn_Op<"at", [Pure, InferTypeOpAdaptor]> {
     a problem can ask for lies inside the table is checked once, before any
     kernel starts; a kernel itself never reads outside.
 
-    Rules: `[at-1]` there is one index per axis of the table; `[at-2]` the result
-    has the table's element type.
+    Rule: `[at-1]` there is one index per axis of the table. The result has the
+    table's element type.
 
     Example:
 

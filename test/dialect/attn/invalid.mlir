@@ -124,7 +124,7 @@ func.func @two_extents(%x: !attn.view<4x4xf32>) { return }
 
 // -----
 
-// expected-error @below {{expected the four coordinates (batch, head, query, key) of a keep region, found 3}}
+// expected-error @below {{expected the 4 coordinates (batch, head, query, key) of a keep region, found 3}}
 attn.pattern @three_coordinates keep(%b, %h, %q) {
   %x = attn.in %q, #attn.pow2
   attn.keep %x
@@ -132,7 +132,7 @@ attn.pattern @three_coordinates keep(%b, %h, %q) {
 
 // -----
 
-// expected-error @below {{[pattern-1] expected 1 parameters and four coordinates of type 'index'}}
+// expected-error @below {{[pattern-1] expected parameter 'p' to be 'index', 'f32', a tensor of either or '!attn.set', found 'i32'}}
 attn.pattern @parameter_type(%p: i32) keep(%b, %h, %q, %k) {
   %x = attn.in %q, #attn.pow2
   attn.keep %x
@@ -140,11 +140,12 @@ attn.pattern @parameter_type(%p: i32) keep(%b, %h, %q, %k) {
 
 // -----
 
-// expected-error @below {{[pattern-1] expected 0 parameters and four coordinates of type 'index'}}
+// expected-error @below {{[pattern-1] expected 0 parameters and 4 coordinates of type 'index'}}
 "attn.pattern"() <{sym_name = "a", param_names = [], param_defaults = []}> ({
 ^bb0(%b: index, %h: index, %q: index):
   %x = attn.in %q, #attn.pow2
   attn.keep %x
+}, {
 }) : () -> ()
 
 // -----
@@ -154,6 +155,7 @@ attn.pattern @parameter_type(%p: i32) keep(%b, %h, %q, %k) {
 ^bb0(%w: index, %v: index, %b: index, %h: index, %q: index, %k: index):
   %x = attn.in %q, #attn.pow2
   attn.keep %x
+}, {
 }) : () -> ()
 
 // -----
@@ -163,15 +165,17 @@ attn.pattern @parameter_type(%p: i32) keep(%b, %h, %q, %k) {
 ^bb0(%w: index, %v: index, %b: index, %h: index, %q: index, %k: index):
   %x = attn.in %q, #attn.pow2
   attn.keep %x
+}, {
 }) : () -> ()
 
 // -----
 
-// expected-error @below {{[pattern-2] expected an integer or nothing as default of parameter 'v', found "x"}}
+// expected-error @below {{[pattern-2] expected a number or nothing as default of parameter 'v', found "x"}}
 "attn.pattern"() <{sym_name = "a", param_names = ["w", "v"], param_defaults = [unit, "x"]}> ({
 ^bb0(%w: index, %v: index, %b: index, %h: index, %q: index, %k: index):
   %x = attn.in %q, #attn.pow2
   attn.keep %x
+}, {
 }) : () -> ()
 
 // -----
@@ -181,12 +185,13 @@ attn.pattern @parameter_type(%p: i32) keep(%b, %h, %q, %k) {
 ^bb0(%w: index, %v: index, %b: index, %h: index, %q: index, %k: index):
   %x = attn.in %q, #attn.pow2
   attn.keep %x
+}, {
 }) : () -> ()
 
 // -----
 
 attn.pattern @shift keep(%b, %h, %q, %k) {
-  // expected-error @below {{[pattern-3] is not allowed in a keep region; expected integer arithmetic, comparisons, connectives, 'attn.in', 'attn.mod' or 'attn.num_keys'}}
+  // expected-error @below {{[pattern-3] is not allowed in a keep region; expected integer arithmetic, comparisons, connectives, 'attn.in', 'attn.at', 'attn.apply', 'attn.require', 'attn.mod' or 'attn.num_keys'}}
   %x = arith.shli %q, %k : index
   %y = attn.in %x, #attn.pow2
   attn.keep %y
@@ -292,7 +297,7 @@ attn.pattern @all keep(%b, %h, %q, %k) {
 }
 func.func @f(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf16>,
              %v: tensor<?x2x?x32xf32>, %s: f32, %i: index) {
-  // expected-error @below {{[attention-2] expected 'k' of element type 'f32', found 'f16'}}
+  // expected-error @below {{[attention-2] expected 'k' of the element type of 'q', 'f32', found 'f16'}}
   %o, %lse = attn.attention @all() q(%q) k(%k) v(%v) scale(%s)
     : tensor<?x8x?x64xf32>, tensor<?x2x?x64xf16>, tensor<?x2x?x32xf32>
     -> tensor<?x8x?x32xf32>, tensor<?x8x?xf32>
@@ -367,7 +372,7 @@ attn.pattern @all keep(%b, %h, %q, %k) {
 }
 func.func @f(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>,
              %v: tensor<?x2x?x32xf32>, %s: f32, %i: index) {
-  // expected-error @below {{[attention-4] expected the name of an 'attn.pattern', found @none}}
+  // expected-error @below {{[attention-4] expected the name of an 'attn.pattern' or 'attn.combine', found @none}}
   %o, %lse = attn.attention @none() q(%q) k(%k) v(%v) scale(%s)
     : tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x32xf32>
     -> tensor<?x8x?x32xf32>, tensor<?x8x?xf32>
@@ -383,7 +388,7 @@ attn.pattern @all keep(%b, %h, %q, %k) { // expected-note {{the pattern is defin
 func.func @f(%q: tensor<?x8x?x64xf32>, %k: tensor<?x2x?x64xf32>,
              %v: tensor<?x2x?x32xf32>, %s: f32, %i: index) {
   // expected-error @below {{[attention-4] expected 0 arguments for pattern @all, found 1}}
-  %o, %lse = attn.attention @all(%i) q(%q) k(%k) v(%v) scale(%s)
+  %o, %lse = attn.attention @all(%i : index) q(%q) k(%k) v(%v) scale(%s)
     : tensor<?x8x?x64xf32>, tensor<?x2x?x64xf32>, tensor<?x2x?x32xf32>
     -> tensor<?x8x?x32xf32>, tensor<?x8x?xf32>
   return
@@ -515,18 +520,18 @@ func.func @tile_size(%b: index, %h: index, %q0: index, %n: index) {
 func.func @too_few_parameters(%b: index, %h: index, %q0: index, %n: index) {
   // expected-error @below {{[tiles-2] expected 2 parameters for the formula, found 1}}
   %t = attn.tiles #attn.formula<q - k in interval<0, p1>> at(%b, %h, %q0) keys(%n)
-    params(%n) tile 48 x 64
+    params(%n : index) tile 48 x 64
   return
 }
 
 // -----
 
-// expected-error @below {{use of undeclared identifier}}
+// expected-error @below {{expected an integer, a coordinate ('b', 'h', 'q', 'k', 'q1', …), 'n' or a parameter 'p0', 'p1', …}}
 module attributes {x = #attn.formula<maybe(q in pow2)>} {}
 
 // -----
 
-// expected-error @below {{expected 'interval', 'residue' or 'pow2'}}
+// expected-error @below {{expected 'interval', 'residue', 'pow2' or a set 'p0[…]'}}
 module attributes {x = #attn.formula<q in>} {}
 
 // -----
@@ -536,7 +541,7 @@ module attributes {x = #attn.formula<q in interval<0, k>>} {}
 
 // -----
 
-// expected-error @below {{non-affine expression: at least one of the multiply operands has to be either a constant or symbolic}}
+// expected-error @below {{expected products and divisions with constants only, and positive divisors}}
 module attributes {x = #attn.formula<q * k in interval<0, 5>>} {}
 
 // -----
@@ -551,7 +556,7 @@ module attributes {x = #attn.formula<q in residue<4, 4>>} {}
 
 // -----
 
-// expected-error @below {{use of undeclared identifier}}
+// expected-error @below {{expected an integer, a coordinate ('b', 'h', 'q', 'k', 'q1', …), 'n' or a parameter 'p0', 'p1', …}}
 module attributes {x = #attn.formula<z in pow2>} {}
 
 // -----
