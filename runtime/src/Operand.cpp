@@ -43,13 +43,20 @@ static bool copyRow(const T *From, int64_t Stride, int64_t Count,
   return Fits;
 }
 
+/// Into[i] = the choice of elements 2 i and 2 i + 1.
+template <typename Choice>
+static void halve(const int32_t *__restrict__ From, int64_t Pairs,
+                  int32_t *__restrict__ Into, Choice Choose) {
+  for (int64_t I = 0; I < Pairs; ++I)
+    Into[I] = Choose(From[2 * I], From[2 * I + 1]);
+}
+
 /// Fills the coarser levels behind a row of `Size` elements.
 template <typename Choice>
 static void buildLevels(int32_t *Row, int64_t Size, Choice Choose) {
   while (Size > 1) {
     int32_t *Next = Row + Size;
-    for (int64_t I = 0; I < Size / 2; ++I)
-      Next[I] = Choose(Row[2 * I], Row[2 * I + 1]);
+    halve(Row, Size / 2, Next, Choose);
     if (Size % 2 != 0)
       Next[Size / 2] = Row[Size - 1];
     Row = Next;
@@ -101,28 +108,30 @@ static ErrorText copyIntegers(const heddle_param &Param, const Strided &From,
   }
   Table.stride[Last] = Empty || From.Stride[Last] == 0 ? 0 : 1;
   Out.Low.resize(Elements);
-  if (!Empty) {
-    Odometer At(Stored, Last);
-    for (int64_t Row = 0; Row < Rows; ++Row, At.step()) {
-      bool Fits = From.atOffset(At.dot(From.Stride), [&](const auto *Begin) {
-        return copyRow(Begin, From.Stride[Last], Size, &Out.Low[Row * Pitch]);
-      });
-      if (!Fits)
-        return farElement(Param, From, At, Size);
-    }
-  }
-  Table.data = Out.Low.data();
-  if (!Param.needs_bounds)
-    return std::nullopt;
-  Out.High = Out.Low;
-  for (int64_t Row = 0; Row < Rows; ++Row) {
-    buildLevels(&Out.Low[Row * Pitch], Size,
-                [](int32_t A, int32_t B) { return std::min(A, B); });
-    buildLevels(&Out.High[Row * Pitch], Size,
+  if (Param.needs_bounds)
+    Out.High.resize(Elements);
+  Out.Low[0] = 0;
+  Odometer At(Stored, Last);
+  for (int64_t Row = 0; Row < Rows; ++Row, At.step()) {
+    int32_t *Low = &Out.Low[Row * Pitch];
+    bool Fits = Empty || From.atOffset(At.dot(From.Stride), [&](const auto *P) {
+      return copyRow(P, From.Stride[Last], Size, Low);
+    });
+    if (!Fits)
+      return farElement(Param, From, At, Size);
+    if (!Param.needs_bounds)
+      continue;
+    int32_t *High = &Out.High[Row * Pitch];
+    std::copy_n(Low, Size, High);
+    buildLevels(Low, Size, [](int32_t A, int32_t B) { return std::min(A, B); });
+    buildLevels(High, Size,
                 [](int32_t A, int32_t B) { return std::max(A, B); });
   }
-  Table.low = Out.Low.data();
-  Table.high = Out.High.data();
+  Table.data = Out.Low.data();
+  if (Param.needs_bounds) {
+    Table.low = Out.Low.data();
+    Table.high = Out.High.data();
+  }
   return std::nullopt;
 }
 
@@ -214,8 +223,8 @@ ErrorText OperandStore::prepare(const heddle_param *Params, int64_t Count,
   return std::nullopt;
 }
 
-template <typename T> static int64_t bytesOf(const std::vector<T> &Elements) {
-  return static_cast<int64_t>(Elements.capacity() * sizeof(T));
+template <typename T> static int64_t bytesOf(const T &Elements) {
+  return static_cast<int64_t>(Elements.capacity() * sizeof(Elements[0]));
 }
 
 int64_t OperandStore::bytes() const {

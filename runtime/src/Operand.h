@@ -10,6 +10,8 @@
 #include "runtime/npy/ErrorText.h"
 
 #include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 namespace heddle::runtime {
@@ -18,17 +20,31 @@ namespace heddle::runtime {
 /// reaches it.
 constexpr int64_t RepeatedExtent = int64_t(1) << 31;
 
+/// Leaves new elements of a vector unset: each is written once, by who fills
+/// it.
+template <typename T> struct UnsetAllocator : std::allocator<T> {
+  template <typename U> struct rebind {
+    using other = UnsetAllocator<U>;
+  };
+  template <typename U> void construct(U *At) { ::new (At) U; }
+  template <typename U, typename... Args>
+  void construct(U *At, Args &&...Values) {
+    ::new (At) U(std::forward<Args>(Values)...);
+  }
+};
+using Integers = std::vector<int32_t, UnsetAllocator<int32_t>>;
+
 struct PreparedTable {
   heddle_table Table = {};
   /// Owned elements and bounds of a table of integers. Elements are those of
   /// `Low`, whose rows begin with them.
-  std::vector<int32_t> Low, High;
+  Integers Low, High;
 };
 
 struct PreparedSet {
   heddle_set Set = {};
   std::vector<uint64_t> Words;
-  std::vector<int32_t> Before, Members;
+  Integers Before, Members;
   std::vector<int64_t> Starts;
 };
 

@@ -110,7 +110,7 @@ ErrorText SetBuilder::allocate() {
   // An empty family has one row, empty too, which nobody asks.
   Rows.Rows = Empty ? 0 : Pitch;
   Out.Words.assign(Words + 1, 0);
-  Out.Before.assign(Words, 0);
+  Out.Before.resize(Words);
   Out.Starts.assign(Pitch + 1, 0);
   return std::nullopt;
 }
@@ -169,7 +169,8 @@ ErrorText SetBuilder::fillRow(int64_t Row, const Odometer &At, const T *From,
 
 /// Fills `Before` from the words.
 void SetBuilder::countWords() {
-  for (int64_t Row = 0; Row < Rows.Rows; ++Row) {
+  // The one row of an empty family too.
+  for (int64_t Row = 0; Row + 1 < int64_t(Out.Starts.size()); ++Row) {
     int64_t Begin = Row * Out.Set.words_per_row;
     int64_t Count = 0;
     for (int64_t W = Begin; W < Begin + Out.Set.words_per_row; ++W) {

@@ -26,7 +26,7 @@ typedef struct heddle_example {
   heddle_bundle *Bundle;
   heddle_plan *Plan;
   heddle_pool *Pool;
-  int64_t *Params;
+  heddle_value *Params;
   float *Q, *K, *V, *O, *Lse;
 } heddle_example;
 
@@ -46,23 +46,32 @@ static int complain(const char *Text, const char *Name) {
 
 /// Values of the pattern's parameters: defaults, then name=value arguments.
 static int setParams(const heddle_entry *Entry, int Count, char **Settings,
-                     int64_t *Params) {
+                     heddle_value *Params) {
   for (int64_t I = 0; I < Entry->num_params; ++I) {
     const heddle_param *Param = &Entry->params[I];
     size_t Length = strlen(Param->name);
     int Known = Param->has_default;
-    Params[I] = Param->default_value;
+    if (Param->kind != HEDDLE_INTEGER && Param->kind != HEDDLE_REAL)
+      return complain("a table or set is too long for an argument: parameter",
+                      Param->name);
+    if (Param->kind == HEDDLE_INTEGER)
+      Params[I].integer = Param->default_value.integer;
+    else
+      Params[I].real = Param->default_value.real;
     for (int S = 0; S < Count; ++S)
       if (!strncmp(Settings[S], Param->name, Length) &&
           Settings[S][Length] == '=') {
-        char *End = NULL;
-        Params[I] = strtoll(Settings[S] + Length + 1, &End, 10);
-        if (*End || End == Settings[S] + Length + 1)
-          return complain("expected name=integer, found", Settings[S]);
+        char *Begin = Settings[S] + Length + 1, *End = NULL;
+        if (Param->kind == HEDDLE_INTEGER)
+          Params[I].integer = strtoll(Begin, &End, 10);
+        else
+          Params[I].real = strtod(Begin, &End);
+        if (*End || End == Begin)
+          return complain("expected name=number, found", Settings[S]);
         Known = 1;
       }
     if (!Known)
-      return complain("give a value, as name=integer, to parameter",
+      return complain("give a value, as name=number, to parameter",
                       Param->name);
   }
   return 0;
@@ -120,7 +129,7 @@ static int run(heddle_example *Run, int Count, char **Args) {
   int64_t SizeQ = Batch * HeadsQ * SeqQ * D, SizeK = Batch * HeadsKv * SeqK * D;
   int64_t SizeV = Batch * HeadsKv * SeqK * DimV;
   int64_t Rows = Batch * HeadsQ * SeqQ;
-  Run->Params = calloc((size_t)Entry->num_params + 1, sizeof(int64_t));
+  Run->Params = calloc((size_t)Entry->num_params + 1, sizeof(heddle_value));
   Run->Q = calloc((size_t)SizeQ, sizeof(float));
   Run->K = calloc((size_t)SizeK, sizeof(float));
   Run->V = calloc((size_t)SizeV, sizeof(float));
@@ -136,8 +145,12 @@ static int run(heddle_example *Run, int Count, char **Args) {
     Run->V[I] = 1;
 
   // Plan once for these sizes, launch as often as wanted.
-  heddle_problem Problem = {Batch, HeadsQ, HeadsKv,    SeqQ,
-                            SeqK,  NULL,   Run->Params};
+  heddle_problem Problem = {.batch = Batch,
+                            .heads_q = HeadsQ,
+                            .heads_kv = HeadsKv,
+                            .seq_q = SeqQ,
+                            .seq_k = SeqK,
+                            .params = Run->Params};
   heddle_stats Stats;
   if (failed(heddle_plan_create(Kernel, &Problem, &Run->Plan)) ||
       failed(heddle_pool_create(0, &Run->Pool)) ||
@@ -148,7 +161,7 @@ static int run(heddle_example *Run, int Count, char **Args) {
   heddle_tensor V = {Run->V, HEDDLE_F32, 4, ShapeV, NULL};
   heddle_tensor O = {Run->O, HEDDLE_F32, 4, ShapeO, NULL};
   heddle_tensor Lse = {Run->Lse, HEDDLE_F32, 3, ShapeO, NULL};
-  heddle_tensors Tensors = {&Q, &K, &V, &O, &Lse, 0};
+  heddle_tensors Tensors = {.q = &Q, .k = &K, .v = &V, .o = &O, .lse = &Lse};
   int64_t Kept = 0;
   if (failed(heddle_launch(Run->Plan, &Tensors, Run->Pool)) ||
       checkRows(Run, DimV, &Kept))

@@ -109,10 +109,21 @@ int main() {
   heddle_tensor KTensor = {Ks.data(), HEDDLE_F32, 4, KShape, nullptr};
   heddle_tensor VTensor = {Vs.data(), HEDDLE_F32, 4, KShape, nullptr};
   heddle_tensor OTensor = {Os.data(), HEDDLE_F32, 4, QShape, nullptr};
-  heddle_tensors Tensors = {&QTensor, &KTensor, &VTensor, &OTensor, nullptr, 0};
+  heddle_tensors Tensors = {};
+  Tensors.q = &QTensor;
+  Tensors.k = &KTensor;
+  Tensors.v = &VTensor;
+  Tensors.o = &OTensor;
 
-  const int64_t Params[] = {First, Window};
-  heddle_problem Problem = {1, Heads, HeadsKv, Length, Length, nullptr, Params};
+  heddle_value Params[2] = {};
+  Params[0].integer = First;
+  Params[1].integer = Window;
+  heddle_problem Problem = {};
+  Problem.batch = 1;
+  Problem.heads_q = Heads;
+  Problem.heads_kv = HeadsKv;
+  Problem.seq_q = Problem.seq_k = Length;
+  Problem.params = Params;
   heddle_pool *Pool = nullptr;
   heddle_plan *Plan = nullptr;
   check(heddle_pool_create(0, &Pool));

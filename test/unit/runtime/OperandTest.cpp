@@ -321,7 +321,7 @@ TEST(Operand, ListsWithoutLengthsAreFull) {
   heddle_sets Given = {HEDDLE_LISTS, 6, &Tensor, nullptr, nullptr, nullptr};
   PreparedSet Result = prepared(1, Given, false);
   EXPECT_EQ(Result.Starts, (std::vector<int64_t>{0, 3, 6}));
-  EXPECT_EQ(Result.Members, (std::vector<int32_t>{0, 2, 5, 1, 3, 4}));
+  EXPECT_EQ(Result.Members, (Integers{0, 2, 5, 1, 3, 4}));
 }
 
 TEST(Operand, ListsOfOneHeadServeAll) {
