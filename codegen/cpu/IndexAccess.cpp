@@ -343,9 +343,10 @@ void heddle::cpu::moveInvariants(KernelBuilder &B) {
   auto Loop = dyn_cast<scf::ForOp>(*std::prev(Here));
   if (!Loop)
     return;
-  for (Operation &Op : llvm::make_early_inc_range(*Loop.getBody()))
-    if (mayMove(Op) && llvm::all_of(Op.getOperands(), [&](Value V) {
-          return Loop.isDefinedOutsideOfLoop(V);
+  Block *Body = Loop.getBody();
+  for (Operation &Op : llvm::make_early_inc_range(*Body))
+    if (mayMove(Op) && llvm::none_of(Op.getOperands(), [&](Value V) {
+          return V.getParentBlock() == Body;
         }))
       Op.moveBefore(Loop);
 }

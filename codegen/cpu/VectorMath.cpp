@@ -316,12 +316,15 @@ Value heddle::cpu::emitPow(KernelBuilder &B, Value X, Value Y) {
   Value Fraction = asSingle(B, B.fsub(Wide, asDouble(B, N.Float)));
   Value Power = scaledExp2(B, Fraction, N.Int);
 
+  // Negative bases, -0 among them, have integer powers.
   Value Half = B.fmul(Y, B.splat(0.5F));
   Value IsWhole = B.cmp(CmpFPredicate::OEQ, emitFloor(B, Y), Y);
-  Value IsEven = B.cmp(CmpFPredicate::OEQ, emitFloor(B, Half), Half);
-  Value Turned = B.select(IsEven, Power, B.fsub(Zero, Power));
-  Turned = B.select(IsWhole, Turned, B.splat(NotANumber));
-  Value Result = B.select(B.cmp(CmpFPredicate::OLT, X, Zero), Turned, Power);
+  Value IsOdd = arith::AndIOp::create(
+      B, IsWhole, B.cmp(CmpFPredicate::UNE, emitFloor(B, Half), Half));
+  Value Result = B.select(IsOdd, withSign(B, Power, X), Power);
+  Value IsNegative = B.cmp(CmpFPredicate::OLT, X, Zero);
+  Result = B.select(IsNegative, B.select(IsWhole, Result, B.splat(NotANumber)),
+                    Result);
   Result = B.select(B.cmp(CmpFPredicate::OEQ, X, One), One, Result);
   return B.select(B.cmp(CmpFPredicate::OEQ, Y, Zero), One, Result);
 }
