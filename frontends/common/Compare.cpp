@@ -2,20 +2,43 @@
 
 #include "frontends/common/Compare.h"
 
+using namespace heddle;
 using namespace heddle::frontend;
 
-CheckResult heddle::frontend::compareOutputs(const Tensor &GotO,
-                                             const Tensor &GotLse,
-                                             const Tensor &WantO,
-                                             const Tensor &WantLse,
-                                             std::string Against) {
+/// Calls `Each` for the position of every row.
+template <typename Body> static void forEachRow(const Tensor &Of, Body Each) {
+  for (int64_t B = 0; B < Of.shape()[0]; ++B)
+    for (int64_t H = 0; H < Of.shape()[1]; ++H)
+      for (int64_t I = 0; I < Of.shape()[2]; ++I)
+        Each(B, H, I);
+}
+
+CheckResult frontend::compareOutputs(const OutputTensors &Got,
+                                     const OutputTensors &Want,
+                                     std::string Against) {
   CheckResult Result;
   Result.Against = std::move(Against);
-  const std::array<int64_t, 4> &Shape = GotO.shape();
-  for (int64_t B = 0; B < Shape[0]; ++B)
-    for (int64_t H = 0; H < Shape[1]; ++H)
-      for (int64_t I = 0; I < Shape[2]; ++I)
-        Result.addRow(B, H, I, GotO.row(B, H, I), WantO.row(B, H, I), Shape[3],
-                      *GotLse.row(B, H, I), *WantLse.row(B, H, I));
+  Result.Tolerance = outputTolerance(Got.O.dtype());
+  const int64_t Width = Got.O.shape()[3];
+  const bool HasLse = Got.Lse.size() > 0;
+  std::vector<float> GotRow(static_cast<size_t>(Width)), WantRow(GotRow);
+  forEachRow(Got.O, [&](int64_t B, int64_t H, int64_t I) {
+    for (int64_t F = 0; F < Width; ++F) {
+      GotRow[static_cast<size_t>(F)] = Got.O.get(B, H, I, F);
+      WantRow[static_cast<size_t>(F)] = Want.O.get(B, H, I, F);
+    }
+    Result.addRow(B, H, I, GotRow.data(), WantRow.data(), Width,
+                  HasLse ? Got.Lse.get(B, H, I, 0) : 0.0F,
+                  HasLse ? Want.Lse.get(B, H, I, 0) : 0.0F);
+  });
+  for (Tensor OutputTensors::*Member :
+       {&OutputTensors::RowMax, &OutputTensors::ColumnSums,
+        &OutputTensors::BlockMax}) {
+    const Tensor &Found = Got.*Member, &Wanted = Want.*Member;
+    forEachRow(Found, [&](int64_t B, int64_t H, int64_t I) {
+      for (int64_t F = 0; F < Found.shape()[3]; ++F)
+        Result.addMore(Found.get(B, H, I, F), Wanted.get(B, H, I, F));
+    });
+  }
   return Result;
 }

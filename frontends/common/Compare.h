@@ -3,7 +3,7 @@
 #ifndef HEDDLE_FRONTENDS_COMMON_COMPARE_H
 #define HEDDLE_FRONTENDS_COMMON_COMPARE_H
 
-#include "frontends/common/Tensors.h"
+#include "frontends/common/Inputs.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,25 +12,43 @@
 
 namespace heddle::frontend {
 
-/// The largest difference that --check accepts, relative to the largest
-/// magnitude of the row (of o) or to max(1, |lse|).
+/// The largest difference that --check accepts in what is computed and stored
+/// in f32, relative to the largest magnitude of the row (of o), or to max(1,
+/// |x|) for the others.
 inline constexpr double CheckTolerance = 2e-5;
+
+/// The same for o in a dtype: sums are in f32 always, so what narrower dtypes
+/// add is the rounding of o itself.
+inline double outputTolerance(heddle_dtype Output) {
+  return Output == HEDDLE_F16 ? 1e-3 : Output == HEDDLE_BF16 ? 8e-3
+                                                             : CheckTolerance;
+}
 
 /// The largest relative difference between results and what they should be.
 struct CheckResult {
   /// What the results were compared with.
   std::string Against;
+  /// Of o; the others have CheckTolerance.
+  double Tolerance = CheckTolerance;
   double LargestO = 0, LargestLse = 0;
-  /// The row of o or lse with the largest difference over both.
+  /// Of row maxima, column sums and block maxima, where there are any.
+  double LargestMore = 0;
+  bool HasMore = false;
+  /// The row of o or lse with the largest difference over both, in units of
+  /// what is accepted.
   int64_t Batch = 0, Head = 0, Row = 0;
 
-  double largest() const { return std::max(LargestO, LargestLse); }
-  bool passed() const { return largest() <= CheckTolerance; }
+  /// The largest difference over what is accepted; at most 1 when passed.
+  double largest() const {
+    return std::max(LargestO / Tolerance,
+                    std::max(LargestLse, LargestMore) / CheckTolerance);
+  }
+  bool passed() const { return largest() <= 1; }
 
   /// Compares one row: `Count` features of o, and lse. An infinity or NaN must
   /// be met by the same; where the wanted row is zero only zero will do.
-  template <typename Want>
-  void addRow(int64_t B, int64_t H, int64_t I, const float *GotO,
+  template <typename Got, typename Want>
+  void addRow(int64_t B, int64_t H, int64_t I, const Got *GotO,
               const Want *WantO, int64_t Count, float GotLse, Want WantLse) {
     double Magnitude = std::numeric_limits<float>::min();
     for (int64_t F = 0; F < Count; ++F)
@@ -39,18 +57,23 @@ struct CheckResult {
             std::max(Magnitude, std::fabs(static_cast<double>(WantO[F])));
     double Error = 0;
     for (int64_t F = 0; F < Count; ++F)
-      Error = std::max(
-          Error, difference(GotO[F], static_cast<double>(WantO[F]), Magnitude));
-    double LseError =
-        difference(GotLse, static_cast<double>(WantLse),
-                   std::max(1.0, std::fabs(static_cast<double>(WantLse))));
-    if (std::max(Error, LseError) > largest()) {
+      Error = std::max(Error, difference(static_cast<double>(GotO[F]),
+                                         static_cast<double>(WantO[F]),
+                                         Magnitude));
+    double LseError = scaled(GotLse, static_cast<double>(WantLse));
+    if (std::max(Error / Tolerance, LseError / CheckTolerance) > largest()) {
       Batch = B;
       Head = H;
       Row = I;
     }
     LargestO = std::max(LargestO, Error);
     LargestLse = std::max(LargestLse, LseError);
+  }
+
+  /// Compares one element of a further output.
+  void addMore(float Got, double Want) {
+    HasMore = true;
+    LargestMore = std::max(LargestMore, scaled(Got, Want));
   }
 
 private:
@@ -61,11 +84,13 @@ private:
       return Got == Want ? 0 : std::numeric_limits<double>::infinity();
     return std::fabs(Got - Want) / Magnitude;
   }
+  static double scaled(float Got, double Want) {
+    return difference(Got, Want, std::max(1.0, std::fabs(Want)));
+  }
 };
 
-/// Compares two sets of outputs of equal shape.
-CheckResult compareOutputs(const Tensor &GotO, const Tensor &GotLse,
-                           const Tensor &WantO, const Tensor &WantLse,
+/// Compares two sets of outputs of equal shapes and dtypes.
+CheckResult compareOutputs(const OutputTensors &Got, const OutputTensors &Want,
                            std::string Against);
 
 } // namespace heddle::frontend

@@ -3,16 +3,19 @@
 #include "frontends/common/Report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 
 using namespace heddle::frontend;
 
 double Report::density() const {
-  double Pairs =
-      static_cast<double>(Sizes.Batch) * static_cast<double>(Sizes.HeadsQ) *
-      static_cast<double>(Sizes.SeqQ) * static_cast<double>(Sizes.SeqK);
+  const double Pairs = Sizes.pairs();
   return Pairs > 0 ? static_cast<double>(Stats.kept_pairs) / Pairs : 0;
+}
+
+double Report::indexShare() const {
+  return MedianSeconds > 0 ? IndexMilliseconds * 1e-3 / MedianSeconds : 0;
 }
 
 double Report::usefulFlop() const {
@@ -69,25 +72,38 @@ std::string Report::text() const {
   auto Line = [&](const char *Label, const std::string &Text) {
     Out += fmt::format("{:<10}{}\n", Label, Text);
   };
-  Line("kernel", fmt::format("{} ({}, {}, d={}, dv={})", Kernel, Level, Dtype,
-                             Sizes.HeadDim, Sizes.ValueDim));
-  if (!Parameters.empty()) {
+  Line("kernel",
+       fmt::format("{} ({}, {}{}, d={}, dv={})", Kernel, Level, Dtype,
+                   OutputDtype == Dtype ? "" : " to " + OutputDtype,
+                   Sizes.HeadDim, Sizes.ValueDim));
+  if (!Numbers.empty()) {
     std::string Values;
-    for (const auto &[Name, Value] : Parameters)
+    for (const auto &[Name, Value] : Numbers)
       Values += fmt::format("{}{}={}", Values.empty() ? "" : " ", Name, Value);
     Line("set", Values);
   }
+  for (const auto &[Name, Summary] : Operands)
+    Line("operand", fmt::format("{}: {}", Name, Summary));
   Line("problem",
-       fmt::format("b={} hq={} hkv={} sq={} sk={} {}, origin {}", Sizes.Batch,
-                   Sizes.HeadsQ, Sizes.HeadsKv, Sizes.SeqQ, Sizes.SeqK,
+       fmt::format("b={} hq={} hkv={} sq={} sk={}{}{} {}, origin {}",
+                   Sizes.Batch, Sizes.HeadsQ, Sizes.HeadsKv, Sizes.SeqQ,
+                   Sizes.SeqK, Sizes.isRagged() ? " in all, ragged," : "",
+                   Sizes.MoreKeys.empty()
+                       ? ""
+                       : fmt::format(" more keys {},",
+                                     fmt::join(Sizes.MoreKeys, " and ")),
                    layoutName(Order), Origin));
   Line("kept", fmt::format("{} pairs, density {:.6g}",
                            grouped(Stats.kept_pairs), density()));
   Line("tiles",
-       fmt::format("{} full, {} partial, {} empty, of {} queries x {} "
-                   "keys",
+       fmt::format("{} full, {} partial, {} empty, of {} queries x {} keys{}",
                    grouped(Stats.tiles_full), grouped(Stats.tiles_partial),
-                   grouped(Stats.tiles_empty), QueryTile, KeyTile));
+                   grouped(Stats.tiles_empty), QueryTile, KeyTile,
+                   QueryBox.empty()
+                       ? ""
+                       : fmt::format(" (boxes {} and {})",
+                                     fmt::join(QueryBox, "x"),
+                                     fmt::join(KeyBox, "x"))));
   Line("work", fmt::format("{:.6g} useful FLOP, {:.6g} executed", usefulFlop(),
                            executedFlop()));
   if (!CompileParts.empty()) {
@@ -99,8 +115,14 @@ std::string Report::text() const {
          fmt::format("{:.1f} ms ({})", compileMilliseconds(), Parts));
   }
   Line("plan",
-       fmt::format("{} for {} bytes of task order",
-                   duration(PlanMilliseconds * 1e-3), grouped(PlanBytes)));
+       fmt::format("{} for {} bytes of task order{}",
+                   duration(PlanMilliseconds * 1e-3), grouped(PlanBytes),
+                   Operands.empty() ? "" : ", tables and sets"));
+  if (!Operands.empty())
+    Line("index", fmt::format("{} to prepare tables and sets, {:.3g} % of one "
+                              "launch",
+                              duration(IndexMilliseconds * 1e-3),
+                              100 * indexShare()));
   Line("time",
        fmt::format("{}, median of {}, {} thread{}", duration(MedianSeconds),
                    Repeat, Threads, Threads == 1 ? "" : "s"));
@@ -113,10 +135,19 @@ std::string Report::text() const {
                              FmaPeak, Threads, Threads == 1 ? "" : "s"));
   if (Check)
     Line("check",
-         fmt::format("{}: largest difference {:.3g} in o, {:.3g} in lse, "
-                     "tolerance {:g}, against {}",
-                     Check->passed() ? "passed" : "failed", Check->LargestO,
-                     Check->LargestLse, CheckTolerance, Check->Against));
+         fmt::format(
+             "{}: largest difference {:.3g} in o, {:.3g} in lse{}, tolerance "
+             "{:g}{}, against {}",
+             Check->passed() ? "passed" : "failed", Check->LargestO,
+             Check->LargestLse,
+             Check->HasMore
+                 ? fmt::format(", {:.3g} in other outputs", Check->LargestMore)
+                 : "",
+             Check->Tolerance,
+             Check->Tolerance == CheckTolerance
+                 ? ""
+                 : fmt::format(" in o, {:g} elsewhere", CheckTolerance),
+             Check->Against));
   return Out;
 }
 
@@ -176,16 +207,25 @@ private:
 
 } // namespace
 
+static std::string list(const std::vector<int64_t> &Values) {
+  return fmt::format("[{}]", fmt::join(Values, ", "));
+}
+
 std::string Report::json() const {
   JsonObject Out;
   Out.text("kernel", Kernel);
   Out.text("pattern", Pattern);
   Out.text("level", Level);
   Out.text("dtype", Dtype);
+  Out.text("output_dtype", OutputDtype);
   JsonObject Set(2);
-  for (const auto &[Name, Value] : Parameters)
-    Set.integer(Name, Value);
+  for (const auto &[Name, Value] : Numbers)
+    Set.raw(Name, Value);
   Out.raw("set", Set.str());
+  JsonObject Given(2);
+  for (const auto &[Name, Summary] : Operands)
+    Given.text(Name, Summary);
+  Out.raw("operands", Given.str());
   JsonObject Shape(2);
   Shape.integer("b", Sizes.Batch);
   Shape.integer("hq", Sizes.HeadsQ);
@@ -195,6 +235,8 @@ std::string Report::json() const {
   Shape.integer("d", Sizes.HeadDim);
   Shape.integer("dv", Sizes.ValueDim);
   Out.raw("shape", Shape.str());
+  Out.boolean("ragged", Sizes.isRagged());
+  Out.raw("more_keys", list(Sizes.MoreKeys));
   Out.text("layout", layoutName(Order));
   Out.integer("origin", Origin);
   Out.integer("kept_pairs", Stats.kept_pairs);
@@ -205,6 +247,8 @@ std::string Report::json() const {
   Tiles.integer("empty", Stats.tiles_empty);
   Tiles.integer("queries", QueryTile);
   Tiles.integer("keys", KeyTile);
+  Tiles.raw("query_box", list(QueryBox));
+  Tiles.raw("key_box", list(KeyBox));
   Out.raw("tiles", Tiles.str());
   Out.count("useful_flop", usefulFlop());
   Out.count("executed_flop", executedFlop());
@@ -217,6 +261,8 @@ std::string Report::json() const {
   }
   Out.number("plan_ms", PlanMilliseconds);
   Out.integer("plan_bytes", PlanBytes);
+  Out.number("index_ms", IndexMilliseconds);
+  Out.number("index_share", indexShare());
   Out.integer("threads", Threads);
   Out.integer("repeat", Repeat);
   Out.number("median_ms", MedianSeconds * 1e3);
@@ -233,7 +279,10 @@ std::string Report::json() const {
     Result.text("against", Check->Against);
     Result.number("largest_o", Check->LargestO);
     Result.number("largest_lse", Check->LargestLse);
-    Result.number("tolerance", CheckTolerance);
+    if (Check->HasMore)
+      Result.number("largest_other", Check->LargestMore);
+    Result.number("tolerance", Check->Tolerance);
+    Result.number("tolerance_lse", CheckTolerance);
     Out.raw("check", Result.str());
   }
   return Out.str() + "\n";

@@ -16,8 +16,10 @@ namespace heddle::frontend {
 
 /// All that is said about one run.
 struct Report {
-  std::string Kernel, Pattern, Level, Dtype;
-  std::vector<std::pair<std::string, int64_t>> Parameters;
+  std::string Kernel, Pattern, Level, Dtype, OutputDtype;
+  /// Names and values of the parameters that are numbers, and what tables and
+  /// sets hold.
+  std::vector<std::pair<std::string, std::string>> Numbers, Operands;
   Problem Sizes;
   Layout Order = Layout::Bhsd;
   int64_t Origin = 0;
@@ -26,12 +28,16 @@ struct Report {
 
   heddle_stats Stats = {};
   int64_t QueryTile = 0, KeyTile = 0;
+  /// Extents of the tiles on a token grid, outermost axis first.
+  std::vector<int64_t> QueryBox, KeyBox;
   /// Bytes of index memory of the plan.
   int64_t PlanBytes = 0;
 
   /// Milliseconds per named part; empty where nothing was compiled.
   std::vector<std::pair<std::string, double>> CompileParts;
   double PlanMilliseconds = 0;
+  /// The part of it that checked and prepared tables and sets.
+  double IndexMilliseconds = 0;
   double MedianSeconds = 0;
   /// Measured on as many threads, GFLOP/s; 0 when unknown.
   double FmaPeak = 0;
@@ -45,6 +51,9 @@ struct Report {
   /// 2 * query_tile * key_tile * visited tiles * (d + dv).
   double executedFlop() const;
   double compileMilliseconds() const;
+  /// The time that preparing tables and sets took, as a fraction of one launch;
+  /// 0 where no time was measurable.
+  double indexShare() const;
   /// FLOP as GFLOP/s at the median time; 0 where no time was measurable.
   double rate(double Flop) const;
 

@@ -3,8 +3,8 @@
 #include "frontends/common/Run.h"
 
 #include "codegen/cpu/FmaPeak.h"
-#include "frontends/common/Settings.h"
 #include "runtime/npy/Npy.h"
+#include "runtime/src/Dtype.h"
 
 #include <fmt/format.h>
 
@@ -40,22 +40,41 @@ double frontend::median(std::vector<double> Values) {
   return (Below + Values[Middle]) / 2;
 }
 
+ErrorText frontend::kernelTypes(const heddle_entry &Entry,
+                                const RunOptions &Options, TensorTypes &Out) {
+  Out = Options.types();
+  Out.Input = static_cast<heddle_dtype>(Entry.dtype);
+  Out.Output = static_cast<heddle_dtype>(Entry.output_dtype);
+  Out.HasLse = Entry.has_lse != 0;
+  const struct {
+    const char *Option;
+    bool IsWanted, Has;
+  } Outputs[] = {{"--lse", !Options.LsePath.empty(), Out.HasLse},
+                 {"--row-max", Out.RowMax, Entry.has_row_max != 0},
+                 {"--column-sums", Out.ColumnSums, Entry.has_column_sums != 0},
+                 {"--block-max", Out.hasBlockMax(),
+                  Entry.has_block_max != 0}};
+  for (const auto &Output : Outputs)
+    if (Output.IsWanted && !Output.Has)
+      return fmt::format("{} asks for what kernel '{}' does not compute",
+                         Output.Option, Entry.name);
+  if (Out.hasBlockMax() &&
+      (Out.BlockQ != Entry.block_q || Out.BlockK != Entry.block_k))
+    return fmt::format("--block-max has blocks of {} x {}, but those of kernel "
+                       "'{}' are {} x {}",
+                       Out.BlockQ, Out.BlockK, Entry.name, Entry.block_q,
+                       Entry.block_k);
+  return std::nullopt;
+}
+
 ErrorText Runner::prepare(const heddle_kernel *Kernel, const heddle_code *Code,
                           const Problem &TheSizes,
+                          const PatternValues &TheValues,
                           const RunOptions &TheOptions) {
   Entry = heddle_kernel_entry(Kernel);
   Options = &TheOptions;
   Sizes = TheSizes;
-  std::vector<Parameter> Known;
-  for (int64_t I = 0; I < Entry->num_params; ++I) {
-    const heddle_param &P = Entry->params[I];
-    Known.push_back({P.name, std::nullopt});
-    if (P.has_default)
-      Known.back().Default = P.default_value;
-  }
-  if (ErrorText Bad =
-          bindParameters(Entry->pattern, Known, Options->Settings, Params))
-    return Bad;
+  Values = &TheValues;
   if (!Code)
     if (ErrorText Bad = toText(heddle_kernel_code(Kernel, &Code)))
       return Bad;
@@ -66,9 +85,20 @@ ErrorText Runner::prepare(const heddle_kernel *Kernel, const heddle_code *Code,
     Pool.reset(NewPool);
   }
   Origins.assign(static_cast<size_t>(Sizes.Batch), Options->Origin);
-  heddle_problem Problem = {Sizes.Batch,  Sizes.HeadsQ, Sizes.HeadsKv,
-                            Sizes.SeqQ,   Sizes.SeqK,   Origins.data(),
-                            Params.data()};
+  heddle_problem Problem = {};
+  Problem.batch = Sizes.Batch;
+  Problem.heads_q = Sizes.HeadsQ;
+  Problem.heads_kv = Sizes.HeadsKv;
+  Problem.seq_q = Sizes.SeqQ;
+  Problem.seq_k = Sizes.SeqK;
+  Problem.origin = Origins.data();
+  Problem.params = Values->data();
+  if (Sizes.isRagged()) {
+    Problem.cu_seqlens_q = Sizes.CuSeqlensQ.data();
+    Problem.cu_seqlens_k = Sizes.CuSeqlensK.data();
+  }
+  Problem.more_seq_k = Sizes.MoreKeys.data();
+  Problem.trusted = Options->Trusted;
   heddle_plan *NewPlan = nullptr;
   Clock::time_point Start = Clock::now();
   if (ErrorText Bad =
@@ -79,20 +109,83 @@ ErrorText Runner::prepare(const heddle_kernel *Kernel, const heddle_code *Code,
   return std::nullopt;
 }
 
-ErrorText Runner::launch(Operands &Inputs, Tensor &O, Tensor &Lse) {
-  heddle_tensor Q = Inputs.Q.view(), K = Inputs.K.view(), V = Inputs.V.view();
-  heddle_tensor OutO = O.view(), OutLse = Lse.view();
-  heddle_tensors All = {&Q, &K, &V, &OutO, &OutLse, Options->Scale};
+namespace {
+
+/// A tensor for the runtime, null where there is none.
+class Handle {
+public:
+  explicit Handle(const Tensor &Of, bool Exists = true) : Exists(Exists) {
+    if (Exists)
+      Value = Of.handle();
+  }
+  const heddle_tensor *get() const { return Exists ? &Value : nullptr; }
+
+private:
+  heddle_tensor Value = {};
+  bool Exists;
+};
+
+/// Handles of several tensors, and their addresses.
+struct Handles {
+  explicit Handles(const std::vector<Tensor> &Of) {
+    for (const Tensor &T : Of)
+      Values.push_back(T.handle());
+    for (const heddle_tensor &Value : Values)
+      Addresses.push_back(&Value);
+  }
+  std::vector<heddle_tensor> Values;
+  std::vector<const heddle_tensor *> Addresses;
+};
+
+} // namespace
+
+ErrorText Runner::launch(const RunTensors &Inputs, OutputTensors &Out) {
+  const Handle Q(Inputs.Q), K(Inputs.K), V(Inputs.V), O(Out.O);
+  const Handle Lse(Out.Lse, Out.Lse.exists());
+  const Handle RowMax(Out.RowMax, Out.RowMax.exists());
+  const Handle ColumnSums(Out.ColumnSums, Out.ColumnSums.exists());
+  const Handle BlockMax(Out.BlockMax, Out.BlockMax.exists());
+  const Handles MoreK(Inputs.MoreK), MoreV(Inputs.MoreV);
+  heddle_tensors All = {};
+  All.q = Q.get();
+  All.k = K.get();
+  All.v = V.get();
+  All.o = O.get();
+  All.lse = Lse.get();
+  All.scale = Options->Scale;
+  All.more_k = MoreK.Addresses.data();
+  All.more_v = MoreV.Addresses.data();
+  All.row_max = RowMax.get();
+  All.column_sums = ColumnSums.get();
+  All.block_max = BlockMax.get();
   return toText(heddle_launch(Plan.get(), &All, Pool.get()));
 }
 
-ErrorText Runner::run(Operands &Data, Report &Out) {
+/// A parameter's value as the report shows it.
+static std::string valueText(const PatternValues &Values, size_t I) {
+  const Operand &Of = Values.operand(I);
+  switch (Values.parameters()[I].Kind) {
+  case HEDDLE_INTEGER:
+    return std::to_string(Of.Value.integer);
+  case HEDDLE_REAL:
+    return fmt::format("{:g}", Of.Value.real);
+  default:
+    return Of.Summary;
+  }
+}
+
+ErrorText Runner::run(RunTensors &Data, Report &Out) {
   Out.Kernel = Entry->name;
   Out.Pattern = Entry->pattern;
   Out.Level = code().level;
-  Out.Dtype = "f32";
-  for (int64_t I = 0; I < Entry->num_params; ++I)
-    Out.Parameters.emplace_back(Entry->params[I].name, Params[I]);
+  Out.Dtype = runtime::dtypeName(Entry->dtype);
+  Out.OutputDtype = runtime::dtypeName(Entry->output_dtype);
+  for (size_t I = 0; I < Values->size(); ++I) {
+    const Parameter &P = Values->parameters()[I];
+    const bool IsNumber = P.Kind == HEDDLE_INTEGER || P.Kind == HEDDLE_REAL;
+    (IsNumber ? Out.Numbers : Out.Operands)
+        .emplace_back(P.Name, valueText(*Values, I));
+  }
   Out.Sizes = Sizes;
   Out.Order = Options->Order;
   Out.Origin = Options->Origin;
@@ -100,15 +193,20 @@ ErrorText Runner::run(Operands &Data, Report &Out) {
   Out.Repeat = Options->Repeat;
   Out.QueryTile = code().query_tile;
   Out.KeyTile = code().key_tile;
+  for (int64_t Axis = 0; Axis < Entry->grid_axes; ++Axis) {
+    Out.QueryBox.push_back(code().query_box[Axis]);
+    Out.KeyBox.push_back(code().key_box[Axis]);
+  }
   Out.PlanBytes = heddle_plan_bytes(Plan.get());
   Out.PlanMilliseconds = PlanMilliseconds;
+  Out.IndexMilliseconds = heddle_plan_index_time(Plan.get());
   if (ErrorText Bad =
           toText(heddle_plan_stats(Plan.get(), Pool.get(), &Out.Stats)))
     return Bad;
   std::vector<double> Times;
   for (int64_t I = 0; I < Options->Repeat; ++I) {
     Clock::time_point Start = Clock::now();
-    if (ErrorText Bad = launch(Data, Data.O, Data.Lse))
+    if (ErrorText Bad = launch(Data, Data.Out))
       return Bad;
     Times.push_back(secondsSince(Start));
   }
@@ -117,8 +215,18 @@ ErrorText Runner::run(Operands &Data, Report &Out) {
   return std::nullopt;
 }
 
+/// Every output that may go to a file, with the path, which may be empty.
+static std::array<std::pair<const std::string *, const Tensor *>, 5>
+listOutputs(const RunOptions &Options, const OutputTensors &Data) {
+  return {{{&Options.OutputPath, &Data.O},
+           {&Options.LsePath, &Data.Lse},
+           {&Options.RowMaxPath, &Data.RowMax},
+           {&Options.ColumnSumsPath, &Data.ColumnSums},
+           {&Options.BlockMaxPath, &Data.BlockMax}}};
+}
+
 ErrorText frontend::checkOutputs(const RunOptions &Options) {
-  for (const std::string *Path : {&Options.OutputPath, &Options.LsePath})
+  for (auto [Path, Data] : listOutputs(Options, {}))
     if (!Path->empty())
       if (ErrorText Bad = npy::checkWritable(*Path))
         return Bad;
@@ -126,22 +234,19 @@ ErrorText frontend::checkOutputs(const RunOptions &Options) {
 }
 
 ErrorText frontend::writeOutputs(const RunOptions &Options,
-                                 const Operands &Data) {
-  npy::PendingFile O, Lse;
+                                 const OutputTensors &Data) {
+  auto All = listOutputs(Options, Data);
+  std::array<npy::PendingFile, 5> Files;
   // All that can fail for want of space comes before the first file appears.
-  if (!Options.OutputPath.empty())
-    if (ErrorText Bad = npy::stage(Options.OutputPath, Data.O.storedShape(),
-                                   Data.O.data(), O))
-      return Bad;
-  if (!Options.LsePath.empty())
-    if (ErrorText Bad = npy::stage(Options.LsePath, Data.Lse.storedShape(),
-                                   Data.Lse.data(), Lse))
-      return Bad;
-  if (!Options.OutputPath.empty())
-    if (ErrorText Bad = O.commit())
-      return Bad;
-  if (!Options.LsePath.empty())
-    return Lse.commit();
+  for (size_t I = 0; I < All.size(); ++I)
+    if (auto [Path, Tensor] = All[I]; !Path->empty())
+      if (ErrorText Bad = npy::stage(*Path, Tensor->storedShape(),
+                                     Tensor->data(), Files[I], Tensor->dtype()))
+        return Bad;
+  for (size_t I = 0; I < All.size(); ++I)
+    if (!All[I].first->empty())
+      if (ErrorText Bad = Files[I].commit())
+        return Bad;
   return std::nullopt;
 }
 

@@ -2,20 +2,24 @@
 //
 // Running one kernel on one problem, as `heddle run` and `heddle-run` do:
 //
-//   collectShape, ShapeSolver::solve       sizes from the options
-//   (compile, or open a bundle)            a heddle_kernel
-//   checkMemory, checkOutputs              failures before the long work
-//   loadOperands                           inputs read or made, outputs
-//   allocated Runner::prepare, Runner::run           plan, count, launch, time
+//   parseSettings                       what --set says
+//   collectShape, solveShape            sizes from the options
+//   PatternValues::make                 the values of the parameters
+//   (compile, or open a bundle)         a heddle_kernel
+//   checkMemory, checkOutputs           failures before the long work
+//   Runner::prepare                     the plan
+//   loadTensors                         inputs read or made, outputs allocated
+//   Runner::run                         count, launch, time
 //   (check, and put the result into the report)
-//   writeOutputs                           the .npy files appear, all or none
+//   writeOutputs                        the .npy files appear, all or none
 
 #ifndef HEDDLE_FRONTENDS_COMMON_RUN_H
 #define HEDDLE_FRONTENDS_COMMON_RUN_H
 
+#include "frontends/common/Inputs.h"
 #include "frontends/common/Report.h"
 #include "frontends/common/RunOptions.h"
-#include "frontends/common/Tensors.h"
+#include "frontends/common/Values.h"
 #include "heddle/heddle.h"
 
 #include <memory>
@@ -25,24 +29,29 @@ namespace heddle::frontend {
 /// The message of a runtime error, which is freed; nothing for success.
 ErrorText toText(heddle_error *Error);
 
+/// What a compiled kernel reads and writes, of the outputs that options ask for.
+/// Fails when it does not compute one of them.
+ErrorText kernelTypes(const heddle_entry &Entry, const RunOptions &Options,
+                      TensorTypes &Out);
+
 /// Plans and launches one kernel for one problem. Everything that it refers to
-/// (bundle, sizes, operands) must outlive it.
+/// (bundle, options, values) must outlive it.
 class Runner {
 public:
-  /// Binds the parameters of --set, starts the threads and plans the problem.
-  /// `Code` null means the best level that this machine can run.
+  /// Starts the threads and plans the problem. `Code` null means the best level
+  /// that this machine can run.
   ErrorText prepare(const heddle_kernel *Kernel, const heddle_code *Code,
-                    const Problem &Sizes, const RunOptions &Options);
+                    const Problem &Sizes, const PatternValues &Values,
+                    const RunOptions &Options);
 
-  /// Launches once, into `O` and `Lse`.
-  ErrorText launch(Operands &Inputs, Tensor &O, Tensor &Lse);
+  /// Launches once, into `Out`.
+  ErrorText launch(const RunTensors &Inputs, OutputTensors &Out);
 
-  /// Launches `Options.repeat` times into the operands' own outputs and fills
+  /// Launches `Options.repeat` times into the tensors' own outputs and fills
   /// the report: counts, times, and the machine's peak on as many threads.
-  ErrorText run(Operands &Data, Report &Out);
+  ErrorText run(RunTensors &Data, Report &Out);
 
   const heddle_code &code() const { return *heddle_plan_code(Plan.get()); }
-  const std::vector<int64_t> &parameters() const { return Params; }
   /// One value per sequence, as --origin says.
   const std::vector<int64_t> &origins() const { return Origins; }
 
@@ -55,18 +64,19 @@ private:
   const heddle_entry *Entry = nullptr;
   const RunOptions *Options = nullptr;
   Problem Sizes;
-  std::vector<int64_t> Params, Origins;
+  const PatternValues *Values = nullptr;
+  std::vector<int64_t> Origins;
   std::unique_ptr<heddle_pool, Destroy> Pool;
   std::unique_ptr<heddle_plan, Destroy> Plan;
   double PlanMilliseconds = 0;
 };
 
-/// Checks that the files of -o and --lse can be written.
+/// Checks that the files of all outputs can be written.
 ErrorText checkOutputs(const RunOptions &Options);
 
-/// Writes the files of -o and --lse; when it fails, neither has appeared unless
-/// the system failed between two renames.
-ErrorText writeOutputs(const RunOptions &Options, const Operands &Data);
+/// Writes the files of all outputs; when it fails, none has appeared unless the
+/// system failed between two renames.
+ErrorText writeOutputs(const RunOptions &Options, const OutputTensors &Data);
 
 /// Writes to standard output, and fails where it cannot (a full disk).
 ErrorText printText(const std::string &Text);

@@ -3,8 +3,9 @@
 #ifndef HEDDLE_FRONTENDS_COMMON_RUNOPTIONS_H
 #define HEDDLE_FRONTENDS_COMMON_RUNOPTIONS_H
 
+#include "frontends/common/Inputs.h"
 #include "frontends/common/Shape.h"
-#include "frontends/common/Tensors.h"
+#include "frontends/common/Values.h"
 
 #include <optional>
 #include <string>
@@ -20,12 +21,13 @@ namespace heddle::frontend {
 /// The options that every command running kernels has.
 struct RunOptions {
   std::string Shape;
-  std::vector<std::string> Settings;
+  std::vector<std::string> Items;
   InputPaths Inputs;
-  std::string OutputPath, LsePath;
-  /// The texts of the numbers; `parse` turns them into the fields below.
+  std::string OutputPath, LsePath, RowMaxPath, ColumnSumsPath, BlockMaxPath;
+  /// The texts of what `parse` turns into the fields below.
   std::string OriginText, LayoutText, ScaleText, ThreadsText, RepeatText;
-  bool Check = false, Json = false;
+  std::string CuSeqlensQText, CuSeqlensKText, MoreKeysText, BlockMaxText;
+  bool Check = false, Json = false, Trusted = false;
 
   int64_t Origin = 0;
   Layout Order = Layout::Bhsd;
@@ -33,16 +35,43 @@ struct RunOptions {
   float Scale = 0;
   int32_t Threads = 0;
   int64_t Repeat = 5;
+  std::vector<int64_t> MoreKeys;
+  /// Of the block maxima; 0 where they are not wanted.
+  int64_t BlockQ = 0, BlockK = 0;
 
   /// Checks and converts the texts; call after the command line is parsed.
   ErrorText parse();
+  /// What the kernel must read and write, as far as options say.
+  TensorTypes types() const;
 };
 
 /// Declares the options on a command.
 void addRunOptions(CLI::App &Command, RunOptions &Options);
 
-/// The sizes that --shape and the headers of the .npy inputs give.
-ErrorText collectShape(const RunOptions &Options, ShapeSolver &Solver);
+/// The sizes that --shape, --cu-seqlens-q and -k, and the headers of the .npy
+/// inputs (of elements `Input`) give.
+ErrorText collectShape(const RunOptions &Options, heddle_dtype Input,
+                       ShapeSolver &Solver);
+
+/// The problem, once all sources of sizes are added. `NumSources` is what the
+/// kernel has.
+ErrorText solveShape(const RunOptions &Options, ShapeSolver &Solver,
+                     const std::string &Pattern, int64_t NumSources,
+                     Problem &Out);
+
+/// The sizes that generated operands may name.
+Extents extentsOf(const RunOptions &Options, const Problem &Sizes);
+
+/// Parses "64x32".
+ErrorText parsePair(std::string_view Text, const std::string &What, int64_t Max,
+                    int64_t &First, int64_t &Second);
+
+/// The dtype of tensors called "f32", "f16" or "bf16".
+ErrorText parseDtype(const std::string &Text, const std::string &Option,
+                     heddle_dtype &Out);
+
+/// What --set accepts, for the end of a command's help.
+const char *operandHelp();
 
 /// Ends a program on what CLI11 threw: prints help, or "<Program>: error: ..."
 /// in the style of all messages, and returns the exit code.

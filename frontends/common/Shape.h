@@ -13,13 +13,35 @@
 
 namespace heddle::frontend {
 
-/// The order of the axes in memory, outermost first: batch, head, sequence.
-enum class Layout { Bhsd, Bshd };
+/// The order of the axes in memory, outermost first.
+enum class Layout {
+  Bhsd,   ///< batch, head, sequence
+  Bshd,   ///< batch, sequence, head
+  Packed, ///< bshd; q, k and v are heads of one tensor, in this order
+};
 
 /// The sizes of one attention problem.
 struct Problem {
   int64_t Batch = 1, HeadsQ = 1, HeadsKv = 1, SeqQ = 0, SeqK = 0;
   int64_t HeadDim = 1, ValueDim = 1;
+  /// Of a ragged batch, where its sequences begin and the last one ends; SeqQ
+  /// and SeqK are then the sums of the lengths.
+  std::vector<int64_t> CuSeqlensQ, CuSeqlensK;
+  /// Keys of the further sources.
+  std::vector<int64_t> MoreKeys;
+
+  bool isRagged() const { return !CuSeqlensQ.empty(); }
+  /// The batch extent of q, k, v and o.
+  int64_t tensorBatch() const { return isRagged() ? 1 : Batch; }
+  /// The longest sequence.
+  int64_t longestQ() const;
+  int64_t longestK() const;
+  /// Blocks of the block maxima: those of all sequences of a ragged batch one
+  /// after the other, as many columns as the longest needs.
+  int64_t blockRows(int64_t Block) const;
+  int64_t blockColumns(int64_t Block) const;
+  /// All (query, key) pairs of all sequences, query heads and sources.
+  double pairs() const;
 };
 
 /// Gathers sizes from several sources (--shape, the headers of .npy files, a
@@ -35,6 +57,13 @@ public:
   /// `Source` (a file name).
   ErrorText addTensor(char Tensor, const std::vector<int64_t> &Shape,
                       Layout Order, const std::string &Source);
+  /// Takes the shape of a tensor that holds q, k and v. Where no source gives a
+  /// number of heads, all three have equally many.
+  ErrorText addPacked(const std::vector<int64_t> &Shape,
+                      const std::string &Source);
+  /// Takes where the sequences of a ragged batch begin and end; before tensors.
+  ErrorText addRagged(const std::vector<int64_t> &CuSeqlensQ,
+                      const std::vector<int64_t> &CuSeqlensK);
   ErrorText add(Size Which, int64_t Value, const std::string &Source);
 
   /// Takes a value for a size that no source has given.
@@ -42,17 +71,25 @@ public:
 
   /// The problem. What no source gave is taken as b = 1, hkv = hq, sk = sq,
   /// dv = d; hq, sq and d must be known.
-  ErrorText solve(Problem &Out) const;
+  ErrorText solve(Problem &Out);
 
 private:
   struct Known {
     int64_t Value = -1;
     std::string Source;
   };
+
+  ErrorText addAxis(Size Which, const std::vector<int64_t> &Shape, size_t Axis,
+                    const std::string &Source);
+  ErrorText splitHeads();
+
   std::array<Known, 7> Sizes;
+  /// Heads of a packed tensor.
+  Known PackedHeads;
+  std::vector<int64_t> CuQ, CuK;
 };
 
-/// "bhsd" or "bshd".
+/// "bhsd", "bshd" or "packed".
 const char *layoutName(Layout Order);
 ErrorText parseLayout(std::string_view Text, Layout &Out);
 

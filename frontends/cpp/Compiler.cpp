@@ -7,6 +7,7 @@
 #include "frontends/cpp/Kernels.h"
 #include "frontends/cpp/Link.h"
 #include "frontends/cpp/OutputFile.h"
+#include "frontends/cpp/Patterns.h"
 #include "frontends/cpp/Session.h"
 #include "passes/Passes.h"
 
@@ -31,19 +32,10 @@ Source::~Source() = default;
 mlir::ModuleOp Source::module() const { return *Content->Module; }
 double Source::parseTime() const { return Content->ParseTime; }
 
-static PatternInfo describe(attn::PatternOp Pattern) {
-  PatternInfo Info;
-  Info.Name = Pattern.getSymName().str();
-  for (unsigned I = 0; I < Pattern.getNumParams(); ++I)
-    Info.Params.push_back(
-        {Pattern.getParamName(I).str(), Pattern.getParamDefault(I)});
-  return Info;
-}
-
 std::vector<PatternInfo> Source::patterns() const {
   std::vector<PatternInfo> Result;
-  for (attn::PatternOp Pattern : Content->Module->getOps<attn::PatternOp>())
-    Result.push_back(describe(Pattern));
+  for (mlir::Operation *Symbol : patternsOf(*Content->Module))
+    Result.push_back(describe(Symbol));
   return Result;
 }
 
@@ -112,29 +104,45 @@ Result<Source> Compiler::parseFile(const std::string &Path) {
   return parse((*Buffer)->getBuffer(), Path);
 }
 
+/// The names of those that no other of the module uses.
+static std::vector<std::string> rootsOf(mlir::ModuleOp Module) {
+  llvm::SmallPtrSet<mlir::Operation *, 8> Used;
+  for (mlir::Operation *Symbol : patternsOf(Module))
+    for (mlir::Operation *Needed :
+         closureOf(Module, mlir::SymbolTable::getSymbolName(Symbol)))
+      if (Needed != Symbol)
+        Used.insert(Needed);
+  std::vector<std::string> Names;
+  for (mlir::Operation *Symbol : patternsOf(Module))
+    if (!Used.contains(Symbol))
+      Names.push_back(mlir::SymbolTable::getSymbolName(Symbol).str());
+  return Names;
+}
+
 Result<std::string> Compiler::choosePattern(const Source &From,
                                             const std::string &Name) const {
-  std::vector<PatternInfo> Patterns = From.patterns();
+  llvm::SmallVector<mlir::Operation *> Patterns = patternsOf(From.module());
   std::string File = llvm::formatv(
       "'{0}'", From.Content->Text->getMemoryBuffer(1)->getBufferIdentifier());
   if (Patterns.empty())
     return Failure(File + " has no pattern; expected an 'attn.pattern'");
-  std::string Known;
-  for (const PatternInfo &P : Patterns)
-    Known += (Known.empty() ? "'@" : ", '@") + P.Name + "'";
-  if (Name.empty()) {
-    if (Patterns.size() > 1)
-      return Failure(File + " has several patterns, choose one of " + Known);
-    return Patterns.front().Name;
-  }
   llvm::StringRef Wanted = Name;
   Wanted.consume_front("@");
-  for (const PatternInfo &P : Patterns)
-    if (P.Name == Wanted)
-      return P.Name;
-  return Failure(llvm::formatv("{0} has no pattern '@{1}'; it has {2}", File,
-                               Wanted, Known)
-                     .str());
+  std::string Known;
+  for (mlir::Operation *P : Patterns) {
+    llvm::StringRef Here = mlir::SymbolTable::getSymbolName(P).getValue();
+    if (Here == Wanted)
+      return Wanted.str();
+    Known += (Known.empty() ? "'@" : ", '@") + Here.str() + "'";
+  }
+  if (!Name.empty())
+    return Failure(llvm::formatv("{0} has no pattern '@{1}'; it has {2}", File,
+                                 Wanted, Known)
+                       .str());
+  std::vector<std::string> Roots = rootsOf(From.module());
+  if (Roots.size() == 1)
+    return Roots.front();
+  return Failure(File + " has several patterns, choose one of " + Known);
 }
 
 namespace {
@@ -173,7 +181,9 @@ public:
 
 bool Compilation::start(const std::string &Pattern,
                         const CompileOptions &Options, bool HereOnly) {
-  Result<BuildPlan> P = makePlan(Shared.Context, Pattern, Options, HereOnly);
+  Result<BuildPlan> P = makePlan(
+      mlir::SymbolTable::lookupSymbolIn(From.module(), Pattern), Options,
+      HereOnly);
   if (!P)
     return fail(P.failure());
   What = std::move(*P);
@@ -221,8 +231,9 @@ Result<Source> Compiler::normalize(const Source &From,
   Made->Text = From.Content->Text;
   Made->ParseTime = From.parseTime();
   Made->Module = mlir::ModuleOp::create(From.module().getLoc());
-  mlir::OpBuilder(Made->Module->getBodyRegion())
-      .clone(*mlir::SymbolTable::lookupSymbolIn(From.module(), *Name));
+  mlir::OpBuilder Builder(Made->Module->getBodyRegion());
+  for (mlir::Operation *Symbol : closureOf(From.module(), *Name))
+    Builder.clone(*Symbol);
   mlir::MLIRContext &Context = Content->Shared->Context;
   DiagnosticCollector Diagnostics(Context, Made->Text.get());
   mlir::PassManager Passes(&Context);
@@ -274,9 +285,10 @@ Result<Timings> Compiler::writeBundle(const Source &From,
     if (!Made)
       return Made.failure();
     Header.emplace(std::move(*Made));
-    attn::PatternOp Op = mlir::cast<attn::PatternOp>(
-        mlir::SymbolTable::lookupSymbolIn(From.module(), *Pattern));
-    if (std::string Error = Header->write(writeHeader(*C.What, describe(Op)));
+    mlir::Operation *Symbol =
+        mlir::SymbolTable::lookupSymbolIn(From.module(), *Pattern);
+    if (std::string Error =
+            Header->write(writeHeader(*C.What, describe(Symbol)));
         !Error.empty())
       return Failure(Error);
   }

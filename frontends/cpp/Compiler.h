@@ -38,13 +38,26 @@ namespace heddle {
 /// A parameter of a pattern.
 struct PatternParam {
   std::string Name;
+  heddle_param_kind Kind = HEDDLE_INTEGER;
+  /// Axes of a table, indices that a set is asked with; 0 for the others.
+  int32_t Rank = 0;
+  /// Of an integer.
   std::optional<int64_t> Default;
+  /// Of a real.
+  std::optional<double> RealDefault;
 };
 
-/// A pattern of a source.
+/// An `attn.pattern` or `attn.combine` of a source.
 struct PatternInfo {
   std::string Name;
+  /// Of a combination: those of all its sources, the first one's first, a name
+  /// that several have once.
   std::vector<PatternParam> Params;
+  /// Pairs of key and value tensors.
+  int64_t NumSources = 1;
+  /// The parameters that hold the extents of the token grid, outermost axis
+  /// first; empty for plain sequences.
+  std::vector<int64_t> QueryGrid, KeyGrid;
 };
 
 /// A level of a target, as `heddle targets` lists it.
@@ -78,22 +91,38 @@ std::vector<std::string> stageNames();
 /// Sizes of a kernel; zero leaves one to the target. See `#attn.schedule`.
 struct ScheduleOptions {
   int64_t QueryTile = 0, KeyTile = 0, Rows = 0, Lanes = 0, Unroll = 0;
+  /// Extents of the boxes on a token grid, outermost axis first, both or none;
+  /// the tiles are their products.
+  std::vector<int64_t> QueryBox, KeyBox;
+};
+
+/// What a kernel returns beside o and lse. See `#attn.outputs`.
+struct OutputOptions {
+  bool RowMax = false, ColumnSums = false;
+  /// The blocks of the block maxima; 0 for none.
+  int64_t BlockQ = 0, BlockK = 0;
+
+  bool hasBlockMax() const { return BlockQ > 0 && BlockK > 0; }
 };
 
 /// What to make of a source.
 struct CompileOptions {
-  /// The pattern, with or without '@'; may be empty when there is only one.
+  /// The pattern or combination, with or without '@'; may be empty when there is
+  /// only one that no other uses.
   std::string Pattern;
   /// The kernel's name in the bundle; empty: that of the pattern.
   std::string Kernel;
   /// Names of targets (all their levels) and of levels. Empty: the default
   /// target. A JIT takes the best level among them that this machine runs.
   std::vector<std::string> Targets;
-  /// Element type of q, k, v and o in memory: "f32".
+  /// Element type of q, k and v in memory: "f32", "f16" or "bf16".
   std::string Dtype = "f32";
+  /// That of o; empty: the same.
+  std::string OutputDtype;
   /// Head dims in [1, 512]; HeadDimV 0 means HeadDimQk.
   int64_t HeadDimQk = 64;
   int64_t HeadDimV = 0;
+  OutputOptions Outputs;
   ScheduleOptions Schedule;
 };
 
@@ -115,7 +144,7 @@ public:
   Source &operator=(Source &&) noexcept;
   ~Source();
 
-  /// Its patterns in the order of the text.
+  /// Its patterns and combinations in the order of the text.
   std::vector<PatternInfo> patterns() const;
   /// The module, for code that looks at the IR itself.
   mlir::ModuleOp module() const;
@@ -161,11 +190,13 @@ public:
                        const std::string &Name = "<pattern>");
   Result<Source> parseFile(const std::string &Path);
 
-  /// The name of the pattern that `Name` (may be empty) chooses.
+  /// The name of the pattern or combination that `Name` chooses. An empty one
+  /// chooses the only one that no other of the source uses.
   Result<std::string> choosePattern(const Source &From,
                                     const std::string &Name) const;
 
-  /// A module that holds the chosen pattern with its formula.
+  /// A module that holds the chosen pattern with its formula, and the patterns it
+  /// uses with theirs.
   Result<Source> normalize(const Source &From, const std::string &Pattern);
 
   /// The text of a stage, or the bytes of an object file.

@@ -2,6 +2,7 @@
 
 #include "frontends/cpp/Header.h"
 
+#include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -25,6 +26,63 @@ static std::string unique(std::string Name, llvm::StringSet<> &Taken) {
   return Result;
 }
 
+static llvm::StringRef dtypeOf(mlir::Type Element) {
+  return Element.isF16() ? "F16" : Element.isBF16() ? "BF16" : "F32";
+}
+
+/// What a caller gives for a parameter, in the words of heddle/heddle.h.
+static std::string meaningOf(const PatternParam &P) {
+  switch (P.Kind) {
+  case HEDDLE_INTEGER:
+    return "an integer: heddle_value.integer";
+  case HEDDLE_REAL:
+    return "a real: heddle_value.real";
+  case HEDDLE_INTEGER_TABLE:
+  case HEDDLE_REAL_TABLE:
+    return llvm::formatv("a table of {0} with {1} {2}: heddle_value.table",
+                         P.Kind == HEDDLE_REAL_TABLE ? "f32" : "i32 or i64",
+                         P.Rank, P.Rank == 1 ? "axis" : "axes");
+  case HEDDLE_SET:
+    break;
+  }
+  return llvm::formatv("sets for {0} {1}: heddle_value.sets", P.Rank,
+                       P.Rank == 1 ? "index" : "indices");
+}
+
+/// The default as a C constant; empty where there is none.
+static std::string defaultOf(const PatternParam &P) {
+  if (P.Default)
+    return llvm::formatv("INT64_C({0})", *P.Default);
+  if (!P.RealDefault)
+    return "";
+  llvm::SmallString<32> Text;
+  llvm::APFloat(*P.RealDefault).toString(Text, /*FormatPrecision=*/0,
+                                         /*FormatMaxPadding=*/0,
+                                         /*TruncateZero=*/false);
+  return Text.str().str();
+}
+
+/// The tensors beyond those that every kernel has, as lines of a comment.
+static std::string moreTensors(const BuildPlan &What,
+                               const PatternInfo &Pattern) {
+  std::string Text;
+  llvm::raw_string_ostream Out(Text);
+  for (int64_t I = 1; I < Pattern.NumSources; ++I)
+    Out << llvm::formatv(
+        "     more_k[{0}] (batch, heads_kv, more_seq_k[{0}], {1})\n"
+        "     more_v[{0}] (batch, heads_kv, more_seq_k[{0}], {2})\n",
+        I - 1, What.Shape.Qk, What.Shape.V);
+  if (What.Outputs.RowMax)
+    Out << "     row_max      (batch, heads_q, seq_q)\n";
+  if (What.Outputs.ColumnSums)
+    Out << "     column_sums  (batch, heads_q, seq_k)\n";
+  if (What.Outputs.hasBlockMax())
+    Out << llvm::formatv("     block_max    (batch, heads_q, ceil(seq_q / {0}), "
+                         "ceil(seq_k / {1}))\n",
+                         What.Outputs.BlockQ, What.Outputs.BlockK);
+  return Text;
+}
+
 std::string heddle::writeHeader(const BuildPlan &What,
                                 const PatternInfo &Pattern) {
   // A leading digit is no start of an identifier.
@@ -43,7 +101,7 @@ std::string heddle::writeHeader(const BuildPlan &What,
      q    (batch, heads_q,  seq_q, {2})     o    (batch, heads_q, seq_q, {3})
      k    (batch, heads_kv, seq_k, {2})     lse  (batch, heads_q, seq_q)
      v    (batch, heads_kv, seq_k, {3})
-
+{5}
    Open the bundle with heddle_bundle_open, find the kernel with
    heddle_bundle_find({4}_KERNEL), make a plan, launch it. */
 
@@ -57,8 +115,13 @@ std::string heddle::writeHeader(const BuildPlan &What,
 enum {{
   {4}_D_QK = {2},
   {4}_D_V = {3},
+  {4}_DTYPE = HEDDLE_{6},        /* of q, k and v */
+  {4}_OUTPUT_DTYPE = HEDDLE_{7}, /* of o */
+  {4}_NUM_SOURCES = {8},
 )",
-      What.Kernel, Levels, What.HeadDimQk, What.HeadDimV, Prefix);
+      What.Kernel, Levels, What.Shape.Qk, What.Shape.V, Prefix,
+      moreTensors(What, Pattern), dtypeOf(What.InputType),
+      dtypeOf(What.OutputType), Pattern.NumSources);
 
   llvm::StringSet<> Taken;
   std::vector<std::string> Names;
@@ -68,18 +131,20 @@ enum {{
   if (!Names.empty()) {
     Out << "\n/* Positions in heddle_problem.params. */\nenum {\n";
     for (auto [I, Name] : llvm::enumerate(Names))
-      Out << "  " << Prefix << "_PARAM_" << Name << " = " << I
-          << (I + 1 < Names.size() ? ",\n" : "\n};\n");
+      Out << "  " << Prefix << "_PARAM_" << Name << " = " << I << ", /* "
+          << meaningOf(Pattern.Params[I]) << " */\n";
+    Out << "};\n";
   }
   bool First = true;
   for (auto [Name, P] : llvm::zip(Names, Pattern.Params)) {
-    if (!P.Default)
+    std::string Default = defaultOf(P);
+    if (Default.empty())
       continue;
     if (First)
       Out << "\n/* What the tools use where no value is given. */\n";
     First = false;
-    Out << "#define " << Prefix << "_DEFAULT_" << Name << " INT64_C("
-        << *P.Default << ")\n";
+    Out << "#define " << Prefix << "_DEFAULT_" << Name << " " << Default
+        << "\n";
   }
   Out << "\n#endif /* HEDDLE_BUNDLE_" << Prefix << "_H */\n";
   return Text;

@@ -8,7 +8,8 @@
 namespace heddle {
 
 /// A C header (C11 and C++17) for the bundle of one kernel: its name, head
-/// dims, the positions and defaults of its parameters.
+/// dims, dtypes and tensors, the positions, kinds and defaults of its
+/// parameters.
 std::string writeHeader(const BuildPlan &What, const PatternInfo &Pattern);
 
 } // namespace heddle

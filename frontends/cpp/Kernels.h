@@ -15,21 +15,23 @@ struct BuildPlan {
   std::vector<Level> Levels; ///< Best first, all of that target.
   std::string Pattern;
   std::string Kernel;
-  mlir::Type ElementType;
-  int64_t HeadDimQk = 0, HeadDimV = 0;
+  mlir::Type InputType, OutputType;
+  OutputOptions Outputs;
+  KernelShape Shape;
 };
 
 /// The levels that `Names` (targets and levels) stand for.
 Result<std::vector<std::pair<const Target *, Level>>>
 findLevels(const std::vector<std::string> &Names);
 
-/// Checks everything in `Options` but the schedule against `Source`. With
-/// `HereOnly`, keeps only the best level that this machine runs.
-Result<BuildPlan> makePlan(mlir::MLIRContext &Context,
-                           const std::string &Pattern,
+/// Checks everything in `Options` but the schedule, for a pattern or
+/// combination. With `HereOnly`, keeps only the best level that this machine
+/// runs.
+Result<BuildPlan> makePlan(mlir::Operation *Pattern,
                            const CompileOptions &Options, bool HereOnly);
 
-/// A module with the pattern and one attention function per level.
+/// A module with the pattern, all that it uses, and one attention function per
+/// level.
 Result<mlir::OwningOpRef<mlir::ModuleOp>>
 buildKernels(mlir::ModuleOp From, const BuildPlan &What,
              const ScheduleOptions &Schedule);

@@ -74,13 +74,31 @@ Result<LoadedPattern> cli::loadPattern(Compiler &With,
   Result<std::string> Name = With.choosePattern(*From, Options.Name);
   if (!Name)
     return Name.failure();
-  std::vector<frontend::Parameter> Parameters;
-  for (const PatternInfo &Info : From->patterns())
+  PatternInfo Chosen;
+  for (PatternInfo &Info : From->patterns())
     if (Info.Name == *Name)
-      for (const PatternParam &P : Info.Params)
-        Parameters.push_back({P.Name, P.Default});
-  return LoadedPattern{std::move(*From), std::move(*Name),
+      Chosen = std::move(Info);
+  std::vector<frontend::Parameter> Parameters;
+  for (const PatternParam &P : Chosen.Params)
+    Parameters.push_back({P.Name, P.Kind, P.Rank, P.Default, P.RealDefault});
+  return LoadedPattern{std::move(*From), std::move(*Name), std::move(Chosen),
                        std::move(Parameters)};
+}
+
+const char *const cli::ScheduleHelp =
+    "sizes of the kernel: query_tile=N,key_tile=N,rows=N,lanes=N,unroll=N, and "
+    "query_box=NxN,key_box=NxN on a token grid, each optional";
+
+/// "8x16", outermost axis first.
+static ErrorText parseBox(std::string_view Text, const std::string &What,
+                          std::vector<int64_t> &Out) {
+  for (std::string_view Part : frontend::split(Text, 'x')) {
+    Out.emplace_back();
+    if (ErrorText Bad = frontend::parseInteger(Part, "an extent of " + What, 1,
+                                               4096, Out.back()))
+      return Bad;
+  }
+  return std::nullopt;
 }
 
 ErrorText cli::parseSchedule(std::string_view Text, ScheduleOptions &Out) {
@@ -90,21 +108,31 @@ ErrorText cli::parseSchedule(std::string_view Text, ScheduleOptions &Out) {
       {"rows", &Out.Rows},
       {"lanes", &Out.Lanes},
       {"unroll", &Out.Unroll}};
+  const std::pair<const char *, std::vector<int64_t> *> Boxes[] = {
+      {"query_box", &Out.QueryBox}, {"key_box", &Out.KeyBox}};
   for (std::string_view Item : frontend::split(Text, ',')) {
     size_t Equals = Item.find('=');
     std::string_view Name = Item.substr(0, Equals);
-    const auto *Size =
-        std::find_if(std::begin(Sizes), std::end(Sizes),
-                     [&](const auto &S) { return Name == S.first; });
-    if (Equals == Item.npos || Size == std::end(Sizes))
+    auto Find = [&](const auto &Among) {
+      return std::find_if(std::begin(Among), std::end(Among),
+                          [&](const auto &S) { return Name == S.first; });
+    };
+    const auto *Size = Find(Sizes);
+    const auto *Box = Find(Boxes);
+    if (Equals == Item.npos ||
+        (Size == std::end(Sizes) && Box == std::end(Boxes)))
       return fmt::format("--schedule has '{}', expected size=number with one "
-                         "of query_tile, key_tile, rows, lanes, unroll",
+                         "of query_tile, key_tile, rows, lanes, unroll, or "
+                         "query_box or key_box and extents, as in 8x16",
                          Item);
-    if (*Size->second != 0)
+    if (Box != std::end(Boxes) ? !Box->second->empty() : *Size->second != 0)
       return fmt::format("--schedule gives '{}' twice", Name);
-    if (ErrorText Bad = frontend::parseInteger(
-            Item.substr(Equals + 1), fmt::format("'{}' in --schedule", Name), 1,
-            4096, *Size->second))
+    const std::string What = fmt::format("'{}' in --schedule", Name);
+    Item.remove_prefix(Equals + 1);
+    if (ErrorText Bad = Box != std::end(Boxes)
+                            ? parseBox(Item, What, *Box->second)
+                            : frontend::parseInteger(Item, What, 1, 4096,
+                                                     *Size->second))
       return Bad;
   }
   return std::nullopt;

@@ -64,14 +64,18 @@ ErrorText finishOptions(PatternOptions &Options,
 struct LoadedPattern {
   Source From;
   std::string Name;
+  PatternInfo Info;
   std::vector<frontend::Parameter> Parameters;
 };
 
 Result<LoadedPattern> loadPattern(Compiler &With,
                                   const PatternOptions &Options);
 
-/// Reads "query_tile=64,key_tile=64,…" as given to --schedule.
+/// Reads "query_tile=64,key_tile=64,…,query_box=8x16" as given to --schedule.
 ErrorText parseSchedule(std::string_view Text, ScheduleOptions &Out);
+
+/// What --schedule accepts, for its help.
+extern const char *const ScheduleHelp;
 
 /// Milliseconds by part, in the order of the work.
 std::vector<std::pair<std::string, double>> listTimings(const Timings &Spent);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontends/common/Numbers.h"
+#include "frontends/common/RunOptions.h"
 #include "frontends/cpp/OutputFile.h"
 #include "frontends/heddle/Commands.h"
 
@@ -21,7 +22,7 @@ namespace {
 
 struct CompileArguments {
   PatternOptions Pattern;
-  std::string Output, Header, HeadDim, Schedule, Emit;
+  std::string Output, Header, HeadDim, Schedule, Emit, Outputs;
   bool Verbose = false;
   CompileOptions Build;
 };
@@ -43,6 +44,27 @@ static ErrorText parseHeadDim(std::string_view Text, CompileOptions &Out) {
   return parseInteger(Parts[1], "--head-dim of v", 1, 512, Out.HeadDimV);
 }
 
+/// "row_max,column_sums,block_max=64x64"
+static ErrorText parseOutputs(std::string_view Text, OutputOptions &Out) {
+  constexpr int64_t MaxBlock = 512;
+  constexpr std::string_view BlockMax = "block_max=";
+  for (std::string_view Item : split(Text, ',')) {
+    if (Item == "row_max")
+      Out.RowMax = true;
+    else if (Item == "column_sums")
+      Out.ColumnSums = true;
+    else if (Item.substr(0, BlockMax.size()) != BlockMax)
+      return fmt::format("--outputs has '{}', expected row_max, column_sums or "
+                         "block_max and blocks, as in block_max=64x64",
+                         Item);
+    else if (ErrorText Bad =
+                 parsePair(Item.substr(BlockMax.size()), "block_max", MaxBlock,
+                           Out.BlockQ, Out.BlockK))
+      return Bad;
+  }
+  return std::nullopt;
+}
+
 /// Everything that needs no file.
 static ErrorText parseOptions(CompileArguments &Args,
                               std::optional<Stage> &Until) {
@@ -54,6 +76,9 @@ static ErrorText parseOptions(CompileArguments &Args,
       return Bad;
   if (!Args.Schedule.empty())
     if (ErrorText Bad = parseSchedule(Args.Schedule, Args.Build.Schedule))
+      return Bad;
+  if (!Args.Outputs.empty())
+    if (ErrorText Bad = parseOutputs(Args.Outputs, Args.Build.Outputs))
       return Bad;
   if (!Args.Emit.empty()) {
     Until = findStage(Args.Emit);
@@ -150,14 +175,18 @@ Command cli::addCompileCommand(CLI::App &Program) {
   Line->add_option("--target", Args->Build.Targets,
                    "targets or levels to make code for (see heddle targets)")
       ->delimiter(',');
-  Line->add_option("--dtype", Args->Build.Dtype, "element type (default f32)");
+  Line->add_option("--dtype", Args->Build.Dtype,
+                   "element type of q, k and v: f32 (default), f16 or bf16");
+  Line->add_option("--output-dtype", Args->Build.OutputDtype,
+                   "element type of o (default: that of q, k and v)");
+  Line->add_option("--outputs", Args->Outputs,
+                   "what to compute beside o and lse: row_max, column_sums, "
+                   "block_max=64x64");
   Line->add_option("--head-dim", Args->HeadDim,
                    "head dim, or those of q.k and of v: 64 (default), 64,32");
   Line->add_option("--name", Args->Build.Kernel,
                    "the kernel's name in the bundle (default: the pattern's)");
-  Line->add_option("--schedule", Args->Schedule,
-                   "sizes of the kernel: query_tile=N,key_tile=N,rows=N,"
-                   "lanes=N,unroll=N, each optional");
+  Line->add_option("--schedule", Args->Schedule, ScheduleHelp);
   Line->add_option("--emit", Args->Emit,
                    "print a stage instead: " + llvm::join(stageNames(), ", "));
   Line->add_flag("--verbose,-v", Args->Verbose,

@@ -17,6 +17,7 @@
 #include <ctime>
 #include <limits>
 #include <memory>
+#include <new>
 
 using namespace heddle;
 using namespace heddle::cli;
@@ -27,7 +28,9 @@ namespace {
 struct RunArguments {
   PatternOptions Pattern;
   RunOptions Run;
-  std::string Dtype = "f32", Schedule, Trace;
+  std::string Dtype = "f32", OutputDtype, Schedule, Trace;
+  /// The first, parsed.
+  heddle_dtype Input = HEDDLE_F32;
   std::vector<std::string> Targets;
 };
 
@@ -45,54 +48,43 @@ double measureLoading() {
 /// The interpreter's answer to a run's problem.
 class Interpreter {
 public:
-  /// `Content` must outlive it.
+  /// `Values` and `Data` must outlive it.
   static Result<Interpreter> create(Compiler &With, const LoadedPattern &Loaded,
                                     const RunOptions &Options,
-                                    const Problem &Sizes, Operands &Data);
+                                    const Problem &Sizes,
+                                    const PatternValues &Values,
+                                    const RunTensors &Data);
 
-  llvm::Expected<attn::ReferenceResult> compute() const {
-    return attn::computeReference(Meaning, problem());
+  llvm::Expected<attn::ReferenceResult>
+  compute(const TensorTypes &Types) const {
+    attn::ReferenceOptions Options;
+    Options.ColumnSums = Types.ColumnSums;
+    Options.BlockQ = Types.BlockQ;
+    Options.BlockK = Types.BlockK;
+    return attn::computeReference(Meaning, Asked, Options);
   }
   llvm::Expected<attn::RowTrace> trace(const attn::TracePoint &Point) const {
-    return attn::traceRow(Meaning, problem(), Point);
+    return attn::traceRow(Meaning, Asked, Point);
   }
-  /// Sets the values of the pattern's parameters.
-  void setParameters(std::vector<int64_t> Values) {
-    Params = std::move(Values);
-  }
-
-  static heddle_view viewOf(Tensor &T);
 
 private:
-  Interpreter(Source From, attn::Predicate Meaning)
+  Interpreter(Source From, attn::Variant Meaning)
       : From(std::move(From)), Meaning(std::move(Meaning)) {}
 
-  attn::AttentionProblem problem() const {
-    attn::AttentionProblem Result;
-    Result.Q = Q;
-    Result.K = K;
-    Result.V = V;
-    Result.Origin = Origins;
-    Result.Params = Params;
-    Result.Scale = Scale;
-    return Result;
-  }
-
   Source From;
-  attn::Predicate Meaning;
-  heddle_view Q = {}, K = {}, V = {};
-  std::vector<int64_t> Origins, Params;
-  double Scale = 1;
+  attn::Variant Meaning;
+  attn::AttentionProblem Asked;
+  std::vector<int64_t> Origins;
 };
 
 } // namespace
 
-heddle_view Interpreter::viewOf(Tensor &T) {
-  heddle_view View = {};
-  View.data = T.data();
-  for (size_t Axis = 0; Axis < 4; ++Axis) {
-    View.shape[Axis] = T.shape()[Axis];
-    View.stride[Axis] = T.strides()[Axis];
+/// The view of a tensor whose sequences may lie one after the other.
+static heddle_view viewOf(const Tensor &T, const std::vector<int64_t> &Offsets) {
+  heddle_view View = T.view();
+  if (!Offsets.empty()) {
+    View.shape[0] = static_cast<int64_t>(Offsets.size()) - 1;
+    View.offsets = Offsets.data();
   }
   return View;
 }
@@ -100,65 +92,127 @@ heddle_view Interpreter::viewOf(Tensor &T) {
 Result<Interpreter> Interpreter::create(Compiler &With,
                                         const LoadedPattern &Loaded,
                                         const RunOptions &Options,
-                                        const Problem &Sizes, Operands &Data) {
+                                        const Problem &Sizes,
+                                        const PatternValues &Values,
+                                        const RunTensors &Data) {
   // Normalising reports what is wrong with a pattern where it is wrong; the
-  // interpreter itself reads the region, not the formula.
+  // interpreter itself reads the regions, not the formula.
   Result<Source> Normal = With.normalize(Loaded.From, Loaded.Name);
   if (!Normal)
     return Normal.failure();
-  mlir::FailureOr<attn::Predicate> Meaning =
-      attn::Predicate::compile(mlir::cast<attn::PatternOp>(
-          mlir::SymbolTable::lookupSymbolIn(Normal->module(), Loaded.Name)));
+  mlir::FailureOr<attn::Variant> Meaning = attn::Variant::compile(
+      mlir::SymbolTable::lookupSymbolIn(Normal->module(), Loaded.Name));
   if (mlir::failed(Meaning))
     return Failure(fmt::format("cannot interpret pattern '@{}'", Loaded.Name));
+  llvm::Expected<attn::OperandList> Operands =
+      attn::OperandList::read(Values.data(), Meaning->params());
+  if (!Operands)
+    return Failure(llvm::toString(Operands.takeError()));
   Interpreter Made(std::move(*Normal), std::move(*Meaning));
-  Made.Q = viewOf(Data.Q);
-  Made.K = viewOf(Data.K);
-  Made.V = viewOf(Data.V);
+  attn::AttentionProblem &Asked = Made.Asked;
+  Asked.Q = viewOf(Data.Q, Sizes.CuSeqlensQ);
+  Asked.K = viewOf(Data.K, Sizes.CuSeqlensK);
+  Asked.V = viewOf(Data.V, Sizes.CuSeqlensK);
+  for (size_t I = 0; I < Data.MoreK.size(); ++I)
+    Asked.More.push_back({Data.MoreK[I].view(), Data.MoreV[I].view()});
+  Asked.Type = Data.Q.dtype();
   Made.Origins.assign(static_cast<size_t>(Sizes.Batch), Options.Origin);
+  Asked.Origin = Made.Origins;
+  Asked.Params = std::move(*Operands);
   // The factor is what the kernel gets: rounded to f32.
-  Made.Scale = Options.Scale != 0
-                   ? Options.Scale
-                   : static_cast<float>(
-                         1 / std::sqrt(static_cast<double>(Sizes.HeadDim)));
+  Asked.Scale = Options.Scale != 0
+                    ? Options.Scale
+                    : static_cast<float>(
+                          1 / std::sqrt(static_cast<double>(Sizes.HeadDim)));
   return Made;
+}
+
+/// Block maxima of a ragged batch as one matrix per sequence: a sequence has its
+/// rows after those of the one before it.
+static Tensor spreadBlocks(const Tensor &Packed, const Problem &Sizes,
+                           int64_t BlockQ) {
+  const int64_t Heads = Packed.shape()[1], Columns = Packed.shape()[3];
+  auto RowsOf = [&](int64_t B) {
+    const auto I = static_cast<size_t>(B);
+    return (Sizes.CuSeqlensQ[I + 1] - Sizes.CuSeqlensQ[I] + BlockQ - 1) /
+           BlockQ;
+  };
+  int64_t Rows = 0;
+  for (int64_t B = 0; B < Sizes.Batch; ++B)
+    Rows = std::max(Rows, RowsOf(B));
+  Tensor Result;
+  if (!Result.allocate(HEDDLE_F32, Sizes.Batch, Heads, Rows, Columns,
+                       Layout::Bhsd))
+    throw std::bad_alloc();
+  int64_t First = 0;
+  for (int64_t B = 0; B < Sizes.Batch; First += RowsOf(B), ++B)
+    for (int64_t H = 0; H < Heads; ++H)
+      for (int64_t I = 0; I < Rows; ++I)
+        for (int64_t J = 0; J < Columns; ++J)
+          Result.set(B, H, I, J,
+                     I < RowsOf(B) ? Packed.get(0, H, First + I, J) : 0);
+  return Result;
 }
 
 /// Puts a comparison into the report. A disagreement that has no size, such as
 /// a NaN against a number, counts as infinite.
-static CheckResult toReport(const attn::Comparison &Found) {
+static CheckResult toReport(const attn::Comparison &Found, bool HasMore) {
+  using attn::ComparedOutput;
   CheckResult Result;
   Result.Against = "the interpreter";
-  Result.LargestO = Found.OutputError;
-  Result.LargestLse = Found.LseError;
+  Result.LargestO = Found.error(ComparedOutput::O);
+  Result.LargestLse = Found.error(ComparedOutput::Lse);
+  Result.HasMore = HasMore;
+  for (ComparedOutput Output :
+       {ComparedOutput::RowMax, ComparedOutput::ColumnSums,
+        ComparedOutput::BlockMax})
+    Result.LargestMore = std::max(Result.LargestMore, Found.error(Output));
   const std::optional<attn::ComparedElement> &Where =
-      Found.FirstFailure ? Found.FirstFailure : Found.WorstOutput;
+      Found.FirstFailure ? Found.FirstFailure
+                         : Found.worst(ComparedOutput::O);
   if (Where) {
     Result.Batch = Where->B;
     Result.Head = Where->H;
     Result.Row = Where->Row;
   }
-  if (!Found.passed() && Result.passed())
-    (Found.FirstFailure->Column < 0 ? Result.LargestLse : Result.LargestO) =
+  if (!Found.passed() && Result.passed()) {
+    const ComparedOutput Output = Found.FirstFailure->Output;
+    (Output == ComparedOutput::O     ? Result.LargestO
+     : Output == ComparedOutput::Lse ? Result.LargestLse
+                                     : Result.LargestMore) =
         std::numeric_limits<double>::infinity();
+  }
   return Result;
 }
 
 /// Compares outputs and counts with the interpreter; `Why` says what differs.
-static ErrorText check(const Interpreter &Reference, Operands &Data,
+static ErrorText check(const Interpreter &Reference, const Problem &Sizes,
+                       const TensorTypes &Types, const OutputTensors &Data,
                        Report &Out, std::string &Why) {
-  llvm::Expected<attn::ReferenceResult> Expected = Reference.compute();
+  llvm::Expected<attn::ReferenceResult> Expected = Reference.compute(Types);
   if (!Expected)
     return "the interpreter cannot run the pattern: " +
            llvm::toString(Expected.takeError());
   const attn::Tolerance Allowed{CheckTolerance};
-  heddle_view O = Interpreter::viewOf(Data.O),
-              Lse = Interpreter::viewOf(Data.Lse);
+  auto View = [](const Tensor &T) { return T.exists() ? T.view() : heddle_view(); };
+  const Tensor Blocks = Types.hasBlockMax() && Sizes.isRagged()
+                            ? spreadBlocks(Data.BlockMax, Sizes, Types.BlockQ)
+                            : Data.BlockMax;
+  const heddle_view Lse = View(Data.Lse), RowMax = View(Data.RowMax),
+                    ColumnSums = View(Data.ColumnSums), BlockMax = View(Blocks);
+  attn::ResultViews Views;
+  Views.O = Data.O.view();
+  Views.Type = Data.O.dtype();
+  Views.Lse = Data.Lse.exists() ? &Lse : nullptr;
+  Views.RowMax = Types.RowMax ? &RowMax : nullptr;
+  Views.ColumnSums = Types.ColumnSums ? &ColumnSums : nullptr;
+  Views.BlockMax = Types.hasBlockMax() ? &BlockMax : nullptr;
   llvm::Expected<attn::Comparison> Found =
-      attn::compare(*Expected, O, &Lse, Allowed);
+      attn::compare(*Expected, Views, Allowed);
   if (!Found)
     return llvm::toString(Found.takeError());
-  Out.Check = toReport(*Found);
+  Out.Check = toReport(*Found, Types.RowMax || Types.ColumnSums ||
+                                   Types.hasBlockMax());
   llvm::raw_string_ostream Text(Why);
   if (!Found->passed())
     Found->print(Text, Allowed);
@@ -167,7 +221,6 @@ static ErrorText check(const Interpreter &Reference, Operands &Data,
          << " kept pairs, the interpreter " << Expected->KeptPairs;
   return std::nullopt;
 }
-
 static int printTraced(const RunArguments &Args, const Interpreter &Reference,
                        const attn::TracePoint &Point) {
   llvm::Expected<attn::RowTrace> Trace = Reference.trace(Point);
@@ -185,12 +238,18 @@ static int printTraced(const RunArguments &Args, const Interpreter &Reference,
 /// Everything that needs no file.
 static ErrorText parseOptions(RunArguments &Args, CompileOptions &Build,
                               std::optional<attn::TracePoint> &Point) {
-  if (ErrorText Bad = finishOptions(Args.Pattern, Args.Run.Settings))
+  if (ErrorText Bad = finishOptions(Args.Pattern, Args.Run.Items))
     return Bad;
   if (ErrorText Bad = Args.Run.parse())
     return Bad;
   if (!Args.Run.Shape.empty())
     if (ErrorText Bad = ShapeSolver().addText(Args.Run.Shape))
+      return Bad;
+  if (ErrorText Bad = parseDtype(Args.Dtype, "--dtype", Args.Input))
+    return Bad;
+  heddle_dtype Output = Args.Input;
+  if (!Args.OutputDtype.empty())
+    if (ErrorText Bad = parseDtype(Args.OutputDtype, "--output-dtype", Output))
       return Bad;
   if (!Args.Schedule.empty())
     if (ErrorText Bad = parseSchedule(Args.Schedule, Build.Schedule))
@@ -212,45 +271,96 @@ static void setTargets(const RunArguments &Args, CompileOptions &Build) {
     Build.Targets = {Level};
 }
 
+namespace {
+
+/// A run whose pattern, sizes and values are known.
+struct Asked {
+  LoadedPattern Loaded;
+  Problem Sizes;
+  PatternValues Values;
+};
+
+} // namespace
+
 static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
-                     const LoadedPattern &Loaded, const Problem &Sizes,
+                     const Asked &What,
                      std::vector<std::pair<std::string, double>> Before) {
   const RunOptions &Options = Args.Run;
-  Result<Program> Compiled = With.jit(Loaded.From, Build);
+  Result<Program> Compiled = With.jit(What.Loaded.From, Build);
   if (!Compiled)
     return fail(Compiled.failure());
   Report Out;
   Out.CompileParts = std::move(Before);
   for (auto &Part : listTimings(Compiled->timings()))
     Out.CompileParts.push_back(std::move(Part));
+  TensorTypes Types;
+  if (ErrorText Bad = kernelTypes(*heddle_kernel_entry(Compiled->kernel()),
+                                  Options, Types))
+    return fail(*Bad);
 
   // Before the tensors are made: a problem that cannot be planned fails fast.
   Runner Main;
-  if (ErrorText Bad = Main.prepare(Compiled->kernel(), nullptr, Sizes, Options))
+  if (ErrorText Bad = Main.prepare(Compiled->kernel(), nullptr, What.Sizes,
+                                   What.Values, Options))
     return fail(*Bad);
-  Operands Data;
-  if (ErrorText Bad = loadOperands(Options.Inputs, Sizes, Options.Order, Data))
+  RunTensors Data;
+  if (ErrorText Bad = loadTensors(Options.Inputs, What.Sizes, Types,
+                                  Options.Order, Data))
     return fail(*Bad);
   if (ErrorText Bad = Main.run(Data, Out))
     return fail(*Bad);
   std::string Difference;
   if (Options.Check) {
-    Result<Interpreter> Reference =
-        Interpreter::create(With, Loaded, Options, Sizes, Data);
+    Result<Interpreter> Reference = Interpreter::create(
+        With, What.Loaded, Options, What.Sizes, What.Values, Data);
     if (!Reference)
       return fail(Reference.failure());
-    Reference->setParameters(Main.parameters());
-    if (ErrorText Bad = check(*Reference, Data, Out, Difference))
+    if (ErrorText Bad =
+            check(*Reference, What.Sizes, Types, Data.Out, Out, Difference))
       return fail(*Bad);
   }
   if (Difference.empty())
-    if (ErrorText Bad = writeOutputs(Options, Data))
+    if (ErrorText Bad = writeOutputs(Options, Data.Out))
       return fail(*Bad);
   if (ErrorText Bad = printReport(Options, Out))
     return fail(*Bad);
   if (!Difference.empty())
     return fail("the check failed, no output is written: " + Difference);
   return 0;
+}
+
+/// Looks up everything that the options name. `Types` says what is allocated.
+static ErrorText ask(const RunOptions &Options, const TensorTypes &Types,
+                     Asked &What) {
+  std::vector<Setting> Settings;
+  if (ErrorText Bad = parseSettings(What.Loaded.Name, What.Loaded.Parameters,
+                                    Options.Items, Settings))
+    return Bad;
+  ShapeSolver Solver;
+  if (ErrorText Bad = collectShape(Options, Types.Input, Solver))
+    return Bad;
+  if (ErrorText Bad = solveShape(Options, Solver, What.Loaded.Name,
+                                 What.Loaded.Info.NumSources, What.Sizes))
+    return Bad;
+  if (ErrorText Bad = checkMemory(What.Sizes, Types))
+    return Bad;
+  if (ErrorText Bad = checkOutputs(Options))
+    return Bad;
+  return What.Values.make(What.Loaded.Parameters, Settings,
+                          extentsOf(Options, What.Sizes));
+}
+
+static int trace(RunArguments &Args, Compiler &With, const Asked &What,
+                 const TensorTypes &Types, const attn::TracePoint &Point) {
+  RunTensors Data;
+  if (ErrorText Bad = loadTensors(Args.Run.Inputs, What.Sizes, Types,
+                                  Args.Run.Order, Data))
+    return fail(*Bad);
+  Result<Interpreter> Reference = Interpreter::create(
+      With, What.Loaded, Args.Run, What.Sizes, What.Values, Data);
+  if (!Reference)
+    return fail(Reference.failure());
+  return printTraced(Args, *Reference, Point);
 }
 
 static int run(const CLI::App &Line, RunArguments &Args) {
@@ -269,39 +379,21 @@ static int run(const CLI::App &Line, RunArguments &Args) {
   Result<LoadedPattern> Loaded = loadPattern(With, Args.Pattern);
   if (!Loaded)
     return fail(Loaded.failure());
-  std::vector<int64_t> Params;
-  if (ErrorText Bad = bindParameters(Loaded->Name, Loaded->Parameters,
-                                     Options.Settings, Params))
+  TensorTypes Types = Options.types();
+  Types.Input = Types.Output = Args.Input;
+  Asked What{std::move(*Loaded), {}, {}};
+  if (ErrorText Bad = ask(Options, Types, What))
     return fail(*Bad);
-  ShapeSolver Solver;
-  if (ErrorText Bad = collectShape(Options, Solver))
-    return fail(*Bad);
-  Problem Sizes;
-  if (ErrorText Bad = Solver.solve(Sizes))
-    return fail(*Bad);
-  if (ErrorText Bad = checkMemory(Sizes))
-    return fail(*Bad);
-  if (ErrorText Bad = checkOutputs(Options))
-    return fail(*Bad);
-
-  if (Point) {
-    Operands Data;
-    if (ErrorText Bad =
-            loadOperands(Options.Inputs, Sizes, Options.Order, Data))
-      return fail(*Bad);
-    Result<Interpreter> Reference =
-        Interpreter::create(With, *Loaded, Options, Sizes, Data);
-    if (!Reference)
-      return fail(Reference.failure());
-    Reference->setParameters(std::move(Params));
-    return printTraced(Args, *Reference, *Point);
-  }
-  Build.Pattern = Loaded->Name;
+  if (Point)
+    return trace(Args, With, What, Types, *Point);
+  Build.Pattern = What.Loaded.Name;
   Build.Dtype = Args.Dtype;
-  Build.HeadDimQk = Sizes.HeadDim;
-  Build.HeadDimV = Sizes.ValueDim;
+  Build.OutputDtype = Args.OutputDtype;
+  Build.HeadDimQk = What.Sizes.HeadDim;
+  Build.HeadDimV = What.Sizes.ValueDim;
+  Build.Outputs = {Types.RowMax, Types.ColumnSums, Types.BlockQ, Types.BlockK};
   setTargets(Args, Build);
-  return runKernel(Args, Build, With, *Loaded, Sizes,
+  return runKernel(Args, Build, With, What,
                    {{"load", Loading}, {"set-up", SetUp}});
 }
 
@@ -312,26 +404,32 @@ Command cli::addRunCommand(CLI::App &Program) {
   auto Args = std::make_shared<RunArguments>();
   addPatternOptions(*Line, Args->Pattern);
   addRunOptions(*Line, Args->Run);
-  Line->add_option("--dtype", Args->Dtype, "element type (default f32)");
+  Line->add_option("--dtype", Args->Dtype,
+                   "element type of q, k and v: f32 (default), f16 or bf16");
+  Line->add_option("--output-dtype", Args->OutputDtype,
+                   "element type of o (default: that of q, k and v)");
   Line->add_option("--target", Args->Targets,
                    "targets or levels to choose from (see heddle targets)")
       ->delimiter(',');
-  Line->add_option("--schedule", Args->Schedule,
-                   "sizes of the kernel: query_tile=N,key_tile=N,rows=N,"
-                   "lanes=N,unroll=N, each optional");
+  Line->add_option("--schedule", Args->Schedule, ScheduleHelp);
   CLI::Option *Trace = Line->add_option(
       "--trace", Args->Trace,
       "explain one row, as in b=0,h=3,q=17: its kept keys, scores, weights and "
       "output by the interpreter; runs no kernel");
-  for (const char *Other : {"-o", "--lse", "--check"})
+  for (const char *Other : {"-o", "--lse", "--row-max", "--column-sums",
+                            "--block-max", "--check"})
     Trace->excludes(Line->get_option(Other));
   Line->footer(
+      std::string(operandHelp()) +
+      "\n"
       "examples:\n"
       "  heddle run examples/causal.mlir --shape hq=8,sq=1024,d=64 --check\n"
       "  heddle run examples/a_shape.mlir --set sink=4 window=256 --shape "
       "b=1,hq=8,hkv=2,sq=4096,sk=4096,d=64 --threads 1 --json\n"
       "  heddle run examples/causal.mlir --q q.npy --k k.npy --v v.npy -o "
       "o.npy --lse lse.npy\n"
+      "  heddle run examples/sliding_window.mlir --dtype bf16 --layout packed "
+      "--shape hq=8,hkv=2,sq=4096,d=64\n"
       "  heddle run examples/a_shape.mlir --shape hq=4,sq=32,d=16 --trace "
       "h=3,q=17\n"
       "\n"

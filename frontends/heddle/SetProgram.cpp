@@ -23,12 +23,39 @@ public:
   using Int = unsigned;
   using Bool = unsigned;
 
-  explicit Recorder(SetProgram &Program, unsigned NumParams)
-      : Program(Program) {
-    Program.RegisterCount = FirstParam + NumParams;
+  struct Range {
+    Int lo, hi;
+  };
+  struct Probed {
+    Bool some, every;
+    Int next, previous;
+  };
+  using Algebra = attn::SetAlgebra<Recorder>;
+
+  Recorder(SetProgram &Program, const SetSource &From)
+      : Program(Program), Params(From.NumParams) {
+    Program.Axes = From.Grid.axes();
+    Program.RegisterCount = FirstParam + From.NumParams;
+    std::iota(Params.begin(), Params.end(), FirstParam);
     Rates.assign(Program.RegisterCount, Rate::Once);
-    Rates[Q0] = Rates[Q1] = Rate::Query;
-    Rates[K0] = Rates[K1] = Rate::Key;
+    for (unsigned Axis = 0; Axis < attn::kNumAxes; ++Axis) {
+      Rates[coordinate(Axis, QLow)] = Rates[coordinate(Axis, QHigh)] =
+          Rate::Query;
+      Rates[coordinate(Axis, KLow)] = Rates[coordinate(Axis, KHigh)] =
+          Rate::Key;
+    }
+  }
+
+  /// The box in the registers that callers fill, or its lower corner alone.
+  Algebra::Box box(bool IsPoint, int64_t Keys) const {
+    Algebra::Box Result{B, H, {}, {}, NumKeys, Params, Keys};
+    for (unsigned Axis = 0; Axis < Program.Axes; ++Axis) {
+      Result.q.push_back({coordinate(Axis, QLow),
+                          coordinate(Axis, IsPoint ? QLow : QHigh)});
+      Result.k.push_back({coordinate(Axis, KLow),
+                          coordinate(Axis, IsPoint ? KLow : KHigh)});
+    }
+    return Result;
   }
 
   Int constant(int64_t X) {
@@ -58,6 +85,28 @@ public:
   Int select(Bool C, Int X, Int Y) { return append(Opcode::Select, C, X, Y); }
   Int floorPow2(Int X) { return append(Opcode::FloorPow2, X, X); }
 
+  Int read(unsigned Param, llvm::ArrayRef<Int> Indices) {
+    return ask(Opcode::Read, Param, Indices, {}, 1);
+  }
+  Bool holds(unsigned Param, llvm::ArrayRef<Int> Indices, Int X) {
+    return ask(Opcode::Holds, Param, Indices, {X}, 1);
+  }
+  Range span(unsigned Param, llvm::ArrayRef<Int> Leading, Int First, Int Last) {
+    const Int Low = ask(Opcode::Span, Param, Leading, {First, Last}, 2);
+    return {Low, Low + 1};
+  }
+  Int seek(unsigned Param, llvm::ArrayRef<Int> Leading, Int From, Int Low,
+           Int High, bool Outside) {
+    return ask(Opcode::Seek, Param, Leading,
+               {From, Low, High, truth(Outside)}, 1);
+  }
+  Probed probe(unsigned Param, llvm::ArrayRef<Int> Leading, Int First, Int Last,
+               Int Low, Int High) {
+    const Int Some =
+        ask(Opcode::Probe, Param, Leading, {First, Last, Low, High}, 4);
+    return {Some, Some + 1, Some + 2, Some + 3};
+  }
+
   /// Groups the code by rate; inputs of an instruction change no more often
   /// than it does, so groups may run one after the other.
   void finish() {
@@ -84,36 +133,83 @@ private:
     return Dst;
   }
 
+  /// Asks an operand with indices and what follows them.
+  Int ask(Opcode Code, unsigned Param, llvm::ArrayRef<Int> Indices,
+          std::initializer_list<Int> Others, unsigned Results) {
+    const auto First = static_cast<unsigned>(Program.Arguments.size());
+    llvm::append_range(Program.Arguments, Indices);
+    llvm::append_range(Program.Arguments, Others);
+    const auto Count =
+        static_cast<unsigned>(Program.Arguments.size()) - First;
+    const Int Dst = Program.RegisterCount;
+    Program.RegisterCount += Results;
+    Program.Code.push_back({Code, Dst, First, Count, 0, int64_t(Param)});
+    Rate Most = Rate::Once;
+    for (unsigned I = First; I < First + Count; ++I)
+      Most = std::max(Most, Rates[Program.Arguments[I]]);
+    Rates.insert(Rates.end(), Results, Most);
+    return Dst;
+  }
+
   SetProgram &Program;
+  std::vector<unsigned> Params;
   std::vector<Rate> Rates; ///< by register
   std::map<int64_t, unsigned> Known;
 };
 
-SetProgram SetProgram::recordStatus(attn::FormulaAttr Formula, int64_t TileKeys,
-                                    unsigned NumParams) {
+SetProgram SetProgram::recordStatus(const SetSource &From, int64_t BoxKeys) {
   SetProgram Out;
-  Recorder Record(Out, NumParams);
-  std::vector<unsigned> Params(NumParams);
-  std::iota(Params.begin(), Params.end(), unsigned(FirstParam));
-  attn::SetAlgebra<Recorder>::Box Box{B,  H,       Q0,     Q1,      K0,
-                                      K1, NumKeys, Params, TileKeys};
-  auto At =
-      attn::SetAlgebra<Recorder>(Record).at(attn::boundByKeys(Formula), Box);
+  Recorder Record(Out, From);
+  auto At = Recorder::Algebra(Record).at(
+      attn::boundByKeys(From.Formula, From.Grid.key),
+      Record.box(/*IsPoint=*/false, BoxKeys));
   Out.Results = {At.empty, At.full, At.until};
-  Out.TileKeys = static_cast<unsigned>(TileKeys);
   Record.finish();
   return Out;
 }
 
-SetProgram SetProgram::recordContains(attn::FormulaAttr Formula,
-                                      unsigned NumParams) {
+SetProgram SetProgram::recordContains(const SetSource &From) {
   SetProgram Out;
-  Recorder Record(Out, NumParams);
-  std::vector<unsigned> Params(NumParams);
-  std::iota(Params.begin(), Params.end(), unsigned(FirstParam));
-  attn::SetAlgebra<Recorder>::Box Box{B, H, Q0, Q0, K0, K0, NumKeys, Params, 1};
-  Out.Results = {attn::SetAlgebra<Recorder>(Record).contains(
-      attn::boundByKeys(Formula), Box)};
+  Recorder Record(Out, From);
+  Out.Results = {Recorder::Algebra(Record).contains(
+      attn::boundByKeys(From.Formula, From.Grid.key),
+      Record.box(/*IsPoint=*/true, 1))};
+  Record.finish();
+  return Out;
+}
+
+/// Calls `Each` for every run-time set that the formula asks.
+static void forEachList(attn::FormulaAttr Formula,
+                        llvm::function_ref<void(attn::ListAttr)> Each) {
+  for (attn::FormulaAttr Child : Formula.getChildren())
+    forEachList(Child, Each);
+  if (Formula.getKind() == attn::FormulaKind::Member)
+    if (auto List = llvm::dyn_cast<attn::ListAttr>(Formula.getSet()))
+      Each(List);
+}
+
+SetProgram SetProgram::recordReads(const SetSource &From) {
+  SetProgram Out;
+  Recorder Record(Out, From);
+  Recorder::Algebra Sets(Record);
+  const Recorder::Algebra::Box All = Record.box(/*IsPoint=*/false, 1);
+  auto Add = [&](unsigned Param, bool IsSet,
+                 llvm::ArrayRef<mlir::AffineExpr> Indices) {
+    for (auto [Axis, Index] : llvm::enumerate(Indices)) {
+      auto [Low, High] = Sets.range(Index, All);
+      Out.Results.insert(Out.Results.end(), {Low, High});
+      Out.Reads.push_back({Param, IsSet, static_cast<int64_t>(Axis)});
+    }
+  };
+  attn::forEachExpr(From.Formula, [&](mlir::AffineExpr Expr) {
+    Expr.walk([&](mlir::AffineExpr Part) {
+      if (attn::ReadAttr Read = attn::getRead(Part))
+        Add(Read.getParam(), /*IsSet=*/false, Read.getIndices());
+    });
+  });
+  forEachList(From.Formula, [&](attn::ListAttr List) {
+    Add(List.getParam(), /*IsSet=*/true, List.getIndices());
+  });
   Record.finish();
   return Out;
 }
@@ -152,6 +248,9 @@ struct Advance {
 Advance advance(mlir::AffineExpr Expr) {
   if (!attn::uses(Expr, attn::DimK))
     return {1, 0};
+  // A table holds anything.
+  if (attn::getRead(Expr))
+    return {0, 0};
   auto Binary = llvm::dyn_cast<mlir::AffineBinaryOpExpr>(Expr);
   if (!Binary)
     return {1, 1};
@@ -224,6 +323,14 @@ private:
 
   void member(attn::FormulaAttr Atom) {
     mlir::AffineExpr Form = Atom.getForm();
+    if (auto Set = llvm::dyn_cast<attn::ListAttr>(Atom.getSet())) {
+      auto UsesKey = [](mlir::AffineExpr Index) {
+        return attn::uses(Index, attn::DimK);
+      };
+      addPeriod(UsesKey(Form) || llvm::any_of(Set.getIndices(), UsesKey) ? 0
+                                                                        : 1);
+      return;
+    }
     if (auto Set = llvm::dyn_cast<attn::ResidueAttr>(Atom.getSet())) {
       addPeriod(advance(Form).untilMultiple(Set.getModulus()).Period);
       return;
@@ -266,144 +373,11 @@ private:
   SetProgram &Out;
 };
 
-SetProgram SetProgram::recordBreaks(attn::FormulaAttr Formula,
-                                    unsigned NumParams) {
+SetProgram SetProgram::recordBreaks(const SetSource &From) {
   SetProgram Out;
-  Recorder Record(Out, NumParams);
-  std::vector<unsigned> Params(NumParams);
-  std::iota(Params.begin(), Params.end(), unsigned(FirstParam));
-  attn::SetAlgebra<Recorder>::Box Row{B, H, Q0, Q0, K0, K0, NumKeys, Params, 1};
-  BreakFinder(Record, Row, Out).walk(attn::boundByKeys(Formula));
+  Recorder Record(Out, From);
+  const Recorder::Algebra::Box Row = Record.box(/*IsPoint=*/true, 1);
+  BreakFinder(Record, Row, Out).walk(attn::boundByKeys(From.Formula));
   Record.finish();
   return Out;
-}
-
-//===----------------------------------------------------------------------===//
-// Running
-//===----------------------------------------------------------------------===//
-
-SetProgram::Machine::Machine(const SetProgram &Program, const SetInputs &Inputs)
-    : Program(Program), Registers(size_t(Program.RegisterCount) * Lanes) {
-  auto Fill = [&](unsigned Register, int64_t Value) {
-    std::fill_n(lanes(Register), Lanes, Value);
-  };
-  Fill(B, Inputs.B);
-  Fill(H, Inputs.H);
-  Fill(NumKeys, Inputs.NumKeys);
-  for (size_t I = 0; I < Inputs.Params.size(); ++I)
-    Fill(static_cast<unsigned>(FirstParam + I), Inputs.Params[I]);
-  for (auto [Register, Value] : Program.Constants)
-    Fill(Register, Value);
-  run(0, Program.QueryCode, Lanes);
-}
-
-void SetProgram::Machine::run(size_t Begin, size_t End, unsigned Count) {
-  for (size_t At = Begin; At < End; ++At) {
-    const Instruction &Inst = Program.Code[At];
-    int64_t *Dst = lanes(Inst.Dst);
-    const int64_t *X = lanes(Inst.A);
-    const int64_t *Y = lanes(Inst.B);
-    const int64_t *Z = lanes(Inst.C);
-    const int64_t Imm = Inst.Immediate;
-    auto Each = [&](auto Function) {
-      for (unsigned I = 0; I < Count; ++I)
-        Dst[I] = Function(I);
-    };
-    switch (Inst.Code) {
-    case Opcode::Add:
-      Each([&](unsigned I) { return X[I] + Y[I]; });
-      break;
-    case Opcode::Sub:
-      Each([&](unsigned I) { return X[I] - Y[I]; });
-      break;
-    case Opcode::Min:
-      Each([&](unsigned I) { return std::min(X[I], Y[I]); });
-      break;
-    case Opcode::Max:
-      Each([&](unsigned I) { return std::max(X[I], Y[I]); });
-      break;
-    case Opcode::And:
-      Each([&](unsigned I) { return X[I] & Y[I]; });
-      break;
-    case Opcode::Or:
-      Each([&](unsigned I) { return X[I] | Y[I]; });
-      break;
-    case Opcode::Mul:
-      Each([&](unsigned I) { return X[I] * Imm; });
-      break;
-    case Opcode::FloorDiv:
-      // An arithmetic shift rounds down, as wanted.
-      if (llvm::isPowerOf2_64(static_cast<uint64_t>(Imm)))
-        Each([&, Shift = llvm::Log2_64(static_cast<uint64_t>(Imm))](
-                 unsigned I) { return X[I] >> Shift; });
-      else
-        Each([&](unsigned I) { return llvm::divideFloorSigned(X[I], Imm); });
-      break;
-    case Opcode::Mod:
-      if (llvm::isPowerOf2_64(static_cast<uint64_t>(Imm)))
-        Each([&](unsigned I) { return X[I] & (Imm - 1); });
-      else
-        Each([&](unsigned I) { return llvm::mod(X[I], Imm); });
-      break;
-    case Opcode::Less:
-      Each([&](unsigned I) { return static_cast<int64_t>(X[I] < Y[I]); });
-      break;
-    case Opcode::Equal:
-      Each([&](unsigned I) { return static_cast<int64_t>(X[I] == Y[I]); });
-      break;
-    case Opcode::Not:
-      Each([&](unsigned I) { return X[I] ^ 1; });
-      break;
-    case Opcode::Select:
-      Each([&](unsigned I) { return X[I] != 0 ? Y[I] : Z[I]; });
-      break;
-    case Opcode::FloorPow2:
-      Each([&](unsigned I) {
-        return static_cast<int64_t>(
-            llvm::bit_floor(static_cast<uint64_t>(X[I])));
-      });
-      break;
-    }
-  }
-}
-
-SetProgram::Machine::Answer
-SetProgram::Machine::status(int64_t Q0, int64_t Queries, int64_t K0) {
-  lanes(Input::Q0)[0] = Q0;
-  lanes(Input::Q1)[0] = Q0 + Queries - 1;
-  lanes(Input::K0)[0] = K0;
-  lanes(Input::K1)[0] = K0 + Program.TileKeys - 1;
-  run(Program.QueryCode, Program.Code.size(), 1);
-  const bool Empty = lanes(Program.Results[0])[0] != 0;
-  const bool Full = lanes(Program.Results[1])[0] != 0;
-  return {Empty  ? TileStatus::Empty
-          : Full ? TileStatus::Full
-                 : TileStatus::Partial,
-          lanes(Program.Results[2])[0]};
-}
-
-void SetProgram::Machine::setQuery(int64_t Q) {
-  std::fill_n(lanes(Input::Q0), Lanes, Q);
-  run(Program.QueryCode, Program.KeyCode, Lanes);
-}
-
-int64_t SetProgram::Machine::keptKeys(int64_t K0, unsigned Count) {
-  int64_t *Keys = lanes(Input::K0);
-  for (unsigned I = 0; I < Count; ++I)
-    Keys[I] = K0 + I;
-  run(Program.KeyCode, Program.Code.size(), Count);
-  const int64_t *Kept = lanes(Program.Results[0]);
-  return std::accumulate(Kept, Kept + Count, int64_t(0));
-}
-
-void SetProgram::Machine::breaks(int64_t Q, int64_t End,
-                                 std::vector<int64_t> &Out) {
-  lanes(Input::Q0)[0] = Q;
-  run(Program.QueryCode, Program.Code.size(), 1);
-  Out.clear();
-  for (unsigned Register : Program.Results)
-    if (int64_t K = lanes(Register)[0]; K >= 0 && K < End)
-      Out.push_back(K);
-  std::sort(Out.begin(), Out.end());
-  Out.push_back(End);
 }

@@ -11,6 +11,7 @@
 #include "dialect/attn/HostSets.h"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace heddle {
@@ -20,24 +21,39 @@ struct SetInputs {
   int64_t B = 0;
   int64_t H = 0;
   int64_t NumKeys = 0;
-  llvm::ArrayRef<int64_t> Params;
+  /// One per parameter; tables and sets must outlive the machine.
+  llvm::ArrayRef<heddle_operand> Operands;
+};
+
+/// What is recorded: a pattern's formula and the axes of its token grid.
+struct SetSource {
+  attn::FormulaAttr Formula;
+  attn::Grid Grid;
+  unsigned NumParams = 0;
 };
 
 /// Straight-line code over registers of `Lanes` integers each, where lane i
-/// stands for the key K0 + i. Immutable once recorded.
+/// stands for the key K0 + i along the innermost axis. Immutable once recorded.
+///
+/// Coordinates come outermost axis first; a plain sequence has one axis.
 class SetProgram {
+  struct Instruction;
+
 public:
   static constexpr unsigned Lanes = 64;
 
-  /// Records `at` for tiles of `TileKeys` keys, the end of the keys included.
-  static SetProgram recordStatus(attn::FormulaAttr Formula, int64_t TileKeys,
-                                 unsigned NumParams);
+  /// Records `at` for boxes of `BoxKeys` keys along the innermost axis, the end
+  /// of the keys included.
+  static SetProgram recordStatus(const SetSource &From, int64_t BoxKeys);
   /// Records `contains`, the end of the keys included.
-  static SetProgram recordContains(attn::FormulaAttr Formula,
-                                   unsigned NumParams);
-  /// Records, for one query, every key at which the verdict may stop repeating:
-  /// between two neighbours of these keys it repeats every `period()` keys.
-  static SetProgram recordBreaks(attn::FormulaAttr Formula, unsigned NumParams);
+  static SetProgram recordContains(const SetSource &From);
+  /// Records, for one query of a plain sequence, every key at which the verdict
+  /// may stop repeating: between two neighbours of these keys it repeats every
+  /// `period()` keys.
+  static SetProgram recordBreaks(const SetSource &From);
+
+  /// Records where the tables and sets of the formula are asked, over a box.
+  static SetProgram recordReads(const SetSource &From);
 
   /// Of `recordBreaks`: 0 when the pattern promises no period.
   int64_t period() const { return Period; }
@@ -49,28 +65,48 @@ public:
 
     struct Answer {
       attn::TileStatus Status;
-      /// First key of a later tile where the status may change.
+      /// First key along the innermost axis of a later box where the status may
+      /// change.
       int64_t Until;
     };
-    /// Status of queries [Q0, Q0 + Queries) and the tile of keys from `K0` on.
-    Answer status(int64_t Q0, int64_t Queries, int64_t K0);
+    /// Status of the boxes of these extents at these coordinates.
+    Answer status(llvm::ArrayRef<int64_t> Q0, llvm::ArrayRef<int64_t> Queries,
+                  llvm::ArrayRef<int64_t> K0, llvm::ArrayRef<int64_t> Keys);
 
-    /// Turns to the query at position `Q`; then `keptKeys` counts its kept keys
-    /// among [K0, K0 + Count), Count <= Lanes.
-    void setQuery(int64_t Q);
-    int64_t keptKeys(int64_t K0, unsigned Count);
+    /// Turns to the query at `Q`; then `keptKeys` counts its kept keys among
+    /// the `Count` <= Lanes that begin at `K0`, along the innermost axis.
+    void setQuery(llvm::ArrayRef<int64_t> Q);
+    int64_t keptKeys(llvm::ArrayRef<int64_t> K0, unsigned Count);
+
+    /// An index that lies outside of a table or family of sets for some pair of
+    /// the box: which parameter, along which axis, the smallest and largest index
+    /// asked for and the extent.
+    struct Outside {
+      unsigned Param;
+      int64_t Axis, Low, High, Extent;
+    };
+    /// The first one among the pairs of these boxes, none of them empty.
+    std::optional<Outside> outside(llvm::ArrayRef<int64_t> Q0,
+                                   llvm::ArrayRef<int64_t> Queries,
+                                   llvm::ArrayRef<int64_t> K0,
+                                   llvm::ArrayRef<int64_t> Keys);
 
     /// The breaks of the query at position `Q` that lie in [0, `End`), in
     /// ascending order, followed by `End`.
     void breaks(int64_t Q, int64_t End, std::vector<int64_t> &Out);
 
   private:
+    void setBox(llvm::ArrayRef<int64_t> Q0, llvm::ArrayRef<int64_t> Queries,
+                llvm::ArrayRef<int64_t> K0, llvm::ArrayRef<int64_t> Keys);
     void run(size_t Begin, size_t End, unsigned Count);
+    /// Runs an instruction that asks an operand.
+    void ask(const Instruction &Inst, unsigned Count);
     int64_t *lanes(unsigned Register) {
       return Registers.data() + size_t(Register) * Lanes;
     }
 
     const SetProgram &Program;
+    std::vector<heddle_operand> Operands;
     std::vector<int64_t> Registers;
   };
 
@@ -90,9 +126,16 @@ private:
     Not,
     Select,
     FloorPow2,
+    Read, ///< these ask operand Immediate with the registers of `Arguments`
+    Holds,
+    Span,  ///< two results
+    Seek,
+    Probe, ///< four results
   };
 
-  /// Dst = Code(A, B, C); truth values are 0 and 1.
+  /// Dst = Code(A, B, C); truth values are 0 and 1. Further results go to the
+  /// registers after Dst. Of those that ask, A and B are the first argument and
+  /// the number of them.
   struct Instruction {
     Opcode Code;
     unsigned Dst;
@@ -102,8 +145,13 @@ private:
     int64_t Immediate;
   };
 
-  /// The registers that callers fill, the parameters after them.
-  enum Input : unsigned { B, H, Q0, Q1, K0, K1, NumKeys, FirstParam };
+  /// The registers that callers fill: these, four per axis, the parameters.
+  enum Input : unsigned { B, H, NumKeys, FirstCoordinate };
+  enum Corner : unsigned { QLow, QHigh, KLow, KHigh };
+  static unsigned coordinate(unsigned Axis, Corner Which) {
+    return FirstCoordinate + 4 * Axis + Which;
+  }
+  static constexpr unsigned FirstParam = FirstCoordinate + 4 * attn::kNumAxes;
 
   /// What a register depends on, in the order in which inputs change.
   enum class Rate : uint8_t { Once, Query, Key };
@@ -115,13 +163,21 @@ private:
   std::vector<std::pair<unsigned, int64_t>> Constants;
   /// Grouped by rate; `QueryCode` and `KeyCode` are where the groups begin.
   std::vector<Instruction> Code;
+  std::vector<unsigned> Arguments;
   size_t QueryCode = 0;
   size_t KeyCode = 0;
-  unsigned TileKeys = 1;
+  unsigned Axes = 1;
   int64_t Period = 1;
   /// Registers of the results: empty, full and until; or the verdict; or the
-  /// breaks.
+  /// breaks; or the bounds of the indices at `Reads`.
   std::vector<unsigned> Results;
+  /// Parameter, and whether it is a set, and axis.
+  struct Read {
+    unsigned Param;
+    bool IsSet;
+    int64_t Axis;
+  };
+  std::vector<Read> Reads;
 };
 
 } // namespace heddle

@@ -18,16 +18,22 @@ namespace heddle {
 
 /// One head of one sequence of a problem, cut into tiles.
 struct ShowOptions {
+  /// Tokens; on a token grid the products of its extents.
   int64_t Queries = 0;
   int64_t Keys = 0;
-  int64_t TileQueries = 64;
-  int64_t TileKeys = 64;
+  /// Extents of a tile, outermost axis first; a plain sequence has one axis.
+  /// Empty: 64 tokens, 8x8 or 4x4x4 for one, two or three axes.
+  std::vector<int64_t> QueryTile, KeyTile;
   int64_t B = 0;
   int64_t H = 0;
-  /// Absolute position of query 0.
+  /// Absolute position of query 0; 0 on a token grid.
   int64_t Origin = 0;
-  /// One value per parameter of the pattern, in its order.
-  std::vector<int64_t> Params;
+  /// One value per parameter of the pattern, in its order. Tables and sets are
+  /// prepared ones (see heddle/index.h) and must outlive the analysis.
+  std::vector<heddle_operand> Params;
+  /// What the values are, in words, for those that are no integers; may be
+  /// empty.
+  std::vector<std::string> Summaries;
   /// 0 means one thread per core. The result does not depend on it.
   unsigned Threads = 0;
 };
@@ -58,12 +64,18 @@ struct RowExtremes {
 
 struct ShowResult {
   std::string Pattern;
-  std::vector<std::pair<std::string, int64_t>> Params;
+  /// Names and values of integers and reals, and of tables and sets what they
+  /// hold.
+  std::vector<std::pair<std::string, std::string>> Numbers, Operands;
   ShowOptions Options;
+  /// Extents of the token grid, of one axis for a plain sequence.
+  std::vector<int64_t> QueryGrid, KeyGrid;
+  bool HasGrid = false;
   /// Whether the kept keys depend on the sequence or the head.
   bool UsesBatch = false;
   bool UsesHead = false;
 
+  /// On a token grid tiles are boxes, numbered row by row.
   int64_t QueryTiles = 0;
   int64_t KeyTiles = 0;
   /// By query tile: the runs of tiles that are not empty, in ascending order,
@@ -80,7 +92,18 @@ struct ShowResult {
   double density() const;
   /// Kept keys per row; 0 when there is none.
   double meanKept() const;
+  /// Where a tile begins as a picture says it: a position, or on a grid the
+  /// number of the box.
+  int64_t queryLabel(int64_t Tile) const {
+    return HasGrid ? Tile : Options.Origin + Tile * Options.QueryTile[0];
+  }
+  int64_t keyLabel(int64_t Tile) const {
+    return HasGrid ? Tile : Tile * Options.KeyTile[0];
+  }
 };
+
+/// "64 x 64", "8x16 by 8x8".
+std::string describeTiles(const ShowOptions &Options);
 
 /// Classifies every tile and counts every pair of one head. `Formula` is the
 /// pattern's, as attn-normalize-pattern gives it. The last query tile ends at
@@ -90,8 +113,9 @@ struct ShowResult {
 ///
 /// Cost: one question per run of tiles of equal status; and for every row, its
 /// stretches of keys that keep to one period, a period each. Full and empty
-/// tiles are never looked into. Only a pattern without such stretches (a power
-/// of two of `k mod 64 + k`, say) is counted key by key in its partial tiles.
+/// tiles are never looked into. Only a pattern without such stretches (one with
+/// tables, sets or a token grid, or a power of two of `k mod 64 + k`) is counted
+/// key by key in its partial tiles.
 llvm::Expected<ShowResult> analyse(attn::PatternOp Pattern,
                                    attn::FormulaAttr Formula,
                                    const ShowOptions &Options);

@@ -13,8 +13,12 @@ void heddle::printShowJson(const ShowResult &Result, llvm::raw_ostream &Os) {
   Json.objectBegin();
   Json.attribute("pattern", Result.Pattern);
   Json.attributeObject("params", [&] {
-    for (const auto &[Name, Value] : Result.Params)
-      Json.attribute(Name, Value);
+    for (const auto &[Name, Value] : Result.Numbers)
+      Json.attributeBegin(Name), Json.rawValue(Value), Json.attributeEnd();
+  });
+  Json.attributeObject("operands", [&] {
+    for (const auto &[Name, Summary] : Result.Operands)
+      Json.attribute(Name, Summary);
   });
   Json.attribute("b", O.B);
   Json.attribute("h", O.H);
@@ -36,8 +40,13 @@ void heddle::printShowJson(const ShowResult &Result, llvm::raw_ostream &Os) {
       Json.attribute("first_empty", Result.Rows.FirstEmpty);
   });
   Json.attributeObject("tiles", [&] {
-    Json.attribute("query_tile", O.TileQueries);
-    Json.attribute("key_tile", O.TileKeys);
+    auto Extents = [&](const char *Name, const std::vector<int64_t> &Tile) {
+      if (Tile.size() == 1)
+        return Json.attribute(Name, Tile[0]);
+      Json.attribute(Name, llvm::json::Array(Tile));
+    };
+    Extents("query_tile", O.QueryTile);
+    Extents("key_tile", O.KeyTile);
     Json.attribute("query_tiles", Result.QueryTiles);
     Json.attribute("key_tiles", Result.KeyTiles);
     Json.attribute("full", Result.Full);

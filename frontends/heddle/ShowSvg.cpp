@@ -126,9 +126,9 @@ public:
     text(16, 26, "title", Title);
     text(16, 44, "axis",
          std::to_string(Result.Options.Queries) + " queries (down) x " +
-             std::to_string(Result.Options.Keys) + " keys (across), tiles " +
-             std::to_string(Result.Options.TileQueries) + " x " +
-             std::to_string(Result.Options.TileKeys));
+             std::to_string(Result.Options.Keys) + " keys (across), " +
+             (Result.HasGrid ? "boxes " : "tiles ") +
+             describeTiles(Result.Options));
     map();
     axes();
     legend(LegendTop);
@@ -191,14 +191,11 @@ private:
     const int64_t Columns = std::max<int64_t>(1, 72 / Cell);
     for (int64_t Col = 0; Col < Grid.cols(); Col += Columns)
       text(Left + Col * Cell, Top - 6, "axis",
-           std::to_string(Grid.firstKeyTile(Col) * Result.Options.TileKeys));
+           std::to_string(Result.keyLabel(Grid.firstKeyTile(Col))));
     const int64_t Step = std::max<int64_t>(1, 48 / Cell);
     for (int64_t Row = 0; Row < Grid.rows(); Row += Step)
-      text(
-          Left - 6, Top + Row * Cell + 10, "axis",
-          std::to_string(Result.Options.Origin +
-                         Grid.firstQueryTile(Row) * Result.Options.TileQueries),
-          "end");
+      text(Left - 6, Top + Row * Cell + 10, "axis",
+           std::to_string(Result.queryLabel(Grid.firstQueryTile(Row))), "end");
   }
 
   void legend(int64_t Y) {

@@ -50,9 +50,7 @@ public:
     keyAxis();
     const int64_t Step = Grid.rows() <= 12 ? 1 : 4;
     for (int64_t Row = 0; Row < Grid.rows(); ++Row) {
-      const int64_t Position =
-          Result.Options.Origin +
-          Grid.firstQueryTile(Row) * Result.Options.TileQueries;
+      const int64_t Position = Result.queryLabel(Grid.firstQueryTile(Row));
       if (Row % Step == 0)
         Os << llvm::right_justify(llvm::itostr(Position), Gutter) << ' ';
       else
@@ -65,9 +63,8 @@ public:
 
 private:
   unsigned gutter() const {
-    const int64_t First = Result.Options.Origin;
-    return std::max(
-        {digits(First), digits(First + Result.Options.Queries), 5U});
+    return std::max({digits(Result.queryLabel(0)),
+                     digits(Result.queryLabel(Result.QueryTiles)), 5U});
   }
 
   int64_t room() const {
@@ -97,19 +94,20 @@ private:
   void keyAxis() {
     std::string Line;
     const int64_t CellWidth = Wide ? 2 : 1;
-    const int64_t LabelWidth = digits(Result.Options.Keys) + 2;
+    const int64_t LabelWidth = digits(Result.keyLabel(Result.KeyTiles)) + 2;
     const int64_t Step =
         (std::max<int64_t>(LabelWidth, 8) + CellWidth - 1) / CellWidth;
     for (int64_t Col = 0; Col < Grid.cols(); Col += Step) {
       std::string Label =
-          llvm::itostr(Grid.firstKeyTile(Col) * Result.Options.TileKeys);
+          llvm::itostr(Result.keyLabel(Grid.firstKeyTile(Col)));
       const auto At = static_cast<size_t>(Col * CellWidth);
       if (At + Label.size() > static_cast<size_t>(room()))
         break;
       Line.resize(At, ' ');
       Line += Label;
     }
-    Os << llvm::right_justify("q \\ k", Gutter) << ' ' << Line << '\n';
+    Os << llvm::right_justify(Result.HasGrid ? "boxes" : "q \\ k", Gutter)
+       << ' ' << Line << '\n';
   }
 
   const char *glyph(CellLevel Level) const {
@@ -221,11 +219,11 @@ TextStyle heddle::detectTextStyle(ColourMode Mode) {
 
 std::string heddle::describePattern(const ShowResult &Result) {
   std::string Out = "@" + Result.Pattern;
-  if (Result.Params.empty())
+  if (Result.Numbers.empty())
     return Out;
   Out += '(';
-  for (const auto &[Name, Value] : Result.Params)
-    Out += (Out.back() == '(' ? "" : ", ") + Name + " = " + llvm::itostr(Value);
+  for (const auto &[Name, Value] : Result.Numbers)
+    Out += (Out.back() == '(' ? "" : ", ") + Name + " = " + Value;
   return Out + ")";
 }
 
@@ -249,6 +247,8 @@ heddle::describeCounts(const ShowResult &Result) {
     Lines.push_back({Name, Text});
   };
   const ShowOptions &O = Result.Options;
+  for (const auto &[Name, Summary] : Result.Operands)
+    Lines.push_back({Name, Summary});
   Line("head", [&](llvm::raw_ostream &Os) {
     Os << "b=" << O.B << ", h=" << O.H;
     if (!Result.UsesBatch && !Result.UsesHead)
@@ -287,7 +287,8 @@ void heddle::printShowText(const ShowResult &Result, llvm::raw_ostream &Os,
                            const TextStyle &Style) {
   const ShowOptions &O = Result.Options;
   Os << describePattern(Result) << ": " << O.Queries << " queries x " << O.Keys
-     << " keys in tiles of " << O.TileQueries << " x " << O.TileKeys << "\n\n";
+     << " keys in " << (Result.HasGrid ? "boxes" : "tiles") << " of "
+     << describeTiles(O) << "\n\n";
   Painter(Result, Os, Style).paint();
   Os << '\n';
   for (const auto &[Name, Text] : describeCounts(Result))

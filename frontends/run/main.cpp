@@ -5,6 +5,7 @@
 
 #include "frontends/common/Run.h"
 #include "heddle/heddle.h"
+#include "runtime/src/Dtype.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -54,6 +55,53 @@ static ErrorText chooseKernel(const heddle_bundle *Bundle,
                      Path, Count, Names);
 }
 
+static std::string dtypesOf(const heddle_entry &Entry) {
+  const char *Input = runtime::dtypeName(Entry.dtype);
+  if (Entry.output_dtype == Entry.dtype)
+    return Input;
+  return fmt::format("{} to {}", Input,
+                     runtime::dtypeName(Entry.output_dtype));
+}
+
+/// What the kernel has beyond q, k, v, o and lse.
+static std::string outputsOf(const heddle_entry &Entry) {
+  std::string Text;
+  if (Entry.num_sources > 1)
+    Text += fmt::format(", {} sources", Entry.num_sources);
+  if (!Entry.has_lse)
+    Text += ", no lse";
+  if (Entry.has_row_max)
+    Text += ", row_max";
+  if (Entry.has_column_sums)
+    Text += ", column_sums";
+  if (Entry.has_block_max)
+    Text += fmt::format(", block_max {}x{}", Entry.block_q, Entry.block_k);
+  return Text;
+}
+
+static std::string kindOf(const Parameter &P) {
+  switch (P.Kind) {
+  case HEDDLE_INTEGER:
+    return "integer";
+  case HEDDLE_REAL:
+    return "real";
+  case HEDDLE_INTEGER_TABLE:
+  case HEDDLE_REAL_TABLE:
+    return fmt::format("table of {}, {} {}",
+                       P.Kind == HEDDLE_REAL_TABLE ? "reals" : "integers",
+                       P.Rank, P.Rank == 1 ? "axis" : "axes");
+  case HEDDLE_SET:
+    break;
+  }
+  return fmt::format("sets, {} {}", P.Rank, P.Rank == 1 ? "index" : "indices");
+}
+
+static std::string defaultOf(const Parameter &P) {
+  if (P.Default)
+    return fmt::format(" (default {})", *P.Default);
+  return P.RealDefault ? fmt::format(" (default {:g})", *P.RealDefault) : "";
+}
+
 /// The kernels, their parameters and levels.
 static std::string listKernels(const heddle_bundle *Bundle) {
   std::string Out;
@@ -61,15 +109,12 @@ static std::string listKernels(const heddle_bundle *Bundle) {
   for (int64_t I = 0; I < heddle_bundle_num_kernels(Bundle); ++I) {
     const heddle_kernel *Kernel = heddle_bundle_kernel(Bundle, I);
     const heddle_entry &Entry = *heddle_kernel_entry(Kernel);
-    fmt::format_to(Line, "{}: pattern {}, f32, d={}, dv={}\n", Entry.name,
-                   Entry.pattern, Entry.d_qk, Entry.d_v);
-    for (int64_t P = 0; P < Entry.num_params; ++P) {
-      const heddle_param &Param = Entry.params[P];
-      fmt::format_to(Line, "  parameter {}{}\n", Param.name,
-                     Param.has_default
-                         ? fmt::format(" (default {})", Param.default_value)
-                         : "");
-    }
+    fmt::format_to(Line, "{}: pattern {}, {}, d={}, dv={}{}\n", Entry.name,
+                   Entry.pattern, dtypesOf(Entry), Entry.d_qk, Entry.d_v,
+                   outputsOf(Entry));
+    for (const Parameter &P : parametersOf(Entry))
+      fmt::format_to(Line, "  parameter {}: {}{}\n", P.Name, kindOf(P),
+                     defaultOf(P));
     for (int64_t C = 0; C < Entry.num_codes; ++C) {
       const heddle_code &Code = Entry.codes[C];
       const heddle_code *Usable = nullptr;
@@ -114,20 +159,22 @@ static ErrorText findOtherLevels(const heddle_kernel *Kernel,
 /// Compares the results with those of other levels; keeps the worst.
 static ErrorText checkLevels(const heddle_kernel *Kernel,
                              const std::vector<const heddle_code *> &Levels,
-                             const Problem &Sizes, const RunOptions &Options,
-                             Operands &Data, std::optional<CheckResult> &Out) {
+                             const Problem &Sizes, const PatternValues &Values,
+                             const TensorTypes &Types,
+                             const RunOptions &Options, const RunTensors &Data,
+                             std::optional<CheckResult> &Out) {
   std::string Against;
   for (const heddle_code *Level : Levels) {
     Runner Other;
-    if (ErrorText Bad = Other.prepare(Kernel, Level, Sizes, Options))
+    if (ErrorText Bad = Other.prepare(Kernel, Level, Sizes, Values, Options))
       return Bad;
-    Tensor O, Lse;
-    if (ErrorText Bad = allocateOutputs(Sizes, Options.Order, O, Lse))
+    OutputTensors Outputs;
+    if (ErrorText Bad = allocateOutputs(Sizes, Types, Options.Order, Outputs))
       return Bad;
-    if (ErrorText Bad = Other.launch(Data, O, Lse))
+    if (ErrorText Bad = Other.launch(Data, Outputs))
       return Bad;
     Against += (Against.empty() ? "" : ", ") + std::string(Level->level);
-    CheckResult Result = compareOutputs(Data.O, Data.Lse, O, Lse, Against);
+    CheckResult Result = compareOutputs(Data.Out, Outputs, Against);
     if (!Out || Result.largest() > Out->largest())
       Out = Result;
     Out->Against = Against;
@@ -150,51 +197,65 @@ static ErrorText run(Arguments &Args) {
           chooseKernel(Bundle.get(), Args.Bundle, Args.Kernel, &Kernel))
     return Bad;
 
-  ShapeSolver Solver;
-  if (ErrorText Bad = collectShape(Options, Solver))
-    return Bad;
   const heddle_entry &Entry = *heddle_kernel_entry(Kernel);
+  const std::vector<Parameter> Parameters = parametersOf(Entry);
+  std::vector<Setting> Settings;
+  if (ErrorText Bad =
+          parseSettings(Entry.pattern, Parameters, Options.Items, Settings))
+    return Bad;
+  TensorTypes Types;
+  if (ErrorText Bad = kernelTypes(Entry, Options, Types))
+    return Bad;
+  ShapeSolver Solver;
+  if (ErrorText Bad = collectShape(Options, Types.Input, Solver))
+    return Bad;
   std::string Source = fmt::format("kernel '{}'", Entry.name);
   if (ErrorText Bad = Solver.add(ShapeSolver::D, Entry.d_qk, Source))
     return Bad;
   if (ErrorText Bad = Solver.add(ShapeSolver::Dv, Entry.d_v, Source))
     return Bad;
   Problem Sizes;
-  if (ErrorText Bad = Solver.solve(Sizes))
+  if (ErrorText Bad = solveShape(Options, Solver, Entry.pattern,
+                                 Entry.num_sources, Sizes))
     return Bad;
-  if (ErrorText Bad = checkMemory(Sizes))
+  if (ErrorText Bad = checkMemory(Sizes, Types))
     return Bad;
   if (ErrorText Bad = checkOutputs(Options))
+    return Bad;
+  PatternValues Values;
+  if (ErrorText Bad =
+          Values.make(Parameters, Settings, extentsOf(Options, Sizes)))
     return Bad;
 
   // Before the tensors are made: a problem that cannot be planned fails fast.
   Runner Main;
-  if (ErrorText Bad = Main.prepare(Kernel, nullptr, Sizes, Options))
+  if (ErrorText Bad = Main.prepare(Kernel, nullptr, Sizes, Values, Options))
     return Bad;
   std::vector<const heddle_code *> Others;
   if (Options.Check)
     if (ErrorText Bad = findOtherLevels(Kernel, Main.code(), Others))
       return Bad;
-  Operands Data;
-  if (ErrorText Bad = loadOperands(Options.Inputs, Sizes, Options.Order, Data))
+  RunTensors Data;
+  if (ErrorText Bad =
+          loadTensors(Options.Inputs, Sizes, Types, Options.Order, Data))
     return Bad;
   Report Out;
   if (ErrorText Bad = Main.run(Data, Out))
     return Bad;
   if (Options.Check)
-    if (ErrorText Bad =
-            checkLevels(Kernel, Others, Sizes, Options, Data, Out.Check))
+    if (ErrorText Bad = checkLevels(Kernel, Others, Sizes, Values, Types,
+                                    Options, Data, Out.Check))
       return Bad;
   bool Passed = !Out.Check || Out.Check->passed();
   if (Passed)
-    if (ErrorText Bad = writeOutputs(Options, Data))
+    if (ErrorText Bad = writeOutputs(Options, Data.Out))
       return Bad;
   if (ErrorText Bad = printReport(Options, Out))
     return Bad;
   if (!Passed)
     return fmt::format("the levels differ by more than {:g}, most in row {} of "
                        "head {} of sequence {}",
-                       CheckTolerance, Out.Check->Row, Out.Check->Head,
+                       Out.Check->Tolerance, Out.Check->Row, Out.Check->Head,
                        Out.Check->Batch);
   return std::nullopt;
 }
@@ -210,7 +271,9 @@ int main(int Argc, char **Argv) {
   App.add_flag("--list", Args.List,
                "list kernels, parameters and levels, and run nothing");
   addRunOptions(App, Args.Run);
-  App.footer("environment:\n"
+  App.footer(std::string(operandHelp()) +
+             "\n"
+             "environment:\n"
              "  HEDDLE_LEVEL         the level to run, instead of the best\n"
              "  HEDDLE_CPU_FEATURES  hide instruction-set extensions that are "
              "not in this list\n"
