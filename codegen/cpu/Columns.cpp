@@ -76,9 +76,12 @@ void heddle::cpu::emitBlockMaxima(KernelBuilder &B, const BlockMaxima &Maxima) {
           function_ref<void(Value Number, Value Begin, Value End)> Body) {
         Value Size = B.i64(Block);
         Value Start = arith::DivUIOp::create(B, First, Size);
-        Value Last = B.add(B.add(First, Count), Block - 1);
-        Value Blocks = arith::SubIOp::create(
-            B, arith::DivUIOp::create(B, Last, Size), Start);
+        Value Last =
+            arith::DivUIOp::create(B, B.add(B.add(First, Count), -1), Size);
+        Value Blocks = B.add(arith::SubIOp::create(B, Last, Start), 1);
+        Value None =
+            arith::CmpIOp::create(B, CmpIPredicate::sle, Count, B.i64(0));
+        Blocks = B.select(None, B.i64(0), Blocks);
         B.loop(Blocks, 1, [&](Value I) {
           Value Number = B.add(Start, I);
           Value Begin = arith::SubIOp::create(B, B.mul(Number, Block), First);
@@ -86,11 +89,8 @@ void heddle::cpu::emitBlockMaxima(KernelBuilder &B, const BlockMaxima &Maxima) {
           Body(Number, arith::MaxSIOp::create(B, Begin, B.i64(0)), End);
         });
       };
-  Value None =
-      arith::CmpIOp::create(B, CmpIPredicate::sle, Maxima.Rows, B.i64(0));
-  Value KeyCount = B.select(None, B.i64(0), B.i64(Keys));
   ForEachBlock(
-      Maxima.FirstKey, KeyCount, Maxima.BlockK,
+      Maxima.FirstKey, B.i64(Keys), Maxima.BlockK,
       [&](Value Column, Value FirstKey, Value LastKey) {
         // A tile may reach past the last key, and so past the last block.
         Value Exists = arith::CmpIOp::create(B, CmpIPredicate::slt, Column,
