@@ -49,14 +49,16 @@ static bool hasFewRows(AffineExpr index, int64_t queryTile) {
   return (queryTile - 1) / divisor + 2 <= kMaxRows;
 }
 
-static attn::FormulaAttr without(attn::FormulaAttr formula,
-                                 attn::ListAttr list) {
+/// The formula with `answer` in the place of the question to the list.
+static attn::FormulaAttr answered(attn::FormulaAttr formula,
+                                  attn::ListAttr list,
+                                  attn::FormulaAttr answer) {
   MLIRContext *context = formula.getContext();
   if (isColumnAtom(formula) && formula.getSet() == list)
-    return attn::getNever(context);
+    return answer;
   SmallVector<attn::FormulaAttr> children;
   for (attn::FormulaAttr child : formula.getChildren())
-    children.push_back(without(child, list));
+    children.push_back(answered(child, list, answer));
   if (formula.getKind() == attn::FormulaKind::All)
     return attn::getAll(context, children);
   if (formula.getKind() == attn::FormulaKind::Any)
@@ -84,7 +86,9 @@ static std::optional<Columns> findColumns(attn::FormulaAttr atom,
         return std::nullopt;
     }
   }
-  return Columns{list, without(whole, list), row};
+  MLIRContext *context = whole.getContext();
+  return Columns{list, answered(whole, list, attn::getNever(context)),
+                 answered(whole, list, attn::getAlways(context)), row};
 }
 
 /// True when the answer for a tile depends on where the question about a run of
@@ -151,29 +155,35 @@ private:
     return emitExpr(b, expr, at);
   }
 
-  /// Whether the contiguous tile at `key` is left to the list, and up to where.
+  /// Whether the columns in the tile at `key` are to be gathered, and the key
+  /// of a later tile up to which that is so.
   struct Free {
     Value isFree, until;
   };
-  Free askRest(Value key) {
+  Free askFor(Value key) {
+    Value empty = frame.constantStatus(tile::Empty);
+    attn::EmittedStatus most =
+        frame.emitStatus(source, columns.most, queries, key);
+    Free result{
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, most.status, empty),
+        most.until};
     if (columns.rest == attn::getNever(b.getContext()))
-      return {arith::ConstantOp::create(b, b.getBoolAttr(true)), numKeys};
-    attn::EmittedStatus answer =
+      return result;
+    attn::EmittedStatus rest =
         frame.emitStatus(source, columns.rest, queries, key);
-    return {arith::CmpIOp::create(b, arith::CmpIPredicate::eq, answer.status,
-                                  frame.constantStatus(tile::Empty)),
-            answer.until};
+    Value isLeft =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, rest.status, empty);
+    return {arith::AndIOp::create(b, result.isFree, isLeft),
+            arith::MinSIOp::create(b, result.until, rest.until)};
   }
 
   Value rankBelow(Value key) {
     return attn::RankOp::create(b, b.getIndexType(), set, indices, key);
   }
 
-  /// The rank, from `cursor` on, of the first column that no tile covers; the
-  /// number of columns or more when there is none.
-  Value skipCovered(Value cursor, Value count) {
-    if (columns.rest == attn::getNever(b.getContext()))
-      return cursor;
+  /// The rank, from `cursor` on, of the first column to gather; the number of
+  /// columns or more when there is none.
+  Value skipOthers(Value cursor, Value count) {
     Type index = b.getIndexType();
     auto skip = scf::WhileOp::create(
         b, TypeRange{index, index}, ValueRange{cursor},
@@ -185,13 +195,13 @@ private:
           Value width = frame.constant(frame.keyTile());
           Value key = arith::MulIOp::create(
               b, arith::DivUIOp::create(b, column, width), width);
-          Free answer = askRest(key);
-          Value isCovered = arith::XOrIOp::create(
+          Free answer = askFor(key);
+          Value isOther = arith::XOrIOp::create(
               b, answer.isFree,
               arith::ConstantOp::create(b, b.getBoolAttr(true)));
           Value more =
               arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at, count);
-          scf::ConditionOp::create(b, arith::AndIOp::create(b, more, isCovered),
+          scf::ConditionOp::create(b, arith::AndIOp::create(b, more, isOther),
                                    ValueRange{at, answer.until});
         },
         [&](OpBuilder &, Location, ValueRange state) {
@@ -213,7 +223,7 @@ private:
         b, ValueRange(inits).getTypes(), inits,
         [&](OpBuilder &, Location, ValueRange carried) {
           SmallVector<Value> next(carried);
-          next.front() = skipCovered(carried.front(), count);
+          next.front() = skipOthers(carried.front(), count);
           Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
                                              next.front(), count);
           scf::ConditionOp::create(b, more, next);
@@ -236,7 +246,7 @@ private:
       OpBuilder::InsertionGuard guard(b);
       Block *block = b.createBlock(&collect.getBodyRegion(), {},
                                    b.getIndexType(), b.getLoc());
-      Free answer = askRest(block->getArgument(0));
+      Free answer = askFor(block->getArgument(0));
       tile::YieldOp::create(b, ValueRange{answer.isFree, answer.until});
     }
     KeyTile tile;

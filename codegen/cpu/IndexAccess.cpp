@@ -271,6 +271,12 @@ Value OperandMemory::member(Value Set, Values Indices, Value Rank) {
               /*HasResult=*/true);
 }
 
+Value OperandMemory::extent(Value Operand, bool IsSet, int64_t Axis) {
+  size_t Shape =
+      IsSet ? offsetof(heddle_set, shape) : offsetof(heddle_table, shape);
+  return field(Operand, Shape + static_cast<size_t>(Axis) * sizeof(int64_t));
+}
+
 //===----------------------------------------------------------------------===//
 // Parameters
 //===----------------------------------------------------------------------===//

@@ -39,6 +39,8 @@ public:
                                  mlir::Value Lo, mlir::Value Hi);
   mlir::Value rank(mlir::Value Set, Values Indices, mlir::Value X);
   mlir::Value member(mlir::Value Set, Values Indices, mlir::Value Rank);
+  /// How many values an index of a table or set may have.
+  mlir::Value extent(mlir::Value Operand, bool IsSet, int64_t Axis);
 
 private:
   /// A field of a description, read once where the pointer becomes known.

@@ -67,3 +67,12 @@ void TileLowering::lower(attn::MemberOp Op) {
                              scalarI64(Op.getRank()));
   Scalars.map(Op.getMember(), B.toIndex(Member));
 }
+
+void TileLowering::lower(attn::ExtentOp Op) {
+  Value Operand = Op.getOperand();
+  Value Extent =
+      OperandMemory(B, IndexTable)
+          .extent(scalar(Operand), isa<attn::SetType>(Operand.getType()),
+                  static_cast<int64_t>(Op.getAxis()));
+  Scalars.map(Op.getExtent(), B.toIndex(Extent));
+}

@@ -58,7 +58,7 @@ LogicalResult TileLowering::lowerOp(Operation *Op) {
             tile::FinishOp, tile::WeightsOp, tile::AddColumnsOp,
             tile::RaiseBlocksOp>(Verb)
       .Case<attn::AtOp, attn::SpanOp, attn::SeekOp, attn::ProbeOp, attn::RankOp,
-            attn::MemberOp>(Verb)
+            attn::MemberOp, attn::ExtentOp>(Verb)
       .Case<scf::ForOp, scf::WhileOp, scf::IfOp, tile::CollectOp,
             tile::ModifyOp>([&](auto Op) { return lower(Op); })
       .Case<arith::AddFOp, arith::MulFOp>([&](auto Op) {

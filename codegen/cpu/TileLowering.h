@@ -146,6 +146,7 @@ private:
   void lower(attn::ProbeOp Op);
   void lower(attn::RankOp Op);
   void lower(attn::MemberOp Op);
+  void lower(attn::ExtentOp Op);
 
   // Control flow (ControlFlow.cpp). Tiles leave the lists of carried values:
   // each becomes a buffer that every iteration leaves its value in.
