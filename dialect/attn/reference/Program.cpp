@@ -36,8 +36,7 @@ int64_t positiveMod(int64_t A, int64_t B) {
   return Remainder < 0 ? Remainder + B : Remainder;
 }
 
-/// How two numbers are related, as the bits that comparisons of `arith` are
-/// made of: equal 1, greater 2, less 4, unordered 8.
+/// How two numbers are related: equal 1, greater 2, less 4, unordered 8.
 int64_t relation(double A, double B) {
   return A == B ? 1 : A > B ? 2 : A < B ? 4 : 8;
 }
@@ -193,15 +192,8 @@ llvm::Error Program::execute(const Instruction &Inst, const PredicatePoint &At,
     return Each([&](size_t I) {
       return value(bits(A[I]) << (64 - Imm)) >> (64 - Imm);
     });
-  case Opcode::ZeroExtend:
-    return Each([&](size_t I) {
-      return value(bits(A[I]) << (64 - Imm) >> (64 - Imm));
-    });
   case Opcode::ToReal:
     return Each([&](size_t I) { return lane(static_cast<double>(A[I])); });
-  case Opcode::UnsignedToReal:
-    return Each(
-        [&](size_t I) { return lane(static_cast<double>(bits(A[I]))); });
   case Opcode::Unary:
     return Each([&](size_t I) { return lane(Inst.Function1(real(A[I]))); });
   case Opcode::Binary:
@@ -211,8 +203,6 @@ llvm::Error Program::execute(const Instruction &Inst, const PredicatePoint &At,
     return Each([&](size_t I) {
       return lane(std::fma(real(A[I]), real(B[I]), real(C[I])));
     });
-  case Opcode::RealTest:
-    return Each([&](size_t I) { return Inst.Test(real(A[I])); });
   case Opcode::RealCompare:
     return Each([&](size_t I) {
       return (relation(real(A[I]), real(B[I])) & Imm) != 0;

@@ -103,13 +103,10 @@ private:
     Load,       ///< of table Param at Indices
     Member,     ///< A in set Param[Indices]
     SignExtend, ///< the lowest Immediate bits of A
-    ZeroExtend,
     ToReal,
-    UnsignedToReal,
     Unary,       ///< Function1(A)
     Binary,      ///< Function2(A, B)
     MultiplyAdd, ///< A * B + C
-    RealTest,    ///< Test(A)
     RealCompare, ///< A and B are related by one of the relations Immediate
   };
 
@@ -127,7 +124,6 @@ private:
     unsigned Indices[4] = {};
     double (*Function1)(double) = nullptr;
     double (*Function2)(double, double) = nullptr;
-    bool (*Test)(double) = nullptr;
   };
   struct Output {
     unsigned Register = 0;

@@ -11,14 +11,11 @@ namespace heddle::attn {
 
 using UnaryFunction = double (*)(double);
 using BinaryFunction = double (*)(double, double);
-using TestFunction = bool (*)(double);
 
 /// The function of the operation called `Name`; null when there is none of
 /// this many operands.
 UnaryFunction findUnary(llvm::StringRef Name);
 BinaryFunction findBinary(llvm::StringRef Name);
-/// Operations from a real to a truth value.
-TestFunction findTest(llvm::StringRef Name);
 
 } // namespace heddle::attn
 

@@ -38,7 +38,14 @@ protected:
 
   Comparison run(Tolerance Allowed = {}) {
     heddle_view LseView = Lse.view();
-    return llvm::cantFail(compare(Want, O.view(), &LseView, Allowed));
+    return llvm::cantFail(compare(Want, views(&LseView), Allowed));
+  }
+
+  ResultViews views(const heddle_view *LseView) {
+    ResultViews Out;
+    Out.O = O.view();
+    Out.Lse = LseView;
+    return Out;
   }
 
   ReferenceResult Want;
@@ -73,11 +80,11 @@ TEST_F(CompareTest, NamesFirstAndWorst) {
   EXPECT_EQ(C.FirstFailure->H, 0);
   EXPECT_EQ(C.FirstFailure->Row, 1);
   EXPECT_EQ(C.FirstFailure->Column, 2);
-  EXPECT_EQ(C.WorstOutput->H, 1);
-  EXPECT_EQ(C.WorstOutput->Row, 0);
-  EXPECT_EQ(C.WorstOutput->Column, 3);
-  EXPECT_EQ(C.WorstLse->Row, 1);
-  EXPECT_EQ(C.WorstLse->Column, -1);
+  EXPECT_EQ(C.worst(ComparedOutput::O)->H, 1);
+  EXPECT_EQ(C.worst(ComparedOutput::O)->Row, 0);
+  EXPECT_EQ(C.worst(ComparedOutput::O)->Column, 3);
+  EXPECT_EQ(C.worst(ComparedOutput::Lse)->Row, 1);
+  EXPECT_EQ(C.worst(ComparedOutput::Lse)->Column, -1);
   std::string Text;
   llvm::raw_string_ostream Stream(Text);
   C.print(Stream, {});
@@ -134,12 +141,14 @@ TEST_F(CompareTest, RowsAreScaledByThemselves) {
 TEST_F(CompareTest, LseMayBeLeftOut) {
   Lse.Data[0] += 1;
   EXPECT_FALSE(run().passed());
-  EXPECT_TRUE(llvm::cantFail(compare(Want, O.view(), nullptr)).passed());
+  EXPECT_TRUE(llvm::cantFail(compare(Want, views(nullptr))).passed());
 }
 
 TEST_F(CompareTest, ShapesMustFit) {
   Tensor Wide(1, 2, 3, 5);
-  llvm::Expected<Comparison> C = compare(Want, Wide.view(), nullptr);
+  ResultViews Found;
+  Found.O = Wide.view();
+  llvm::Expected<Comparison> C = compare(Want, Found);
   ASSERT_FALSE(static_cast<bool>(C));
   EXPECT_THAT(llvm::toString(C.takeError()),
               testing::HasSubstr("shape 1x2x3x4, found 1x2x3x5"));

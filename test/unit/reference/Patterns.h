@@ -7,6 +7,7 @@
 
 #include "dialect/attn/reference/Reference.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
@@ -27,7 +28,8 @@ public:
           Stream << Diag.getLocation() << ": " << Diag;
           Errors.push_back(Text);
         }) {
-    Context.loadDialect<AttnDialect, mlir::arith::ArithDialect>();
+    Context.loadDialect<AttnDialect, mlir::arith::ArithDialect,
+                        mlir::math::MathDialect>();
   }
 
   /// The first pattern of `Text`; null, with `Errors` filled, when it is
@@ -42,11 +44,12 @@ public:
     return Found.empty() ? nullptr : *Found.begin();
   }
 
-  /// A pattern with the given parameter list, for example "(%w: index)", and
-  /// keep region.
-  PatternOp pattern(llvm::StringRef Params, llvm::StringRef Body) {
+  /// A pattern with the given parameter list, for example "(%w: index)", keep
+  /// region, and clauses after it.
+  PatternOp pattern(llvm::StringRef Params, llvm::StringRef Body,
+                    llvm::StringRef Clauses = "") {
     return parse(("attn.pattern @p" + Params + " keep(%b, %h, %q, %k) {\n" +
-                  Body + "\n}")
+                  Body + "\n} " + Clauses)
                      .str());
   }
 
@@ -55,6 +58,25 @@ public:
     EXPECT_TRUE(Pattern) << (Errors.empty() ? "" : Errors.front());
     mlir::FailureOr<Predicate> Out = Predicate::compile(Pattern);
     EXPECT_TRUE(mlir::succeeded(Out));
+    return *Out;
+  }
+
+  /// Everything that a pattern says, written as above.
+  Variant variant(llvm::StringRef Params, llvm::StringRef Body,
+                  llvm::StringRef Clauses = "") {
+    return compile(pattern(Params, Body, Clauses));
+  }
+
+  /// The last operation of `Text`, a pattern or a combination.
+  Variant variant(llvm::StringRef Text) {
+    EXPECT_TRUE(parse(Text)) << (Errors.empty() ? "" : Errors.front());
+    return compile(&Modules.back()->getBody()->back());
+  }
+
+  Variant compile(mlir::Operation *Op) {
+    EXPECT_TRUE(Op) << (Errors.empty() ? "" : Errors.front());
+    mlir::FailureOr<Variant> Out = Variant::compile(Op);
+    EXPECT_TRUE(mlir::succeeded(Out)) << (Errors.empty() ? "" : Errors.front());
     return *Out;
   }
 
@@ -89,7 +111,8 @@ struct Tensor {
   heddle_view view() {
     return {Data.data(),
             {Shape[0], Shape[1], Shape[2], Shape[3]},
-            {Shape[1] * Shape[2] * Shape[3], Shape[2] * Shape[3], Shape[3], 1}};
+            {Shape[1] * Shape[2] * Shape[3], Shape[2] * Shape[3], Shape[3], 1},
+            nullptr};
   }
 
   int64_t Shape[4];
@@ -104,6 +127,40 @@ inline constexpr llvm::StringLiteral CausalBody = R"(
 inline constexpr llvm::StringLiteral DenseBody = R"(
   %t = arith.constant true
   attn.keep %t)";
+
+inline AttentionProblem problem(Tensor &Q, Tensor &K, Tensor &V,
+                                double Scale = 1.0) {
+  AttentionProblem Out;
+  Out.Q = Q.view();
+  Out.K = K.view();
+  Out.V = V.view();
+  Out.Scale = Scale;
+  return Out;
+}
+
+/// The answer on one thread; an empty one, and a failed test, when there is
+/// none.
+inline ReferenceResult compute(const Variant &Pattern,
+                               const AttentionProblem &Problem,
+                               ReferenceOptions Options = {}) {
+  if (Options.Threads == 0)
+    Options.Threads = 1;
+  llvm::Expected<ReferenceResult> Result =
+      computeReference(Pattern, Problem, Options);
+  if (Result)
+    return std::move(*Result);
+  ADD_FAILURE() << llvm::toString(Result.takeError());
+  return {};
+}
+
+/// The message of the error; empty when there is none.
+inline std::string failure(const Variant &Pattern,
+                           const AttentionProblem &Problem,
+                           const ReferenceOptions &Options = {}) {
+  llvm::Expected<ReferenceResult> Result =
+      computeReference(Pattern, Problem, Options);
+  return Result ? "" : llvm::toString(Result.takeError());
+}
 
 } // namespace heddle::attn::test
 

@@ -272,7 +272,7 @@ TEST_F(PredicateTest, RunsAreMaximal) {
   At.Q = 300;
   At.NumKeys = 1000;
   const int64_t Sink = 70;
-  At.Params = Sink;
+  At.Params = {Sink};
   Predicate::Scratch Registers;
   std::vector<KeyRun> Runs;
   ASSERT_FALSE(P.keptRuns(At, Registers, Runs));

@@ -15,32 +15,7 @@ namespace {
 constexpr double Infinity = std::numeric_limits<double>::infinity();
 constexpr float NotANumber = std::numeric_limits<float>::quiet_NaN();
 
-class ReferenceTest : public testing::Test, protected Patterns {
-protected:
-  ReferenceResult compute(const Predicate &P, const AttentionProblem &Problem,
-                          unsigned Threads = 1) {
-    llvm::Expected<ReferenceResult> Result =
-        computeReference(P, Problem, Threads);
-    if (Result)
-      return std::move(*Result);
-    ADD_FAILURE() << llvm::toString(Result.takeError());
-    return {};
-  }
-
-  std::string failure(const Predicate &P, const AttentionProblem &Problem) {
-    llvm::Expected<ReferenceResult> Result = computeReference(P, Problem, 1);
-    return Result ? "" : llvm::toString(Result.takeError());
-  }
-};
-
-AttentionProblem problem(Tensor &Q, Tensor &K, Tensor &V, double Scale = 1.0) {
-  AttentionProblem Out;
-  Out.Q = Q.view();
-  Out.K = K.view();
-  Out.V = V.view();
-  Out.Scale = Scale;
-  return Out;
-}
+class ReferenceTest : public testing::Test, protected Patterns {};
 
 TEST_F(ReferenceTest, ByHand) {
   // Two queries, two keys, causal: row 0 sees key 0 alone; row 1 has scores
@@ -49,7 +24,7 @@ TEST_F(ReferenceTest, ByHand) {
   Q.Data = {5, 7, 2, 0};
   K.Data = {1, 9, 3, -4};
   V.Data = {10, 20};
-  ReferenceResult R = compute(compile("", CausalBody), problem(Q, K, V, 0.5));
+  ReferenceResult R = compute(variant("", CausalBody), problem(Q, K, V, 0.5));
   EXPECT_DOUBLE_EQ(R.O[0], 10);
   EXPECT_DOUBLE_EQ(R.Lse[0], 0.5 * (5 * 1 + 7 * 9));
   const double W = 1 / (1 + std::exp(2.0));
@@ -64,7 +39,7 @@ TEST_F(ReferenceTest, EmptyRows) {
   K.randomise(2);
   V.randomise(3);
   // Row 1 keeps nothing.
-  Predicate P = compile("", R"(
+  Variant P = variant("", R"(
     %c1 = arith.constant 1 : index
     %r = arith.cmpi ne, %q, %c1 : index
     attn.keep %r)");
@@ -78,7 +53,7 @@ TEST_F(ReferenceTest, EmptyRows) {
 TEST_F(ReferenceTest, NoKeysAndNoQueries) {
   Tensor Q(1, 2, 3, 4), None(1, 2, 0, 4);
   Q.randomise(1);
-  Predicate P = compile("", DenseBody);
+  Variant P = variant("", DenseBody);
   ReferenceResult R = compute(P, problem(Q, None, None));
   EXPECT_THAT(R.O, testing::Each(0.0));
   EXPECT_THAT(R.Lse, testing::Each(-Infinity));
@@ -92,14 +67,14 @@ TEST_F(ReferenceTest, ScoresOfMinusInfinityAreAnEmptyRow) {
   Q.Data = {1};
   K.Data = {-HUGE_VALF, -HUGE_VALF};
   V.Data = {3, 4};
-  ReferenceResult R = compute(compile("", DenseBody), problem(Q, K, V));
+  ReferenceResult R = compute(variant("", DenseBody), problem(Q, K, V));
   EXPECT_EQ(R.O[0], 0.0);
   EXPECT_EQ(R.Lse[0], -Infinity);
 }
 
 TEST_F(ReferenceTest, NanReachesOnlyRowsThatKeepIt) {
   Tensor Q(1, 1, 6, 4), K(1, 1, 6, 4), V(1, 1, 6, 2);
-  Predicate P = compile("", CausalBody);
+  Variant P = variant("", CausalBody);
   for (Tensor *Poisoned : {&K, &V}) {
     Q.randomise(1);
     K.randomise(2);
@@ -128,7 +103,7 @@ TEST_F(ReferenceTest, GroupedHeadsReadTheirKeyHead) {
       for (int64_t J = 0; J < 5; ++J)
         for (int64_t T = 0; T < 2; ++T)
           V.at(B, H, J, T) = static_cast<float>(10 * B + H);
-  ReferenceResult R = compute(compile("", DenseBody), problem(Q, K, V));
+  ReferenceResult R = compute(variant("", DenseBody), problem(Q, K, V));
   for (int64_t B = 0; B < 2; ++B)
     for (int64_t H = 0; H < 6; ++H) {
       int64_t KeyHead = H / 2;
@@ -146,12 +121,12 @@ TEST_F(ReferenceTest, OriginShiftsQueries) {
   const int64_t Origin[] = {0, 5};
   Problem.Origin = Origin;
   // Sequence 0 keeps 1 + 2 keys, sequence 1 keeps 6 + 7.
-  EXPECT_EQ(compute(compile("", CausalBody), Problem).KeptPairs, 16);
+  EXPECT_EQ(compute(variant("", CausalBody), Problem).KeptPairs, 16);
 }
 
 TEST_F(ReferenceTest, PatternsOfBatchAndHead) {
   // Row i of head h in sequence b keeps exactly the key (b + 2 h + i) mod 7.
-  Predicate P = compile("(%two: index)", R"(
+  Variant P = variant("(%two: index)", R"(
     %x = arith.muli %h, %two : index
     %y = arith.addi %x, %b : index
     %z = arith.addi %y, %q : index
@@ -165,7 +140,7 @@ TEST_F(ReferenceTest, PatternsOfBatchAndHead) {
     V.Data[I] = static_cast<float>(I % 7);
   AttentionProblem Problem = problem(Q, K, V);
   const int64_t Two = 2;
-  Problem.Params = Two;
+  Problem.Params = {Two};
   ReferenceResult R = compute(P, Problem);
   for (int64_t B = 0; B < 2; ++B)
     for (int64_t H = 0; H < 4; ++H)
@@ -189,7 +164,7 @@ TEST_F(ReferenceTest, StridedViews) {
     std::copy(K.Data.begin(), K.Data.end(), &K2.at(0, H, 0, 0));
     std::copy(V.Data.begin(), V.Data.end(), &V2.at(0, H, 0, 0));
   }
-  Predicate P = compile("", CausalBody);
+  Variant P = variant("", CausalBody);
   ReferenceResult Want = compute(P, problem(Q, K2, V2));
   AttentionProblem Problem = problem(Transposed, K2, V2);
   Problem.Q.shape[1] = 2;
@@ -212,9 +187,9 @@ TEST_F(ReferenceTest, ThreadsDoNotChangeTheResult) {
   Q.randomise(1);
   K.randomise(2);
   V.randomise(3);
-  Predicate P = compile("", CausalBody);
-  ReferenceResult One = compute(P, problem(Q, K, V), 1);
-  ReferenceResult Many = compute(P, problem(Q, K, V), 5);
+  Variant P = variant("", CausalBody);
+  ReferenceResult One = compute(P, problem(Q, K, V), {1});
+  ReferenceResult Many = compute(P, problem(Q, K, V), {5});
   EXPECT_EQ(One.O, Many.O);
   EXPECT_EQ(One.Lse, Many.Lse);
   EXPECT_EQ(One.KeptPairs, 8 * 77 * 78 / 2);
@@ -237,14 +212,14 @@ TEST_F(ReferenceTest, LongRowsAgreeWithTheDefinition) {
       Sum += std::exp(Score);
       Weighted += std::exp(Score) * static_cast<double>(V.at(0, 0, J, 0));
     }
-    ReferenceResult R = compute(compile("", DenseBody), problem(Q, K, V));
+    ReferenceResult R = compute(variant("", DenseBody), problem(Q, K, V));
     EXPECT_NEAR(R.O[0], Weighted / Sum, 1e-13) << D;
     EXPECT_NEAR(R.Lse[0], std::log(Sum), 1e-13) << D;
   }
 }
 
 TEST_F(ReferenceTest, IllFormedProblems) {
-  Predicate P = compile("", DenseBody);
+  Variant P = variant("", DenseBody);
   Tensor Q(1, 4, 3, 8), K(1, 2, 5, 8), V(1, 2, 5, 8);
   EXPECT_EQ(failure(P, problem(Q, K, V)), "");
   Tensor Narrow(1, 2, 5, 4), Short(1, 2, 4, 8), Odd(1, 3, 5, 8),
@@ -262,7 +237,7 @@ TEST_F(ReferenceTest, IllFormedProblems) {
   Problem.Origin = Two;
   EXPECT_THAT(failure(P, Problem), testing::HasSubstr("one origin"));
   Problem = problem(Q, K, V);
-  Problem.Params = Two;
+  Problem.Params = {1, 2};
   EXPECT_THAT(failure(P, Problem), testing::HasSubstr("0 parameters, found 2"));
   Problem = problem(Q, K, V);
   Problem.V.data = nullptr;
@@ -270,12 +245,13 @@ TEST_F(ReferenceTest, IllFormedProblems) {
 }
 
 TEST_F(ReferenceTest, FailuresOfThePredicateStopTheThreads) {
-  Predicate P = compile("", R"(
+  Variant P = variant("", R"(
     %x = arith.divui %k, %q : index
     %r = arith.cmpi eq, %x, %k : index
     attn.keep %r)");
   Tensor Q(1, 1, 200, 2), K(1, 1, 9, 2), V(1, 1, 9, 2);
-  llvm::Expected<ReferenceResult> R = computeReference(P, problem(Q, K, V), 4);
+  llvm::Expected<ReferenceResult> R =
+      computeReference(P, problem(Q, K, V), {4});
   ASSERT_FALSE(static_cast<bool>(R));
   EXPECT_THAT(llvm::toString(R.takeError()),
               testing::HasSubstr("divides by zero"));

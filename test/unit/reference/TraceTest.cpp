@@ -67,12 +67,12 @@ constexpr llvm::StringLiteral SinkAndWindow = R"(
   attn.keep %r)";
 
 TEST_F(TraceTest, AgreesWithTheReference) {
-  Predicate P = compile("", SinkAndWindow);
-  ReferenceResult R = llvm::cantFail(computeReference(P, Problem, 1));
+  Variant P = variant("", SinkAndWindow);
+  ReferenceResult R = llvm::cantFail(computeReference(P, Problem, {1}));
   RowTrace T = llvm::cantFail(traceRow(P, Problem, {1, 3, 10}));
   EXPECT_EQ(T.Position, 17);
-  EXPECT_EQ(T.KeyHead, 1);
-  EXPECT_EQ(T.Kept, (std::vector<KeyRun>{{0, 2}, {14, 18}}));
+  EXPECT_EQ(T.Sources[0].KeyHead, 1);
+  EXPECT_EQ(T.Sources[0].Kept, (std::vector<KeyRun>{{0, 2}, {14, 18}}));
   ASSERT_EQ(T.Scores.size(), 6U);
   EXPECT_EQ(T.Lse, R.Lse[R.row(1, 3, 10)]);
   double Sum = 0;
@@ -86,7 +86,7 @@ TEST_F(TraceTest, AgreesWithTheReference) {
 }
 
 TEST_F(TraceTest, Table) {
-  Predicate P = compile("", SinkAndWindow);
+  Variant P = variant("", SinkAndWindow);
   std::string Text = print(llvm::cantFail(traceRow(P, Problem, {1, 3, 10})));
   EXPECT_THAT(Text,
               testing::HasSubstr("@p b=1 h=3 q=10 (position 17, key head 1)"));
@@ -98,7 +98,7 @@ TEST_F(TraceTest, Table) {
 }
 
 TEST_F(TraceTest, LongTablesAreCut) {
-  Predicate P = compile("", DenseBody);
+  Variant P = variant("", DenseBody);
   std::string Text = print(llvm::cantFail(traceRow(P, Problem, {0, 0, 0})), 60);
   EXPECT_THAT(Text, testing::HasSubstr("44 lighter keys are not listed"));
   llvm::SmallVector<llvm::StringRef> Lines;
@@ -108,7 +108,7 @@ TEST_F(TraceTest, LongTablesAreCut) {
 }
 
 TEST_F(TraceTest, EmptyRow) {
-  Predicate P = compile("", "%f = arith.constant false\nattn.keep %f");
+  Variant P = variant("", "%f = arith.constant false\nattn.keep %f");
   RowTrace T = llvm::cantFail(traceRow(P, Problem, {0, 0, 0}));
   std::string Text = print(T);
   EXPECT_THAT(Text, testing::HasSubstr("keeps   0 of 60 keys"));
@@ -117,7 +117,7 @@ TEST_F(TraceTest, EmptyRow) {
 }
 
 TEST_F(TraceTest, Json) {
-  Predicate P = compile("", DenseBody);
+  Variant P = variant("", DenseBody);
   K.at(0, 0, 2, 0) = HUGE_VALF;
   Q.at(0, 1, 4, 0) = -1;
   std::string Text;
@@ -135,7 +135,7 @@ TEST_F(TraceTest, Json) {
 }
 
 TEST_F(TraceTest, OutOfRange) {
-  Predicate P = compile("", DenseBody);
+  Variant P = variant("", DenseBody);
   auto Failure = [&](TracePoint Point) {
     llvm::Expected<RowTrace> T = traceRow(P, Problem, Point);
     return T ? std::string() : llvm::toString(T.takeError());
