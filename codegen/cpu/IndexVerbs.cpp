@@ -16,8 +16,14 @@ TileLowering::Values TileLowering::scalarsI64(ValueRange Operands) {
   return Result;
 }
 
+OperandMemory &TileLowering::operands() {
+  if (!Operands)
+    Operands.emplace(B, IndexTable);
+  return *Operands;
+}
+
 void TileLowering::lower(attn::AtOp Op) {
-  OperandMemory Memory(B, IndexTable);
+  OperandMemory &Memory = operands();
   Value Table = scalar(Op.getTable());
   Values Indices = scalarsI64(Op.getIndices());
   Scalars.map(Op.getResult(), Op.getType().isIndex()
@@ -27,27 +33,25 @@ void TileLowering::lower(attn::AtOp Op) {
 
 void TileLowering::lower(attn::SpanOp Op) {
   attn::IndexAccess::Span Span =
-      OperandMemory(B, IndexTable)
-          .span(scalar(Op.getTable()), scalarsI64(Op.getIndices()),
-                scalarI64(Op.getFirst()), scalarI64(Op.getLast()));
+      operands().span(scalar(Op.getTable()), scalarsI64(Op.getIndices()),
+                      scalarI64(Op.getFirst()), scalarI64(Op.getLast()));
   Scalars.map(Op.getLo(), B.toIndex(Span.lo));
   Scalars.map(Op.getHi(), B.toIndex(Span.hi));
 }
 
 void TileLowering::lower(attn::SeekOp Op) {
-  Value Found = OperandMemory(B, IndexTable)
-                    .seek(scalar(Op.getTable()), scalarsI64(Op.getIndices()),
-                          scalarI64(Op.getFrom()), scalarI64(Op.getLo()),
-                          scalarI64(Op.getHi()), Op.getOutside());
+  Value Found =
+      operands().seek(scalar(Op.getTable()), scalarsI64(Op.getIndices()),
+                      scalarI64(Op.getFrom()), scalarI64(Op.getLo()),
+                      scalarI64(Op.getHi()), Op.getOutside());
   Scalars.map(Op.getPosition(), B.toIndex(Found));
 }
 
 void TileLowering::lower(attn::ProbeOp Op) {
   attn::IndexAccess::Probe Probe =
-      OperandMemory(B, IndexTable)
-          .probe(scalar(Op.getSet()), scalarsI64(Op.getIndices()),
-                 scalarI64(Op.getFirst()), scalarI64(Op.getLast()),
-                 scalarI64(Op.getLo()), scalarI64(Op.getHi()));
+      operands().probe(scalar(Op.getSet()), scalarsI64(Op.getIndices()),
+                       scalarI64(Op.getFirst()), scalarI64(Op.getLast()),
+                       scalarI64(Op.getLo()), scalarI64(Op.getHi()));
   Scalars.map(Op.getSome(), Probe.some);
   Scalars.map(Op.getEvery(), Probe.every);
   Scalars.map(Op.getNext(), B.toIndex(Probe.next));
@@ -55,24 +59,22 @@ void TileLowering::lower(attn::ProbeOp Op) {
 }
 
 void TileLowering::lower(attn::RankOp Op) {
-  Value Rank = OperandMemory(B, IndexTable)
-                   .rank(scalar(Op.getSet()), scalarsI64(Op.getIndices()),
-                         scalarI64(Op.getValue()));
+  Value Rank = operands().rank(scalar(Op.getSet()), scalarsI64(Op.getIndices()),
+                               scalarI64(Op.getValue()));
   Scalars.map(Op.getResult(), B.toIndex(Rank));
 }
 
 void TileLowering::lower(attn::MemberOp Op) {
-  Value Member = OperandMemory(B, IndexTable)
-                     .member(scalar(Op.getSet()), scalarsI64(Op.getIndices()),
-                             scalarI64(Op.getRank()));
+  Value Member =
+      operands().member(scalar(Op.getSet()), scalarsI64(Op.getIndices()),
+                        scalarI64(Op.getRank()));
   Scalars.map(Op.getMember(), B.toIndex(Member));
 }
 
 void TileLowering::lower(attn::ExtentOp Op) {
   Value Operand = Op.getOperand();
   Value Extent =
-      OperandMemory(B, IndexTable)
-          .extent(scalar(Operand), isa<attn::SetType>(Operand.getType()),
-                  static_cast<int64_t>(Op.getAxis()));
+      operands().extent(scalar(Operand), isa<attn::SetType>(Operand.getType()),
+                        static_cast<int64_t>(Op.getAxis()));
   Scalars.map(Op.getExtent(), B.toIndex(Extent));
 }

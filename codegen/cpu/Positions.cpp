@@ -70,7 +70,7 @@ LogicalResult TileLowering::lower(tile::CollectOp Op) {
     B.storeScalar(B.i64(-1), B.offset(To.Base, I, B.getI64Type()));
   });
 
-  OperandMemory Memory(B, IndexTable);
+  OperandMemory &Memory = operands();
   Value Set = scalar(Op.getSet());
   Values Indices;
   for (Value Index : Op.getIndices())

@@ -7,6 +7,7 @@
 #ifndef HEDDLE_CODEGEN_CPU_TILELOWERING_H
 #define HEDDLE_CODEGEN_CPU_TILELOWERING_H
 
+#include "codegen/cpu/IndexAccess.h"
 #include "codegen/cpu/Masks.h"
 #include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Procedures.h"
@@ -46,8 +47,8 @@ private:
   using Values = KernelBuilder::Values;
 
   // The function's frame (Frame.cpp).
-  /// True if the kernel works on one sequence, not on a whole problem.
-  bool hasSequence() const { return Kind != KernelKind::Check; }
+  /// The sequence that the kernel works on; the first one for a check.
+  mlir::Value sequence();
   void mapArguments();
   void mapViews(unsigned First, unsigned NumSources);
   void mapParameters(unsigned First, unsigned End);
@@ -75,7 +76,7 @@ private:
   Ragged ragged(mlir::Value View, mlir::Value Batch);
   /// Elements from the view's data to row 0 of head 0.
   mlir::Value sequenceStart(mlir::Value View, mlir::Value Batch);
-  /// Rows of the sequence the kernel works on; of a check, of all.
+  /// Rows of the sequence that the kernel works on.
   mlir::Value sequenceLength(mlir::Value View);
   mlir::Value headAddress(mlir::Value View, mlir::Value Batch,
                           mlir::Value Head);
@@ -140,6 +141,7 @@ private:
       llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> Combine);
 
   // Questions to tables and sets (IndexVerbs.cpp).
+  OperandMemory &operands();
   void lower(attn::AtOp Op);
   void lower(attn::SpanOp Op);
   void lower(attn::SeekOp Op);
@@ -175,6 +177,8 @@ private:
   /// Bits that are all one and of which nobody wants more than the number.
   llvm::DenseSet<mlir::Value> CountedOnes;
 
+  /// Made when first used.
+  std::optional<OperandMemory> Operands;
   /// The `heddle_index` of the caller, and the last operation of the frame.
   mlir::Value IndexTable;
   mlir::Operation *Top = nullptr;
