@@ -85,3 +85,15 @@ def neighborhood_1d(h, i, j, n, window=256):
         start += n - i - right - 1
     start = max(start, 0)
     return start <= j < start + window
+
+
+def landmark(h, i, j, n):
+    return j <= i
+
+
+def sigmoid_attention(h, i, j, n):
+    return j <= i
+
+
+def softcap(h, i, j, n, window=1024):
+    return i - window < j <= i
