@@ -29,9 +29,9 @@ std::optional<Columns> findColumns(attn::FormulaAttr formula,
 /// Builds `body` for every key tile in which a query may keep a key; it gets
 /// the tile and the state, and returns the new state. Every pair that the
 /// pattern keeps belongs to exactly one of the tiles. A tile of gathered
-/// columns takes those whose contiguous tile `rest` leaves empty and `most` does
-/// not, so nothing is visited for a column inside a live tile, or for one that no
-/// query of the tile could keep.
+/// columns takes those whose contiguous tile `rest` leaves empty and `most`
+/// does not, so nothing is visited for a column inside a live tile, or for one
+/// that no query of the tile could keep.
 llvm::SmallVector<mlir::Value> forEachKeyTile(
     KernelFrame &frame, unsigned source, const QueryTile &queries,
     mlir::ValueRange inits,

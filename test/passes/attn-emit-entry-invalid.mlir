@@ -10,6 +10,7 @@ attn.pattern @all keep(%b, %h, %q, %k) {
 llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
     tile.kernel = "task", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
 
 // -----
@@ -19,10 +20,11 @@ llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {tile.kernel = "
 
 // -----
 
-// expected-error@+1 {{expected 'tile.kernel' to be "task" or "count", got "work"}}
+// expected-error@+1 {{expected 'tile.kernel' to be "task", "count", "check" or "columns", got "work"}}
 llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
     tile.kernel = "work", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
 
 // -----
@@ -31,10 +33,17 @@ llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
 llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
     tile.kernel = "task", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
 llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
     tile.kernel = "count", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+llvm.func @check(!llvm.ptr, !llvm.ptr) -> i64 attributes {
+    tile.kernel = "check", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
 
 // -----
@@ -47,10 +56,17 @@ attn.pattern @all keep(%b, %h, %q, %k) {
 llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
     tile.kernel = "task", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
 llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
     tile.kernel = "count", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+llvm.func @check(!llvm.ptr, !llvm.ptr) -> i64 attributes {
+    tile.kernel = "check", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
 
 // -----
@@ -58,11 +74,13 @@ llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
 llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
     tile.kernel = "task", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
 // expected-error@+1 {{second task function of kernel 'all' at level 'x'}}
 llvm.func @again(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
     tile.kernel = "task", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
 
 // -----
@@ -70,11 +88,13 @@ llvm.func @again(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
 llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
     tile.kernel = "task", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
-// expected-error@+1 {{kernel 'all' differs in pattern or head dims from another function of that name}}
+// expected-error@+1 {{kernel 'all' differs in pattern, types, head dims or outputs from another function of that name}}
 llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
     tile.kernel = "count", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "y", qk = 64, v = 32,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
 
 // -----
@@ -83,3 +103,22 @@ llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
 module {
   llvm.mlir.global external constant @heddle_bundle_descriptor(0 : i64) : i64
 }
+
+// -----
+
+// expected-error@+1 {{kernel 'all' has no columns function at level 'x'}}
+llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+    tile.kernel = "task", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 16 by 64>,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
+    tile.kernel = "count", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 16 by 64>,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+llvm.func @check(!llvm.ptr, !llvm.ptr) -> i64 attributes {
+    tile.kernel = "check", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 16 by 64>,
+      <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}

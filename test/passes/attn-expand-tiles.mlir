@@ -23,11 +23,42 @@
 func.func @count_tiles(%b: index, %h: index, %q0: index, %n: index, %w: index) -> index {
   %c0 = arith.constant 0 : index
   %t = attn.tiles #attn.formula<q - k in interval<0, p0>> at(%b, %h, %q0) keys(%n)
-    params(%w) tile 48 x 64
+    params(%w : index) tile 48 x 64
   %r = tile.foreach %t init(%c0 : index) {
   ^bb0(%k0: index, %status: i32, %acc: index):
     %s = arith.index_cast %status : i32 to index
     %next = arith.addi %acc, %s : index
+    tile.yield %next : index
+  }
+  return %r : index
+}
+
+// On a token grid the outer axis is a loop over all rows of boxes, the inner one
+// a loop over runs, up to the extent of its own axis.
+// CHECK-LABEL: func.func @boxes
+// CHECK-SAME: %[[H:[^:]+]]: index, %[[W:[^:]+]]: index
+// CHECK: scf.for %[[KY:.*]] = %{{.*}} to %[[H]] step %[[C4:.*]] iter_args
+// CHECK: scf.while (%[[K:.*]] = %{{.*}}, %{{.*}} = %{{.*}}) : (index, index) -> (index, index)
+// CHECK: arith.cmpi slt, %[[K]], %[[W]]
+// CHECK: do
+// CHECK: scf.for %[[FULL:.*]] = %{{.*}} iter_args
+// CHECK-NEXT: %[[C2:.*]] = arith.constant 2 : i32
+// CHECK-NEXT: arith.addi %{{.*}}, %[[KY]]
+// CHECK-NEXT: arith.addi %{{.*}}, %[[FULL]]
+// CHECK: scf.for %[[PARTIAL:.*]] = %{{.*}} iter_args
+// CHECK: arith.addi %{{.*}}, %[[KY]]
+// CHECK-NEXT: arith.addi %{{.*}}, %[[PARTIAL]]
+// CHECK-NOT: tile.foreach
+func.func @boxes(%height: index, %width: index, %b: index, %h: index, %qy: index,
+                 %qx: index, %n: index) -> index {
+  %c0 = arith.constant 0 : index
+  %t = attn.tiles #attn.formula<all(q1 - k1 in interval<-3, 4>, q - k in interval<-3, 4>)>
+    at(%b, %h, %qy, %qx) keys(%n) params(%height, %width : index, index)
+    tile 48 x 32 boxes [6, 8] [4, 8] of [0, 1]
+  %r = tile.foreach %t init(%c0 : index) {
+  ^bb0(%ky: index, %kx: index, %status: i32, %acc: index):
+    %s = arith.addi %acc, %ky : index
+    %next = arith.addi %s, %kx : index
     tile.yield %next : index
   }
   return %r : index

@@ -78,6 +78,47 @@ attn.pattern @contradiction keep(%b, %h, %q, %k) {
   attn.keep %x
 }
 
+// A table that is read is a leaf, a set that is asked an atom.
+// CHECK: attn.pattern @operands{{.*}} formula #attn.formula<all(p0[b, q] - p0[b, k] in interval<0, 1>, k in p1[b, q floordiv 64])> {
+attn.pattern @operands(%doc: tensor<?x?xindex>, %rows: !attn.set) keep(%b, %h, %q, %k) {
+  %c64 = arith.constant 64 : index
+  %i = attn.at %doc[%b, %q] : tensor<?x?xindex>
+  %j = attn.at %doc[%b, %k] : tensor<?x?xindex>
+  %same = arith.cmpi eq, %i, %j : index
+  %r = arith.floordivsi %q, %c64 : index
+  %listed = attn.in %k, %rows[%b, %r]
+  %kept = arith.andi %same, %listed : i1
+  attn.keep %kept
+}
+
+// A score region that changes nothing is none.
+// CHECK-LABEL: attn.pattern @unit_temperature
+// CHECK: attn.keep
+// CHECK-NEXT: }
+// CHECK-NOT: score
+// CHECK: attn.pattern @temperature
+attn.pattern @unit_temperature keep(%b, %h, %q, %k) {
+  %true = arith.constant true
+  attn.keep %true
+} score(%s, %b, %h, %q, %k) {
+  %one = arith.constant 1.0 : f32
+  %y = arith.mulf %s, %one : f32
+  attn.score %y factor %one
+}
+
+// CHECK: } score(%[[S:.*]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) {
+// CHECK-NEXT: %[[Y:.*]] = arith.mulf %[[S]], %tau : f32
+// CHECK-NEXT: attn.score %[[Y]]
+attn.pattern @temperature(%tau: f32) keep(%b, %h, %q, %k) {
+  %true = arith.constant true
+  attn.keep %true
+} score(%s, %b, %h, %q, %k) {
+  %one = arith.constant 1.0 : f32
+  %x = arith.mulf %s, %one : f32
+  %y = arith.mulf %x, %tau : f32
+  attn.score %y factor %one
+}
+
 // A remainder of a difference, in the powers of two.
 // CHECK: attn.pattern @power{{.*}} formula #attn.formula<(q - k) mod 8 in pow2> {
 attn.pattern @power keep(%b, %h, %q, %k) {

@@ -15,8 +15,8 @@
 func.func @full(%s: tensor<48x64xf32>, %o: tensor<48x32xf32>, %v: tensor<64x32xf32>,
                 %b: index, %rows: index) -> (tensor<48x32xf32>, index) {
   %status = arith.constant 2 : i32
-  %bits = tile.bits #attn.formula<q - k in interval<0, inf>> at(%b, %b, %b, %b)
-    keys(%b) status(%status) : tensor<48x64xi1>
+  %bits = tile.bits #attn.formula<q - k in interval<0, inf>> at(%b, %b)
+    queries(%b) keys(%b) of %b status(%status) : tensor<48x64xi1>
   %x = tile.mask %s, %bits : tensor<48x64xf32>, tensor<48x64xi1>
   %n = tile.count %bits rows %rows : tensor<48x64xi1>
   %r = tile.accumulate %o, %x, %v where %bits
@@ -32,8 +32,8 @@ func.func @full(%s: tensor<48x64xf32>, %o: tensor<48x32xf32>, %v: tensor<64x32xf
 func.func @partial(%s: tensor<48x64xf32>, %o: tensor<48x32xf32>, %v: tensor<64x32xf32>,
                    %b: index, %rows: index) -> (tensor<48x32xf32>, index) {
   %status = arith.constant 1 : i32
-  %bits = tile.bits #attn.formula<q - k in interval<0, inf>> at(%b, %b, %b, %b)
-    keys(%b) status(%status) : tensor<48x64xi1>
+  %bits = tile.bits #attn.formula<q - k in interval<0, inf>> at(%b, %b)
+    queries(%b) keys(%b) of %b status(%status) : tensor<48x64xi1>
   %x = tile.mask %s, %bits : tensor<48x64xf32>, tensor<48x64xi1>
   %n = tile.count %bits rows %rows : tensor<48x64xi1>
   %r = tile.accumulate %o, %x, %v where %bits
@@ -45,8 +45,8 @@ func.func @partial(%s: tensor<48x64xf32>, %o: tensor<48x32xf32>, %v: tensor<64x3
 // CHECK: tile.bits
 // CHECK: tile.mask
 func.func @unknown(%s: tensor<48x64xf32>, %b: index, %status: i32) -> tensor<48x64xf32> {
-  %bits = tile.bits #attn.formula<q - k in interval<0, inf>> at(%b, %b, %b, %b)
-    keys(%b) status(%status) : tensor<48x64xi1>
+  %bits = tile.bits #attn.formula<q - k in interval<0, inf>> at(%b, %b)
+    queries(%b) keys(%b) of %b status(%status) : tensor<48x64xi1>
   %x = tile.mask %s, %bits : tensor<48x64xf32>, tensor<48x64xi1>
   return %x : tensor<48x64xf32>
 }
