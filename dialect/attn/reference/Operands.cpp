@@ -232,39 +232,9 @@ int64_t product(llvm::ArrayRef<int64_t> Shape) {
 }
 
 /// The sets of one parameter while they are read.
-struct SetReader {
-  const ParamInfo &Of;
-  int64_t Size;
-  std::vector<int64_t> Shape;
-  std::vector<std::vector<int64_t>> Rows;
-
-  /// Appends members [Begin, End) of a row of `Indices` that starts at
-  /// `Offset` as the next set.
-  llvm::Error append(const TensorReader &Indices, int64_t Offset, int64_t Begin,
-                     int64_t End) {
-    const int64_t Capacity = Indices.extent(Of.Rank - (IsCsr ? 1 : 0));
-    if (Begin < 0 || Begin > End || End > Capacity)
-      return invalid("set " + llvm::Twine(Rows.size()) + " of parameter '" +
-                     Of.Name + "' has the members [" + llvm::Twine(Begin) +
-                     ", " + llvm::Twine(End) + ") of " + llvm::Twine(Capacity));
-    std::vector<int64_t> &Row = Rows.emplace_back();
-    const int64_t Stride = Indices.stride(Of.Rank - (IsCsr ? 1 : 0));
-    for (int64_t I = Begin; I < End; ++I) {
-      const int64_t Member = Indices.integer(Offset + I * Stride);
-      if (Member < 0 || Member >= Size)
-        return invalid("expected the members of parameter '" + Of.Name +
-                       "' in [0, " + llvm::Twine(Size) + "), found " +
-                       llvm::Twine(Member) + " in set " +
-                       llvm::Twine(Rows.size() - 1));
-      if (!Row.empty() && Row.back() >= Member)
-        return invalid("expected ascending members of parameter '" + Of.Name +
-                       "', found " + llvm::Twine(Member) + " after " +
-                       llvm::Twine(Row.back()) + " in set " +
-                       llvm::Twine(Rows.size() - 1));
-      Row.push_back(Member);
-    }
-    return llvm::Error::success();
-  }
+class SetReader {
+public:
+  SetReader(const ParamInfo &Of, int64_t Size) : Of(Of), Size(Size) {}
 
   llvm::Error readLists(const heddle_sets &From) {
     auto Indices = TensorReader::create(From.indices, "indices", Of,
@@ -352,11 +322,43 @@ struct SetReader {
     return llvm::Error::success();
   }
 
-private:
-  bool IsCsr = false;
+  std::vector<int64_t> Shape;
+  std::vector<std::vector<int64_t>> Rows;
 
-public:
-  SetReader(const ParamInfo &Of, int64_t Size) : Of(Of), Size(Size) {}
+private:
+  /// Appends members [Begin, End) of a row of `Indices` that starts at
+  /// `Offset` as the next set.
+  llvm::Error append(const TensorReader &Indices, int64_t Offset, int64_t Begin,
+                     int64_t End) {
+    // Rows of CSR share the last axis of the sets.
+    const unsigned Axis = Of.Rank - (IsCsr ? 1 : 0);
+    const int64_t Capacity = Indices.extent(Axis);
+    if (Begin < 0 || Begin > End || End > Capacity)
+      return invalid("set " + llvm::Twine(Rows.size()) + " of parameter '" +
+                     Of.Name + "' has the members [" + llvm::Twine(Begin) +
+                     ", " + llvm::Twine(End) + ") of " + llvm::Twine(Capacity));
+    std::vector<int64_t> &Row = Rows.emplace_back();
+    const int64_t Stride = Indices.stride(Axis);
+    for (int64_t I = Begin; I < End; ++I) {
+      const int64_t Member = Indices.integer(Offset + I * Stride);
+      if (Member < 0 || Member >= Size)
+        return invalid("expected the members of parameter '" + Of.Name +
+                       "' in [0, " + llvm::Twine(Size) + "), found " +
+                       llvm::Twine(Member) + " in set " +
+                       llvm::Twine(Rows.size() - 1));
+      if (!Row.empty() && Row.back() >= Member)
+        return invalid("expected ascending members of parameter '" + Of.Name +
+                       "', found " + llvm::Twine(Member) + " after " +
+                       llvm::Twine(Row.back()) + " in set " +
+                       llvm::Twine(Rows.size() - 1));
+      Row.push_back(Member);
+    }
+    return llvm::Error::success();
+  }
+
+  const ParamInfo &Of;
+  int64_t Size;
+  bool IsCsr = false;
 };
 
 } // namespace
