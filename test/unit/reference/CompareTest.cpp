@@ -160,4 +160,77 @@ TEST_F(CompareTest, AToleranceCanBeGiven) {
   EXPECT_TRUE(run({1e-1}).passed());
 }
 
+TEST_F(CompareTest, FurtherOutputs) {
+  Want.RowMax = {0, 1, 2, 3, 4, -HUGE_VAL};
+  Want.Keys = 2;
+  Want.ColumnSums = {5, 6, 7, 8};
+  Want.BlockRows = 1;
+  Want.BlockColumns = 2;
+  Want.BlockMax = {0.25, 0.5, 0.75, 1};
+  Tensor Max(1, 2, 3, 1), Sums(1, 2, 2, 1), Blocks(1, 2, 1, 2);
+  Max.Data = {0, 1, 2, 3, 4, -HUGE_VALF};
+  Sums.Data = {5, 6, 7, 8};
+  Blocks.Data = {0.25F, 0.5F, 0.75F, 1};
+  const heddle_view MaxView = Max.view(), SumView = Sums.view(),
+                    BlockView = Blocks.view();
+  ResultViews Found = views(nullptr);
+  Found.RowMax = &MaxView;
+  Found.ColumnSums = &SumView;
+  Found.BlockMax = &BlockView;
+  auto Run = [&] { return llvm::cantFail(compare(Want, Found)); };
+  EXPECT_TRUE(Run().passed());
+  for (Tensor *Result : {&Max, &Sums, &Blocks})
+    for (float &X : Result->Data) {
+      const float Before = X;
+      X = std::isinf(X) ? 0.0F : X + 1e-2F;
+      EXPECT_EQ(Run().Failures, 1);
+      X = Before;
+    }
+  Sums.Data[3] = 9;
+  Blocks.Data[1] = 0;
+  Comparison C = Run();
+  EXPECT_EQ(C.worst(ComparedOutput::ColumnSums)->H, 1);
+  EXPECT_EQ(C.worst(ComparedOutput::ColumnSums)->Row, 1);
+  EXPECT_EQ(C.worst(ComparedOutput::BlockMax)->Column, 1);
+  std::string Text;
+  llvm::raw_string_ostream Stream(Text);
+  C.print(Stream, {});
+  EXPECT_THAT(Text, testing::HasSubstr("column_sums[b=0, h=1, k=1]: found 9"));
+  EXPECT_THAT(Text, testing::HasSubstr("block_max[b=0, h=0, row=0, column=1]"));
+  Want.ColumnSums.clear();
+  llvm::Expected<Comparison> None = compare(Want, Found);
+  ASSERT_FALSE(static_cast<bool>(None));
+  EXPECT_THAT(llvm::toString(None.takeError()),
+              testing::HasSubstr("no 'column_sums'"));
+}
+
+TEST(CompareTypesTest, RoundingTo16BitsIsNoError) {
+  // 1 + 2^-8 lies in the middle between two bf16, 1 and 1 + 2^-7.
+  ReferenceResult Want;
+  Want.Batch = Want.Heads = Want.Rows = Want.Width = 1;
+  Want.O = {1 + std::ldexp(1.0, -8)};
+  Want.Lse = {0};
+  auto Passes = [&](uint16_t Bits, heddle_dtype Type) {
+    ResultViews Found;
+    Found.O = {&Bits, {1, 1, 1, 1}, {1, 1, 1, 1}, nullptr};
+    Found.Type = Type;
+    return llvm::cantFail(compare(Want, Found)).passed();
+  };
+  EXPECT_TRUE(Passes(0x3f80, HEDDLE_BF16));
+  EXPECT_TRUE(Passes(0x3f81, HEDDLE_BF16));
+  EXPECT_FALSE(Passes(0x3f7f, HEDDLE_BF16));
+  EXPECT_FALSE(Passes(0x3f82, HEDDLE_BF16));
+  EXPECT_TRUE(Passes(0x3c04, HEDDLE_F16));
+  EXPECT_FALSE(Passes(0x3c03, HEDDLE_F16));
+  // What rounds to infinity may be infinite.
+  Want.O = {65530};
+  EXPECT_TRUE(Passes(0x7c00, HEDDLE_F16));
+  EXPECT_FALSE(Passes(0xfc00, HEDDLE_F16));
+  Want.O = {65000};
+  EXPECT_FALSE(Passes(0x7c00, HEDDLE_F16));
+  Want.O = {0};
+  EXPECT_TRUE(Passes(0, HEDDLE_F16));
+  EXPECT_FALSE(Passes(0x1000, HEDDLE_F16));
+}
+
 } // namespace
