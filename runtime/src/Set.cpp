@@ -347,7 +347,7 @@ ErrorText SetBuilder::run() {
     break;
   default:
     return fmt::format("set '{}' has the unknown format {}", Param.name,
-                       int(Sets.format));
+                       Sets.format);
   }
   if (Bad)
     return Bad;

@@ -123,7 +123,7 @@ typedef enum heddle_set_format {
 /// The sets of a parameter; members lie in [0, size). Index tensors are i32 or
 /// i64, of any strides. An axis of extent 1 stands for all values of its index.
 typedef struct heddle_sets {
-  heddle_set_format format;
+  int32_t format; /* heddle_set_format */
   int64_t size;
   const heddle_tensor *indices, *lengths, *indptr, *map;
 } heddle_sets;
@@ -162,8 +162,9 @@ typedef struct heddle_problem {
   const int64_t *cu_seqlens_k;
   /// Keys of the further sources of a combined kernel, num_sources - 1 values.
   const int64_t *more_seq_k;
-  /// Nonzero: lists, tables and offsets are known to be valid (sorted, in range)
-  /// and are not examined again. Wrong ones then have undefined results.
+  /// Nonzero: the members of sets are known to be valid (sorted, in range) and
+  /// are not examined again. Wrong ones then have undefined results. Shapes,
+  /// lengths and offsets are always checked.
   int32_t trusted;
 } heddle_problem;
 
@@ -191,7 +192,8 @@ HEDDLE_API heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
 HEDDLE_API void heddle_plan_destroy(heddle_plan *plan);
 /// The code that the plan was made for.
 HEDDLE_API const heddle_code *heddle_plan_code(const heddle_plan *plan);
-/// Number of tasks, i.e. batch * heads_q * ceil(seq_q / query_tile).
+/// Number of tasks: one per head and query tile of every sequence, or per head
+/// and box of the token grid.
 HEDDLE_API int64_t heddle_plan_num_tasks(const heddle_plan *plan);
 /// Milliseconds that checking and preparing tables and sets took.
 HEDDLE_API double heddle_plan_index_time(const heddle_plan *plan);
@@ -218,16 +220,24 @@ HEDDLE_API int32_t heddle_pool_threads(const heddle_pool *pool);
 ///   k    (batch, heads_kv, seq_k, d_qk)      lse  (batch, heads_q, seq_q)
 ///   v    (batch, heads_kv, seq_k, d_v)
 ///
-/// A combined kernel takes the k and v of its further sources from more_k and
-/// more_v, num_sources - 1 tensors each. Further outputs, f32, each NULL where it
-/// is not wanted: row_max (batch, heads_q, seq_q), column_sums (batch, heads_q,
-/// seq_k), block_max (batch, heads_q, ceil(seq_q / block_q), ceil(seq_k /
-/// block_k)). A kernel must have been compiled to give them.
+/// q, k and v have the kernel's dtype, o its output dtype, all else is f32.
 ///
-/// `lse` may be NULL; it must be where the kernel has none. No element of o or lse may share memory with another
-/// element of any tensor; sharing is reported where it is plain (equal
-/// addresses, zero strides, overlapping gapless tensors) and undefined
-/// otherwise. `scale` is the factor on q·k, finite; 0 means 1/sqrt(d_qk).
+/// A combined kernel takes the k and v of its further sources from more_k and
+/// more_v, num_sources - 1 tensors each, with more_seq_k rows; they have one part
+/// per sequence, in ragged batches too: (batch, heads_kv, more_seq_k[i], …).
+///
+/// Further outputs, each NULL where it is not wanted: row_max (batch, heads_q,
+/// seq_q), column_sums (batch, heads_q, seq_k) and block_max (batch, heads_q,
+/// ceil(seq_q / block_q), ceil(seq_k / block_k)). A kernel must have been
+/// compiled to give them. In a ragged batch the blocks of each sequence begin
+/// anew: block_max has the block rows of all sequences one after the other along
+/// axis 2, and as many columns as the sequence with most keys.
+///
+/// `lse` may be NULL; it must be where the kernel has none. No element of an
+/// output may share memory with another element of any tensor; sharing is
+/// reported where it is plain (equal addresses, zero strides, overlapping gapless
+/// tensors) and undefined otherwise. `scale` is the factor on q·k, finite; 0
+/// means 1/sqrt(d_qk).
 typedef struct heddle_tensors {
   const heddle_tensor *q, *k, *v, *o, *lse;
   float scale;
@@ -251,8 +261,9 @@ typedef struct heddle_part {
 
 /// Merges partial softmax results over disjoint sets of keys into the result over
 /// all of them: with L = log sum of exp(lse_p), o = sum of exp(lse_p - L) o_p and
-/// lse = L. A part with lse = -infinity is neutral, whatever its o. All tensors of
-/// one shape; parts and output may differ in dtype. Merging is associative up to
+/// lse = L. A part with lse = -infinity is neutral, whatever its o; without any
+/// part but these, o = 0 and lse = -infinity. All tensors have one shape; parts
+/// and output may differ in dtype. Sums are in f32. Merging is associative up to
 /// rounding. `out_lse` may be NULL; outputs may be the tensors of one part.
 HEDDLE_API heddle_error *heddle_merge(const heddle_part *parts,
                                       int64_t num_parts,

@@ -2,10 +2,11 @@
 
 #include "Support.h"
 #include "frontends/common/Run.h"
-#include "frontends/common/Settings.h"
+#include "frontends/common/Values.h"
 #include "runtime/npy/Npy.h"
 
 #include <cmath>
+#include <set>
 
 using namespace heddle;
 using namespace heddle::frontend;
@@ -108,39 +109,232 @@ TEST(Shape, RefusesUnsolvable) {
   expectText(NoKeys.solve(Sizes), {"'hkv', which is 0"});
 }
 
+TEST(Shape, SplitsPackedHeads) {
+  const struct {
+    const char *Text;
+    int64_t HeadsQ, HeadsKv;
+  } Cases[] = {{"", 4, 4}, {"hq=8", 8, 2}, {"hkv=1", 10, 1}};
+  for (const auto &Case : Cases) {
+    ShapeSolver Solver;
+    if (*Case.Text)
+      ASSERT_FALSE(Solver.addText(Case.Text));
+    ASSERT_FALSE(Solver.addPacked({2, 10, 12, 64}, "qkv.npy"));
+    Problem Sizes;
+    ASSERT_FALSE(Solver.solve(Sizes));
+    EXPECT_EQ(Sizes.HeadsQ, Case.HeadsQ);
+    EXPECT_EQ(Sizes.HeadsKv, Case.HeadsKv);
+    EXPECT_EQ(Sizes.SeqQ, 10);
+    EXPECT_EQ(Sizes.SeqK, 10);
+  }
+  ShapeSolver Uneven;
+  Problem Sizes;
+  ASSERT_FALSE(Uneven.addPacked({2, 10, 11, 64}, "qkv.npy"));
+  expectText(Uneven.solve(Sizes), {"11 heads", "'qkv.npy'", "hq + 2 hkv = 11"});
+}
+
+TEST(Shape, RaggedBatches) {
+  ShapeSolver Solver;
+  ASSERT_FALSE(Solver.addRagged({0, 5, 12}, {0, 7, 7}));
+  ASSERT_FALSE(Solver.addText("hq=2,d=8"));
+  expectText(Solver.addTensor('q', {2, 2, 12, 8}, Layout::Bhsd, "q.npy"),
+             {"one batch element"});
+  ASSERT_FALSE(Solver.addTensor('q', {1, 2, 12, 8}, Layout::Bhsd, "q.npy"));
+  Problem Sizes;
+  ASSERT_FALSE(Solver.solve(Sizes));
+  EXPECT_EQ(Sizes.Batch, 2);
+  EXPECT_EQ(Sizes.tensorBatch(), 1);
+  EXPECT_EQ(Sizes.SeqK, 7);
+  EXPECT_EQ(Sizes.longestQ(), 7);
+  EXPECT_EQ(Sizes.pairs(), 2 * 5 * 7);
+  EXPECT_EQ(Sizes.blockRows(4), 2 + 2);
+  ShapeSolver Other;
+  expectText(Other.addRagged({0, 5}, {0, 5, 7}),
+             {"'b' is 1 in --cu-seqlens-q but 2 in --cu-seqlens-k"});
+}
+
+static ErrorText parseOne(const Parameter &Of, const std::string &Value,
+                          Setting &Out) {
+  std::vector<Setting> All;
+  ErrorText Bad = parseSettings("p", {Of}, {Of.Name + "=" + Value}, All);
+  if (!Bad)
+    Out = All.front();
+  return Bad;
+}
+
 TEST(Settings, Binds) {
-  const std::vector<Parameter> Known = {{"window", 64}, {"sink", {}}};
-  std::vector<int64_t> Values;
-  ASSERT_FALSE(bindParameters("p", Known, {"sink=-4"}, Values));
-  EXPECT_EQ(Values, (std::vector<int64_t>{64, -4}));
-  ASSERT_FALSE(bindParameters("p", Known, {"sink=1", "window=2"}, Values));
-  EXPECT_EQ(Values, (std::vector<int64_t>{2, 1}));
-  expectText(bindParameters("p", Known, {}, Values),
-             {"'sink' of pattern 'p' has no default", "--set sink="});
-  expectText(bindParameters("p", Known, {"sin=1"}, Values),
-             {"no parameter 'sin'", "'window', 'sink'"});
-  expectText(bindParameters("p", Known, {"sink"}, Values),
-             {"'sink', expected name=value"});
-  expectText(bindParameters("p", Known, {"sink=1", "sink=1"}, Values),
-             {"'sink' twice"});
-  expectText(bindParameters("p", Known, {"sink=x"}, Values),
-             {"'sink' in --set is 'x', expected an integer"});
-  expectText(bindParameters("p", Known, {"sink=2147483649"}, Values),
-             {"'sink' in --set is 2147483649"});
+  const std::vector<Parameter> Known = {
+      {"window", HEDDLE_INTEGER, 0, 64},
+      {"sink", HEDDLE_INTEGER},
+      {"cap", HEDDLE_REAL, 0, std::nullopt, 30.0}};
+  std::vector<Setting> Values;
+  ASSERT_FALSE(parseSettings("p", Known, {"sink=-4"}, Values));
+  EXPECT_EQ(Values[0].Integer, 64);
+  EXPECT_EQ(Values[1].Integer, -4);
+  EXPECT_EQ(Values[2].Real, 30);
+  ASSERT_FALSE(
+      parseSettings("p", Known, {"sink=1", "cap=0.5", "window=2"}, Values));
+  EXPECT_EQ(Values[0].Integer, 2);
+  EXPECT_EQ(Values[2].Real, 0.5);
+  const struct {
+    std::vector<std::string> Items;
+    std::initializer_list<const char *> Parts;
+  } Cases[] = {
+      {{}, {"'sink' of pattern 'p' has no default", "--set sink="}},
+      {{"sin=1"}, {"no parameter 'sin'", "'window', 'sink', 'cap'"}},
+      {{"sink"}, {"'sink', expected name=value"}},
+      {{"sink=1", "sink=1"}, {"'sink' twice"}},
+      {{"sink=x"}, {"'sink' in --set is 'x', expected an integer"}},
+      {{"sink=2147483648"}, {"'sink' in --set is 2147483648"}},
+      {{"sink=1", "cap=big"}, {"'cap' in --set is 'big'", "finite number"}}};
+  for (const auto &Case : Cases)
+    expectText(parseSettings("p", Known, Case.Items, Values), Case.Parts);
+}
+
+TEST(Settings, RefusesWhatIsNoOperand) {
+  const Parameter Table = {"t", HEDDLE_INTEGER_TABLE, 2};
+  const Parameter Reals = {"r", HEDDLE_REAL_TABLE, 1};
+  const Parameter Sets = {"s", HEDDLE_SET, 1};
+  const struct {
+    const Parameter &Of;
+    const char *Text, *Message;
+  } Cases[] = {
+      {Table, "", "expected a table"},
+      {Table, "5", "expected a table"},
+      {Table, "normal@q", "expected a table"},
+      {Table, "iota", "expected a shape, as in 'iota@k'"},
+      {Table, "iota@q,size=3", "'size=3' is none of seed=NUMBER"},
+      {Table, "iota@q,seed=x", "expected an integer"},
+      {Table, "iota@q,seed=1,seed=2", "'seed' twice"},
+      {Table, "[1,2", "lacks a ']'"},
+      {Table, "[1,2]x", "'x' after its list"},
+      {Table, "[1,[2]]", "mixes numbers and lists"},
+      {Table, "[[[1]]]", "deeper than the 2"},
+      {Reals, "sorted:3@q", "expected a table"},
+      {Sets, "all", "expected sets"},
+      {Sets, "lists:", "expected 1 or 2 .npy files, found 0"},
+      {Sets, "csr:a.npy", "expected 2 .npy files, found 1"},
+      {Sets, "map:a.npy,size=4", "the size of a map"},
+      {Sets, "lists:a.npy,seed=4", "'seed=4' is none of size=NUMBER"},
+      {Sets, "lists:a.npy,size=4,size=4", "'size' twice"}};
+  for (const auto &Case : Cases) {
+    Setting Out;
+    expectText(parseOne(Case.Of, Case.Text, Out), {Case.Message});
+  }
+}
+
+/// The operand that a value makes, for a problem with b = 2, h = 3, q = 10, k =
+/// 100.
+static ErrorText makeOne(const Parameter &Of, const std::string &Value,
+                         PatternValues &Out) {
+  Extents Sizes;
+  Sizes.Batch = 2;
+  Sizes.Heads = 3;
+  Sizes.SeqQ = 10;
+  Sizes.SeqK = 100;
+  Setting From;
+  if (ErrorText Bad = parseOne(Of, Value, From))
+    return Bad;
+  return Out.make({Of}, {From}, Sizes);
+}
+
+TEST(Values, WrittenTablesAndSets) {
+  PatternValues Made;
+  ASSERT_FALSE(makeOne({"t", HEDDLE_INTEGER_TABLE, 2}, "[3,-4]", Made));
+  const heddle_tensor *Table = Made.data()->table;
+  EXPECT_EQ(Table->rank, 2);
+  EXPECT_EQ(Table->shape[0], 1);
+  EXPECT_EQ(Table->shape[1], 2);
+  EXPECT_EQ(static_cast<const int32_t *>(Table->data)[1], -4);
+  EXPECT_EQ(Made.operand(0).Summary, "table (1, 2) of i32");
+
+  ASSERT_FALSE(makeOne({"s", HEDDLE_SET, 2}, "[[0,4],[],[7]]", Made));
+  const heddle_sets *Sets = Made.data()->sets;
+  EXPECT_EQ(Sets->format, HEDDLE_LISTS);
+  EXPECT_EQ(Sets->size, 8);
+  EXPECT_EQ(Sets->indices->rank, 3);
+  EXPECT_EQ(Sets->indices->shape[1], 3);
+  EXPECT_EQ(Sets->lengths->rank, 2);
+  EXPECT_EQ(static_cast<const int32_t *>(Sets->lengths->data)[0], 2);
+  EXPECT_EQ(Made.operand(0).Summary, "lists (1, 3) in [0, 8), 3 members");
+  ASSERT_FALSE(makeOne({"s", HEDDLE_SET, 1}, "[],size=k/64", Made));
+  EXPECT_EQ(Made.data()->sets->size, 2);
+  expectText(makeOne({"t", HEDDLE_INTEGER_TABLE, 2}, "[[1],[2,3]]", Made),
+             {"rows of 1 and of 2 numbers"});
+  expectText(makeOne({"t", HEDDLE_INTEGER_TABLE, 3}, "[[[1]],[[1],[2]]]", Made),
+             {"lists of 1 and of 2 lists"});
+}
+
+TEST(Values, GeneratedTables) {
+  PatternValues Made;
+  ASSERT_FALSE(
+      makeOne({"t", HEDDLE_INTEGER_TABLE, 2}, "sorted:4@bxk", Made));
+  const auto *Ids = static_cast<const int32_t *>(Made.data()->table->data);
+  EXPECT_EQ(Made.data()->table->shape[0], 2);
+  for (int64_t Row = 0; Row < 2; ++Row)
+    for (int64_t I = 1; I < 100; ++I)
+      ASSERT_LE(Ids[Row * 100 + I - 1], Ids[Row * 100 + I]);
+  EXPECT_GE(Ids[0], 0);
+  EXPECT_LE(Ids[199], 3);
+  ASSERT_FALSE(makeOne({"t", HEDDLE_INTEGER_TABLE, 1}, "random:-3..3@k", Made));
+  std::set<int32_t> Seen;
+  for (int64_t I = 0; I < 100; ++I)
+    Seen.insert(static_cast<const int32_t *>(Made.data()->table->data)[I]);
+  EXPECT_EQ(*Seen.begin(), -3);
+  EXPECT_EQ(*Seen.rbegin(), 3);
+  ASSERT_FALSE(makeOne({"t", HEDDLE_REAL_TABLE, 2}, "cos:10000@qx4", Made));
+  EXPECT_FLOAT_EQ(static_cast<const float *>(Made.data()->table->data)[5],
+                  std::cos(0.1F));
+  expectText(makeOne({"t", HEDDLE_REAL_TABLE, 1}, "cos:10000@q", Made),
+             {"two axes"});
+  expectText(makeOne({"t", HEDDLE_REAL_TABLE, 1}, "iota@2x3", Made),
+             {"at most 1 extents"});
+  expectText(makeOne({"t", HEDDLE_REAL_TABLE, 1}, "iota@n", Made),
+             {"extent 'n'"});
+  expectText(makeOne({"t", HEDDLE_REAL_TABLE, 1}, "iota@k/0", Made),
+             {"divisor"});
+  expectText(makeOne({"t", HEDDLE_INTEGER_TABLE, 1}, "random:3..1@k", Made),
+             {"end is before its start"});
+  expectText(makeOne({"t", HEDDLE_INTEGER_TABLE, 1}, "random:3@k", Made),
+             {"expected a range"});
+}
+
+TEST(Values, GeneratedSets) {
+  const Parameter Sets = {"s", HEDDLE_SET, 2};
+  PatternValues Made, Again, Other;
+  ASSERT_FALSE(makeOne(Sets, "random:5@3", Made));
+  ASSERT_FALSE(makeOne(Sets, "random:5@3", Again));
+  ASSERT_FALSE(makeOne(Sets, "random:5@3,seed=9", Other));
+  auto Members = [](const PatternValues &From) {
+    const heddle_tensor *Indices = From.data()->sets->indices;
+    const auto *First = static_cast<const int32_t *>(Indices->data);
+    return std::vector<int32_t>(First, First + 15);
+  };
+  EXPECT_EQ(Members(Made), Members(Again));
+  EXPECT_NE(Members(Made), Members(Other));
+  for (size_t I = 1; I < 5; ++I)
+    EXPECT_LT(Members(Made)[I - 1], Members(Made)[I]);
+  EXPECT_EQ(Made.data()->sets->size, 100);
+  ASSERT_FALSE(makeOne(Sets, "random:100%,size=7", Made));
+  EXPECT_EQ(Made.operand(0).Summary, "lists (1, 1) in [0, 7), 7 members");
+  ASSERT_FALSE(makeOne(Sets, "random:0%", Made));
+  EXPECT_EQ(Made.operand(0).Summary, "lists (1, 1) in [0, 100), 0 members");
+  expectText(makeOne(Sets, "random:101", Made), {"expected 0 to 100"});
+  expectText(makeOne(Sets, "random:101%", Made), {"expected 0 to 100"});
+  expectText(makeOne(Sets, "random", Made), {"expected an integer"});
 }
 
 TEST(Tensors, RandomValuesAreNormalAndIndependentOfLayout) {
   Tensor A, B;
-  ASSERT_TRUE(A.allocate(2, 3, 500, 33, Layout::Bhsd));
-  ASSERT_TRUE(B.allocate(2, 3, 500, 33, Layout::Bshd));
+  ASSERT_TRUE(A.allocate(HEDDLE_F32, 2, 3, 500, 33, Layout::Bhsd));
+  ASSERT_TRUE(B.allocate(HEDDLE_F32, 2, 3, 500, 33, Layout::Bshd));
   A.fillNormal(1);
   B.fillNormal(1);
   double Sum = 0, Squares = 0;
   for (int64_t I = 0; I < 2 * 3 * 500; ++I) {
     int64_t Batch = I / 1500, Head = I / 500 % 3, Row = I % 500;
     for (int64_t F = 0; F < 33; ++F) {
-      double X = A.row(Batch, Head, Row)[F];
-      EXPECT_EQ(A.row(Batch, Head, Row)[F], B.row(Batch, Head, Row)[F]);
+      double X = A.get(Batch, Head, Row, F);
+      EXPECT_EQ(A.get(Batch, Head, Row, F), B.get(Batch, Head, Row, F));
       Sum += X;
       Squares += X * X;
     }
@@ -149,14 +343,35 @@ TEST(Tensors, RandomValuesAreNormalAndIndependentOfLayout) {
   EXPECT_NEAR(Sum / Count, 0, 0.02);
   EXPECT_NEAR(Squares / Count, 1, 0.02);
   B.fillNormal(2);
-  EXPECT_NE(A.row(0, 0, 0)[0], B.row(0, 0, 0)[0]);
-  EXPECT_NE(A.row(0, 0, 0)[0], A.row(0, 0, 1)[0]);
+  EXPECT_NE(A.get(0, 0, 0, 0), B.get(0, 0, 0, 0));
+  EXPECT_NE(A.get(0, 0, 0, 0), A.get(0, 0, 1, 0));
+}
+
+TEST(Tensors, PackedHoldsTheSameAsApart) {
+  const Problem Sizes = {2, 4, 2, 9, 9, 6, 6};
+  for (heddle_dtype Dtype : {HEDDLE_F32, HEDDLE_F16, HEDDLE_BF16}) {
+    TensorTypes Types;
+    Types.Input = Dtype;
+    RunTensors Apart, Packed;
+    ASSERT_FALSE(loadTensors({}, Sizes, Types, Layout::Bhsd, Apart));
+    ASSERT_FALSE(loadTensors({}, Sizes, Types, Layout::Packed, Packed));
+    for (Tensor RunTensors::*Member :
+         {&RunTensors::Q, &RunTensors::K, &RunTensors::V}) {
+      const Tensor &A = Apart.*Member, &P = Packed.*Member;
+      ASSERT_EQ(A.shape(), P.shape());
+      for (int64_t B = 0; B < 2; ++B)
+        for (int64_t H = 0; H < A.shape()[1]; ++H)
+          for (int64_t I = 0; I < 9; ++I)
+            for (int64_t F = 0; F < 6; ++F)
+              ASSERT_EQ(A.get(B, H, I, F), P.get(B, H, I, F));
+    }
+  }
 }
 
 TEST(Tensors, RefusesMoreThanTheMachineHas) {
   Problem Sizes = {1, 1024, 1024, 1 << 30, 1 << 30, 512, 512};
-  expectText(checkMemory(Sizes), {"GiB, this machine has"});
-  EXPECT_FALSE(checkMemory({1, 8, 8, 1000, 1000, 64, 64}));
+  expectText(checkMemory(Sizes, {}), {"GiB, this machine has"});
+  EXPECT_FALSE(checkMemory({1, 8, 8, 1000, 1000, 64, 64}, {}));
 }
 
 TEST(Compare, MeasuresAgainstTheRowMaximum) {
@@ -229,18 +444,19 @@ TEST(Run, Medians) {
 
 TEST(Run, WritesBothOutputsOrNone) {
   ScratchFolder Folder;
-  Operands Data;
-  ASSERT_FALSE(loadOperands({}, {1, 2, 1, 3, 3, 4, 4}, Layout::Bshd, Data));
-  std::fill_n(Data.O.data(), Data.O.size(), 1.0F);
-  std::fill_n(Data.Lse.data(), Data.Lse.size(), 2.0F);
+  RunTensors Data;
+  ASSERT_FALSE(
+      loadTensors({}, {1, 2, 1, 3, 3, 4, 4}, {}, Layout::Bshd, Data));
+  Data.Out.O.fillNormal(1);
+  Data.Out.Lse.fillNormal(2);
   RunOptions Options;
   Options.OutputPath = Folder / "o.npy";
   Options.LsePath = Folder / "none/lse.npy";
   EXPECT_TRUE(checkOutputs(Options));
-  EXPECT_TRUE(writeOutputs(Options, Data));
+  EXPECT_TRUE(writeOutputs(Options, Data.Out));
   EXPECT_EQ(Folder.count(), 0U);
   Options.LsePath = Folder / "lse.npy";
-  ASSERT_FALSE(writeOutputs(Options, Data));
+  ASSERT_FALSE(writeOutputs(Options, Data.Out));
   npy::Array Array;
   ASSERT_FALSE(npy::read(Options.OutputPath, Array));
   EXPECT_EQ(Array.Shape, (std::vector<int64_t>{1, 3, 2, 4}));
@@ -263,7 +479,11 @@ TEST(Run, ChecksOptions) {
       {&RunOptions::ThreadsText, "0", "--threads is 0"},
       {&RunOptions::ThreadsText, "1025", "--threads is 1025"},
       {&RunOptions::RepeatText, "0", "--repeat is 0"},
-      {&RunOptions::RepeatText, "-1", "--repeat is -1"}};
+      {&RunOptions::RepeatText, "-1", "--repeat is -1"},
+      {&RunOptions::MoreKeysText, "4,", "a number in --more-keys is ''"},
+      {&RunOptions::BlockMaxText, "64x64", "--block-max is '64x64'"},
+      {&RunOptions::BlockMaxText, "64=m.npy", "--block-max is '64'"},
+      {&RunOptions::BlockMaxText, "0x64=m.npy", "--block-max is 0"}};
   for (const auto &Case : Cases) {
     RunOptions Options;
     Options.*Case.Option = Case.Text;

@@ -478,7 +478,7 @@ TEST(Operand, RefusesOddLists) {
   Given.size = 10;
   Given.indices = nullptr;
   expectText(Try(), "'indices' of set 's' is null");
-  Given.format = static_cast<heddle_set_format>(7);
+  Given.format = 7;
   expectText(Try(), "set 's' has the unknown format 7");
 }
 
