@@ -147,17 +147,17 @@ void TileLowering::mapParameters(unsigned First, unsigned End) {
   }
 }
 
+Value TileLowering::sequence() {
+  return Kind == KernelKind::Check ? B.i64(0) : Entry->getArgument(1);
+}
+
 void TileLowering::mapArguments() {
   Signature S(Kernel.getFunctionType(), Kind);
   for (unsigned I = 0; I < S.FirstView; ++I)
     Scalars.map(Kernel.getArgument(I), B.toIndex(Entry->getArgument(1 + I)));
   mapViews(S.FirstView, S.numSources());
-  // A check is about all sequences, whose origins are equal or whose caller
-  // asks for one at a time.
   Value Origins = argument(offsetof(heddle_args, origin), B.ptrType());
-  Value Origin = hasSequence()
-                     ? B.offset(Origins, Entry->getArgument(1), B.getI64Type())
-                     : Origins;
+  Value Origin = B.offset(Origins, sequence(), B.getI64Type());
   Scalars.map(Kernel.getArgument(S.Origin),
               B.toIndex(B.loadScalar(Origin, B.getI64Type())));
   Scalars.map(Kernel.getArgument(S.scale()),
@@ -272,17 +272,14 @@ Value TileLowering::sequenceStart(Value View, Value Batch) {
     return B.select(R.IsPlain, B.mul(Number, viewStride(View, 0)),
                     B.mul(First, viewStride(View, 2)));
   };
-  if (!hasSequence() || Batch != scalar(Kernel.getArgument(0)))
+  if (Kind == KernelKind::Check || Batch != scalar(Kernel.getArgument(0)))
     return Start(B.toI64(Batch));
-  return ofView(View, SequenceStart,
-                [&] { return Start(Entry->getArgument(1)); });
+  return ofView(View, SequenceStart, [&] { return Start(sequence()); });
 }
 
 Value TileLowering::sequenceLength(Value View) {
-  if (!hasSequence())
-    return viewShape(View, 2);
   return ofView(View, SequenceLength, [&] {
-    Ragged R = ragged(View, Entry->getArgument(1));
+    Ragged R = ragged(View, sequence());
     Value First = B.loadScalar(R.Offset, B.getI64Type());
     Value Next =
         B.loadScalar(B.offset(R.Offset, 1, B.getI64Type()), B.getI64Type());
