@@ -2,6 +2,9 @@
 
 #include "Checks.h"
 
+#include <set>
+#include <tuple>
+
 using namespace heddle;
 using namespace heddle::runtime;
 
@@ -26,13 +29,27 @@ static heddle_error *outsideRead(const heddle_plan &Plan,
                    Check.axis, Has, Hint);
 }
 
-heddle_error *runtime::runChecks(const heddle_plan &Plan) {
+/// Gives a view the length of one sequence.
+static void setLength(heddle_view &View, int64_t Length) {
+  View.shape[2] = Length;
+  View.offsets = nullptr;
+}
+
+/// Asks the kernel about the sequences of one length and origin.
+static heddle_error *checkSequence(const heddle_plan &Plan, int64_t Queries,
+                                   int64_t Keys, int64_t Origin) {
   const heddle_entry &Entry = *Plan.Entry;
-  if (Entry.num_checks == 0)
-    return nullptr;
-  KernelArgs Args = Plan.emptyArgs();
+  KernelArgs Operands = Plan.emptyArgs();
+  heddle_args &Args = Operands.Args;
+  for (heddle_view *View : {&Args.q, &Args.o, &Args.lse, &Args.row_max})
+    setLength(*View, Queries);
+  heddle_source &Source = Operands.Sources.front();
+  for (heddle_view *View : {&Source.k, &Source.v, &Args.column_sums})
+    setLength(*View, Keys);
+  Args.block_max.offsets = nullptr;
+  Args.origin = &Origin;
   int64_t Range[3] = {0, 0, 0};
-  int64_t Failed = Plan.Code->check(&Args.Args, Range);
+  int64_t Failed = Plan.Code->check(&Args, Range);
   if (Failed == 0)
     return nullptr;
   if (Failed < 0 || Failed > Entry.num_checks)
@@ -44,4 +61,19 @@ heddle_error *runtime::runChecks(const heddle_plan &Plan) {
   if (Check.message)
     return makeError(HEDDLE_INVALID_ARGUMENT, "{}", Check.message);
   return outsideRead(Plan, Check, Range);
+}
+
+heddle_error *runtime::runChecks(const heddle_plan &Plan) {
+  if (Plan.Entry->num_checks == 0)
+    return nullptr;
+  std::set<std::tuple<int64_t, int64_t, int64_t>> Seen;
+  for (int64_t B = 0; B < Plan.Batch; ++B) {
+    int64_t Queries = Plan.numQueries(B), Keys = Plan.numKeys(B);
+    // A sequence without queries has no task that would read anything.
+    if (Queries == 0 || !Seen.insert({Queries, Keys, Plan.Origin[B]}).second)
+      continue;
+    if (heddle_error *E = checkSequence(Plan, Queries, Keys, Plan.Origin[B]))
+      return E;
+  }
+  return nullptr;
 }

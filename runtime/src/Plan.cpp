@@ -204,7 +204,6 @@ heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
                        "the problem has {} query tiles x {} heads of different "
                        "work, expected at most {} in all",
                        Plan->TileStarts.back(), Plan->ClassHeads, UINT32_MAX);
-    // Without a task nothing is read.
     if (NumClasses > 0)
       if (heddle_error *E = runChecks(*Plan))
         return E;

@@ -39,9 +39,10 @@ typedef enum heddle_dtype {
 /// task then skips those writes. `data` may also be NULL where the tensor has
 /// no element.
 ///
-/// With `offsets`, the sequences of a batch lie one after the other along axis 2
-/// of one tensor: sequence b has rows [offsets[b], offsets[b + 1]), and stride[0]
-/// means nothing.
+/// With `offsets`, the sequences of a batch lie one after the other along axis
+/// 2 of one tensor: sequence b has rows [offsets[b], offsets[b + 1]), and
+/// stride[0] means nothing. shape[0] is the number of sequences then, shape[2]
+/// that of all rows.
 typedef struct heddle_view {
   void *data;
   int64_t shape[4];
@@ -51,14 +52,15 @@ typedef struct heddle_view {
 
 /// A run-time table, an operand of a pattern: element [i0, …] is
 /// data[sum of stride[a] * i_a]. An axis with one element that stands for all
-/// has shape[a] as large as it is used and stride[a] = 0.
+/// has stride[a] = 0 and shape[a] = 2^31, which no position reaches. A table
+/// without elements has `data` to read at index 0 all the same.
 ///
-/// A table of integers is int32 and owned by the plan. `low` and `high` hold its
-/// bounds over stretches of the last axis: for every row of the leading axes
-/// (`pitch` elements from one row to the next along a leading axis a:
-/// pyramid_stride[a]) the row itself, then the minima (maxima) of its pairs of
-/// neighbours, then those of pairs of pairs, and so on up to one element; a level
-/// of n elements is followed by one of (n + 1) / 2. See heddle/index.h.
+/// A table of integers is int32 and owned by the plan. `low` and `high` hold
+/// its bounds over stretches of the last axis: for every row of the leading
+/// axes (pyramid_stride[a] elements from one to the next along axis a) the row
+/// itself, then the minima (maxima) of its pairs of neighbours, then those of
+/// pairs of pairs, and so on up to one element; a level of n elements is
+/// followed by one of (n + 1) / 2. See heddle/index.h.
 typedef struct heddle_table {
   const void *data; /* int32_t or float */
   int64_t shape[4];
@@ -70,10 +72,11 @@ typedef struct heddle_table {
 
 /// A run-time family of sets of integers in [0, size): for every value of its
 /// `rank` indices a set, row number sum of stride[a] * i_a. Row r has the bits
-/// words[r * words_per_row …], member x in bit x % 64 of word x / 64; before[r *
-/// words_per_row + w] is the number of members in earlier words; its members in
-/// ascending order are members[starts[r]] … members[starts[r + 1] - 1]. One
-/// further word follows the last row, so that 64 bits may be read from any bit.
+/// words[r * words_per_row …] (one word at least), member x in bit x % 64 of
+/// word x / 64; before[r * words_per_row + w] is the number of members in
+/// earlier words; its members in ascending order are members[starts[r]] …
+/// members[starts[r + 1] - 1]. One further word follows the last row, so that
+/// 64 bits may be read from any bit.
 typedef struct heddle_set {
   int64_t size;
   int32_t rank;
@@ -98,7 +101,8 @@ typedef union heddle_operand {
 /// the tools and for every kernel (heddle/index.h). `row` is the offset of a
 /// row's pyramid, or the number of a set's row.
 typedef struct heddle_index {
-  /// Bounds of the elements at last indices [first, last], moved into the table.
+  /// Bounds of the elements at last indices [first, last], moved into the
+  /// table.
   void (*span)(const heddle_table *table, int64_t row, int64_t first,
                int64_t last, int64_t out[2]);
   /// The first last-index >= from whose element is in [lo, hi), or with
@@ -139,8 +143,8 @@ typedef struct heddle_args {
 } heddle_args;
 
 /// Computes output rows [tile * query_tile, (tile + 1) * query_tile) of head
-/// `h` of sequence `b`; on a token grid those of box number `tile`, boxes counted
-/// row by row. `workspace` has `workspace_bytes` bytes, 64-byte
+/// `h` of sequence `b`; on a token grid those of box number `tile`, boxes
+/// counted row by row. `workspace` has `workspace_bytes` bytes, 64-byte
 /// aligned, private to the calling thread; its contents need not be kept. Runs
 /// with round to nearest, no floating-point traps, and results (not operands)
 /// that are denormal flushed to zero where the machine can. Never throws.
@@ -155,13 +159,13 @@ typedef void (*heddle_count_fn)(const heddle_args *args, int64_t b, int64_t h,
                                 int64_t tile, int32_t exact, int64_t out[3]);
 
 /// Checks the parameters of a problem against what the pattern does with them.
-/// Returns 0, or the number (from one) of the first of `heddle_entry.checks` that
-/// fails; for a read outside of a table or set, out[0] and out[1] are the
-/// smallest and the largest index asked for and out[2] is the extent. Answers for
-/// one sequence length and one origin: called once for every distinct pair of
-/// them, with `origin` pointing at that value and views of that length (shape[0]
-/// is still the whole batch, `offsets` is NULL). Tensors are else as for
-/// heddle_count_fn.
+/// Returns 0, or the number (from one) of the first of `heddle_entry.checks`
+/// that fails; for a read outside of a table or set, out[0] and out[1] are the
+/// smallest and the largest index asked for and out[2] is the extent. Answers
+/// for one sequence length and one origin: called once for every distinct pair
+/// of them, with `origin` pointing at that value and views of that length
+/// (shape[0] is still the whole batch, `offsets` is NULL). Tensors are else as
+/// for heddle_count_fn.
 typedef int64_t (*heddle_check_fn)(const heddle_args *args, int64_t out[3]);
 
 typedef enum heddle_param_kind {
@@ -204,7 +208,9 @@ typedef struct heddle_code {
   heddle_count_fn count;
   heddle_check_fn check;
   /// Of a kernel with column_sums or block_max, else NULL: adds up columns
-  /// [tile * key_tile, (tile + 1) * key_tile) after all tasks are done.
+  /// [tile * key_tile, (tile + 1) * key_tile) after all tasks are done, with
+  /// lse in place. The sums and maxima are 0 at first; no two threads work on
+  /// one column of blocks at once.
   heddle_task_fn columns;
   int64_t query_tile;
   int64_t key_tile;

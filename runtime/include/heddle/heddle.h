@@ -155,9 +155,9 @@ typedef struct heddle_problem {
   /// One value per parameter of the kernel, or NULL when it has none.
   const heddle_value *params;
   /// Ragged batches: sequence b has queries [cu_seqlens_q[b], cu_seqlens_q[b +
-  /// 1]) and keys likewise, batch + 1 ascending values each from 0; tensors then
-  /// have batch extent 1 and all sequences along axis 2, seq_q and seq_k in all.
-  /// NULL for plain batches; both or neither.
+  /// 1]) and keys likewise, batch + 1 ascending values each from 0; tensors
+  /// then have batch extent 1 and all sequences along axis 2, seq_q and seq_k
+  /// in all. NULL for plain batches; both or neither.
   const int64_t *cu_seqlens_q;
   const int64_t *cu_seqlens_k;
   /// Keys of the further sources of a combined kernel, num_sources - 1 values.
@@ -176,10 +176,11 @@ typedef struct heddle_stats {
   int64_t kept_pairs; /* over all batches and query heads */
 } heddle_stats;
 
-/// Orders the tasks of a problem longest first. Checks and copies origin, integer
-/// tables and sets; real tables are read where they are until the last launch.
-/// Beside tables and sets (a set of n members in [0, size) takes 4 n + 3/16 size
-/// bytes), uses memory proportional to the number of query tiles, never to keys.
+/// Orders the tasks of a problem longest first. Checks and copies origin,
+/// integer tables and sets; real tables are read where they are until the last
+/// launch. Beside tables and sets (a set of n members in [0, size) takes 4 n +
+/// 3/16 size bytes), uses memory proportional to the number of query tiles,
+/// never to keys.
 HEDDLE_API heddle_error *heddle_plan_create(const heddle_kernel *kernel,
                                             const heddle_problem *problem,
                                             heddle_plan **out);
@@ -223,21 +224,22 @@ HEDDLE_API int32_t heddle_pool_threads(const heddle_pool *pool);
 /// q, k and v have the kernel's dtype, o its output dtype, all else is f32.
 ///
 /// A combined kernel takes the k and v of its further sources from more_k and
-/// more_v, num_sources - 1 tensors each, with more_seq_k rows; they have one part
-/// per sequence, in ragged batches too: (batch, heads_kv, more_seq_k[i], …).
+/// more_v, num_sources - 1 tensors each, with more_seq_k rows; they have one
+/// part per sequence, in ragged batches too: (batch, heads_kv, more_seq_k[i],
+/// …).
 ///
 /// Further outputs, each NULL where it is not wanted: row_max (batch, heads_q,
 /// seq_q), column_sums (batch, heads_q, seq_k) and block_max (batch, heads_q,
 /// ceil(seq_q / block_q), ceil(seq_k / block_k)). A kernel must have been
 /// compiled to give them. In a ragged batch the blocks of each sequence begin
-/// anew: block_max has the block rows of all sequences one after the other along
-/// axis 2, and as many columns as the sequence with most keys.
+/// anew: block_max has the block rows of all sequences one after the other
+/// along axis 2, and as many columns as the sequence with most keys.
 ///
 /// `lse` may be NULL; it must be where the kernel has none. No element of an
 /// output may share memory with another element of any tensor; sharing is
-/// reported where it is plain (equal addresses, zero strides, overlapping gapless
-/// tensors) and undefined otherwise. `scale` is the factor on q·k, finite; 0
-/// means 1/sqrt(d_qk).
+/// reported where it is plain (equal addresses, zero strides, overlapping
+/// gapless tensors) and undefined otherwise. `scale` is the factor on q·k,
+/// finite; 0 means 1/sqrt(d_qk).
 typedef struct heddle_tensors {
   const heddle_tensor *q, *k, *v, *o, *lse;
   float scale;
@@ -259,12 +261,13 @@ typedef struct heddle_part {
   const heddle_tensor *o, *lse;
 } heddle_part;
 
-/// Merges partial softmax results over disjoint sets of keys into the result over
-/// all of them: with L = log sum of exp(lse_p), o = sum of exp(lse_p - L) o_p and
-/// lse = L. A part with lse = -infinity is neutral, whatever its o; without any
-/// part but these, o = 0 and lse = -infinity. All tensors have one shape; parts
-/// and output may differ in dtype. Sums are in f32. Merging is associative up to
-/// rounding. `out_lse` may be NULL; outputs may be the tensors of one part.
+/// Merges partial softmax results over disjoint sets of keys into the result
+/// over all of them: with L = log sum of exp(lse_p), o = sum of exp(lse_p - L)
+/// o_p and lse = L. A part with lse = -infinity is neutral, whatever its o;
+/// without any part but these, o = 0 and lse = -infinity. All tensors have one
+/// shape; parts and output may differ in dtype. Sums are in f32. Merging is
+/// associative up to rounding. `out_lse` may be NULL; outputs may be the
+/// tensors of one part.
 HEDDLE_API heddle_error *heddle_merge(const heddle_part *parts,
                                       int64_t num_parts,
                                       const heddle_tensor *out_o,

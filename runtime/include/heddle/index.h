@@ -13,15 +13,15 @@ extern "C" {
 #endif
 
 /// The functions that `heddle_index` describes, for tables and sets that a plan
-/// has prepared. None allocates, fails or writes anything but its `out`; all may
-/// run in several threads at once.
+/// has prepared. None allocates, fails or writes anything but its `out`; all
+/// may run in several threads at once.
 ///
 /// `span` and `seek` need a table with bounds (`heddle_param.needs_bounds`) and
-/// take logarithmic time, but for a `seek` among stretches whose bounds straddle
-/// the interval while none of their elements lies in it: these it enters. An
-/// empty table has bounds 0 and 0. `rank` and `member` take constant time,
-/// `probe` constant time per row. Of an interval with hi < lo no row has a
-/// member, and every row has all.
+/// take logarithmic time, but for a `seek` among stretches whose bounds
+/// straddle the interval while none of their elements lies in it: these it
+/// enters. An empty table has bounds 0 and 0. `rank` and `member` take constant
+/// time, `probe` constant time per row. Of an interval with hi < lo no row has
+/// a member, and every row has all.
 HEDDLE_API const heddle_index *heddle_index_functions(void);
 
 #ifdef __cplusplus

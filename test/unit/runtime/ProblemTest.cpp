@@ -109,6 +109,36 @@ TEST_F(ProblemTest, LetsTheKernelCheckItsOperands) {
   EXPECT_TRUE(plan());
 }
 
+/// Every sequence that a check was asked about: queries, keys, origin.
+static std::vector<std::array<int64_t, 3>> Asked;
+
+TEST_F(ProblemTest, ChecksEveryLengthAndOriginOnce) {
+  Asked.clear();
+  Fake.code().check = [](const heddle_args *Args, int64_t *) {
+    const heddle_source &Source = Args->sources[0];
+    for (const heddle_view *View : {&Args->q, &Args->o, &Args->lse, &Source.k,
+                                    &Source.v, &Args->column_sums}) {
+      EXPECT_EQ(View->offsets, nullptr);
+      EXPECT_EQ(View->shape[0], 5);
+    }
+    EXPECT_EQ(Args->o.shape[2], Args->q.shape[2]);
+    EXPECT_EQ(Source.v.shape[2], Source.k.shape[2]);
+    Asked.push_back({Args->q.shape[2], Source.k.shape[2], *Args->origin});
+    return int64_t(0);
+  };
+  DocShape[0] = 1;
+  // Equal lengths with equal origins are one; no queries are none.
+  int64_t Queries[] = {0, 2, 4, 4, 6, 9}, Keys[] = {0, 3, 6, 7, 7, 8};
+  int64_t Origin[] = {5, 5, 5, 6, 5};
+  Problem.batch = 5;
+  Problem.origin = Origin;
+  Problem.cu_seqlens_q = Queries;
+  Problem.cu_seqlens_k = Keys;
+  EXPECT_TRUE(plan());
+  EXPECT_EQ(Asked, (std::vector<std::array<int64_t, 3>>{
+                       {2, 3, 5}, {2, 0, 6}, {3, 1, 5}}));
+}
+
 TEST_F(ProblemTest, RefusesOddOperands) {
   Ids.resize(1);
   Members = {1, 4, 4};
