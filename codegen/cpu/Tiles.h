@@ -3,7 +3,8 @@
 // Where tile values live. Queries run along the lanes: a tile of n x d elements
 // that was computed, or that a query-side verb wants, is stored as [d][n] in
 // the task's workspace, so that no reduction crosses lanes. Rows of keys and
-// values are used where they are: such a tile is only an address.
+// values are used as rows: those of a stretch of f32 where they are, so that
+// such a tile is only an address, all others as copies in the workspace.
 
 #ifndef HEDDLE_CODEGEN_CPU_TILES_H
 #define HEDDLE_CODEGEN_CPU_TILES_H
