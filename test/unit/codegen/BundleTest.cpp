@@ -25,7 +25,7 @@ static void checkWindow(const heddle_bundle *Bundle, size_t NumLevels) {
   ASSERT_EQ(Entry->num_params, 2);
   EXPECT_STREQ(Entry->params[0].name, "width");
   EXPECT_EQ(Entry->params[0].has_default, 1);
-  EXPECT_EQ(Entry->params[0].default_value, 128);
+  EXPECT_EQ(Entry->params[0].default_value.integer, 128);
   EXPECT_STREQ(Entry->params[1].name, "shift");
   EXPECT_EQ(Entry->params[1].has_default, 0);
   std::vector<LevelInfo> Levels = listLevels();
@@ -135,8 +135,12 @@ static void runOnes(const heddle_kernel *Kernel) {
   const int64_t Shape[] = {1, 1, Length, Dim};
   heddle_tensor In = {Ones.data(), HEDDLE_F32, 4, Shape, nullptr};
   heddle_tensor O = {Out.data(), HEDDLE_F32, 4, Shape, nullptr};
-  heddle_tensors Tensors = {&In, &In, &In, &O, nullptr, 0};
-  heddle_problem Problem = {1, 1, 1, Length, Length, nullptr, nullptr};
+  heddle_tensors Tensors = {};
+  Tensors.q = Tensors.k = Tensors.v = &In;
+  Tensors.o = &O;
+  heddle_problem Problem = {};
+  Problem.batch = Problem.heads_q = Problem.heads_kv = 1;
+  Problem.seq_q = Problem.seq_k = Length;
   heddle_plan *Plan = nullptr;
   heddle_pool *Pool = nullptr;
   ASSERT_EQ(take(heddle_pool_create(1, &Pool)), "");
