@@ -31,7 +31,7 @@ class MergeTest : public testing::Test {
 protected:
   MergeTest() {
     std::normal_distribution<float> Normal(0, 3);
-    for (auto *Values : {&Scores, &Values_})
+    for (auto *Values : {&Scores, &Features})
       for (float &X : *Values)
         X = Normal(Random);
   }
@@ -47,7 +47,7 @@ protected:
         double Weight = std::exp(double(Scores[R * Keys + K]));
         Norm += Weight;
         for (int64_t F = 0; F < Dim; ++F)
-          Sum[F] += Weight * double(Values_[(R * Keys + K) * Dim + F]);
+          Sum[F] += Weight * double(Features[(R * Keys + K) * Dim + F]);
       }
       for (int64_t F = 0; F < Dim; ++F)
         // What a part without keys holds must not matter.
@@ -91,7 +91,7 @@ protected:
 
   std::mt19937 Random{3};
   std::vector<float> Scores = std::vector<float>(Batch * Heads * Rows * Keys);
-  std::vector<float> Values_ = std::vector<float>(Scores.size() * Dim);
+  std::vector<float> Features = std::vector<float>(Scores.size() * Dim);
   Owned<heddle_pool> Pool = makePool(3);
 };
 

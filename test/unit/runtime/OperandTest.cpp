@@ -558,16 +558,17 @@ TEST(Operand, StoresKeepParametersInOrder) {
   EXPECT_EQ(Operands[4].table->data, Reals);
   EXPECT_GT(Moved.bytes(), 0);
 
-  expectText(Store.prepare(Params, 5, nullptr, false), "expected 5 values");
+  OperandStore Again;
+  expectText(Again.prepare(Params, 5, nullptr, false), "expected 5 values");
   for (double Odd : {double(NAN), double(INFINITY), 1e300}) {
     Values[2].real = Odd;
-    expectText(Store.prepare(Params, 5, Values, false), "parameter 'r' is");
+    expectText(Again.prepare(Params, 5, Values, false), "parameter 'r' is");
   }
   for (int64_t Odd : {int64_t(1) << 31, -(int64_t(1) << 31) - 1}) {
     Values[0].integer = Odd;
-    expectText(Store.prepare(Params, 5, Values, false), "parameter 'i' is");
+    expectText(Again.prepare(Params, 5, Values, false), "parameter 'i' is");
   }
-  ASSERT_FALSE(Store.prepare(Params, 1, Values + 1, false));
-  EXPECT_EQ(Store.milliseconds(), 0);
-  EXPECT_EQ(Store.bytes(), 0);
+  ASSERT_FALSE(Again.prepare(Params, 1, Values + 1, false));
+  EXPECT_EQ(Again.milliseconds(), 0);
+  EXPECT_EQ(Again.bytes(), 0);
 }
