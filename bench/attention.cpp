@@ -63,11 +63,13 @@ static void attention(benchmark::State &State, const std::string &Example) {
     return State.SkipWithError(Made.failure().str().c_str());
 
   const heddle_entry *Entry = heddle_kernel_entry(Made->kernel());
-  std::vector<int64_t> Params;
-  for (int64_t I = 0; I < Entry->num_params; ++I)
-    Params.push_back(Entry->params[I].default_value);
-  const heddle_problem Problem = {
-      1, 1, 1, Length, Length, nullptr, Params.data()};
+  std::vector<heddle_value> Params(static_cast<size_t>(Entry->num_params));
+  for (size_t I = 0; I < Params.size(); ++I)
+    Params[I].integer = Entry->params[I].default_value.integer;
+  heddle_problem Problem = {};
+  Problem.batch = Problem.heads_q = Problem.heads_kv = 1;
+  Problem.seq_q = Problem.seq_k = Length;
+  Problem.params = Params.data();
   heddle_plan *RawPlan = nullptr;
   heddle_pool *RawPool = nullptr;
   if (!bench::check(State,
@@ -85,8 +87,11 @@ static void attention(benchmark::State &State, const std::string &Example) {
   Tensor Q(Length), K(Length), V(Length), O(Length);
   for (Tensor *Input : {&Q, &K, &V})
     Input->fill(Random);
-  const heddle_tensors Tensors = {Q.view(), K.view(), V.view(),
-                                  O.view(), nullptr,  0};
+  heddle_tensors Tensors = {};
+  Tensors.q = Q.view();
+  Tensors.k = K.view();
+  Tensors.v = V.view();
+  Tensors.o = O.view();
   const double Peak = cpu::measureFmaPeak(Threads);
   for ([[maybe_unused]] auto Step : State)
     if (!bench::check(State, heddle_launch(RawPlan, &Tensors, RawPool)))

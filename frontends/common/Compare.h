@@ -20,8 +20,9 @@ inline constexpr double CheckTolerance = 2e-5;
 /// The same for o in a dtype: sums are in f32 always, so what narrower dtypes
 /// add is the rounding of o itself.
 inline double outputTolerance(heddle_dtype Output) {
-  return Output == HEDDLE_F16 ? 1e-3 : Output == HEDDLE_BF16 ? 8e-3
-                                                             : CheckTolerance;
+  return Output == HEDDLE_F16    ? 1e-3
+         : Output == HEDDLE_BF16 ? 8e-3
+                                 : CheckTolerance;
 }
 
 /// The largest relative difference between results and what they should be.
@@ -57,9 +58,9 @@ struct CheckResult {
             std::max(Magnitude, std::fabs(static_cast<double>(WantO[F])));
     double Error = 0;
     for (int64_t F = 0; F < Count; ++F)
-      Error = std::max(Error, difference(static_cast<double>(GotO[F]),
-                                         static_cast<double>(WantO[F]),
-                                         Magnitude));
+      Error =
+          std::max(Error, difference(static_cast<double>(GotO[F]),
+                                     static_cast<double>(WantO[F]), Magnitude));
     double LseError = scaled(GotLse, static_cast<double>(WantLse));
     if (std::max(Error / Tolerance, LseError / CheckTolerance) > largest()) {
       Batch = B;

@@ -24,8 +24,7 @@ static ErrorText allocate(const Parameter &Of, std::vector<int64_t> Shape,
                           heddle_dtype Dtype, npy::Array &Out) {
   std::optional<int64_t> Count = npy::numElements(Shape, Dtype);
   if (!Count ||
-      !Out.Data.allocate(*Count,
-                         static_cast<size_t>(npy::elementBytes(Dtype))))
+      !Out.Data.allocate(*Count, static_cast<size_t>(npy::elementBytes(Dtype))))
     return fmt::format("no memory for {} with shape {}", nameOf(Of),
                        npy::shapeText(Shape));
   Out.Shape = std::move(Shape);
@@ -108,8 +107,8 @@ private:
     if (Kind == "iota")
       return static_cast<double>(I) * First;
     if (Kind == "random" && Of.Kind == HEDDLE_INTEGER_TABLE)
-      return First + static_cast<double>(Random.below(
-                         static_cast<int64_t>(Last - First) + 1));
+      return First + static_cast<double>(
+                         Random.below(static_cast<int64_t>(Last - First) + 1));
     if (Kind == "random")
       return First + (Last - First) * Random.uniform();
     if (Kind == "normal") {
@@ -117,9 +116,9 @@ private:
       Random.normal(Value, Other);
       return Value;
     }
-    const double Angle = static_cast<double>(Row % Positions) *
-                         std::pow(First, -static_cast<double>(I) /
-                                             static_cast<double>(Length));
+    const double Angle =
+        static_cast<double>(Row % Positions) *
+        std::pow(First, -static_cast<double>(I) / static_cast<double>(Length));
     return Kind == "cos" ? std::cos(Angle) : std::sin(Angle);
   }
 
@@ -203,8 +202,10 @@ ErrorText frontend::generateTable(const Parameter &Of, const Setting &From,
   const bool IsReal = Of.Kind == HEDDLE_REAL_TABLE;
   const int64_t Length = Shape.back();
   if (From.Generator == "iota" && !IsReal && Length > 0 &&
-      static_cast<double>(Length) * std::fabs(std::strtod(
-          From.Argument.empty() ? "1" : From.Argument.c_str(), nullptr)) >
+      static_cast<double>(Length) *
+              std::fabs(std::strtod(
+                  From.Argument.empty() ? "1" : From.Argument.c_str(),
+                  nullptr)) >
           static_cast<double>(Limit))
     return fmt::format("{} has numbers beyond 2^31; choose a smaller step",
                        nameOf(Of));
@@ -329,9 +330,8 @@ ErrorText frontend::writtenSets(const Parameter &Of, const Setting &From,
   for (size_t R = 0; R < Rows.size(); ++R)
     for (const std::string &Text : Rows[R]->Numbers) {
       int64_t Value = 0;
-      if (ErrorText Bad =
-              parseInteger(Text, "a member of " + nameOf(Of), -Limit,
-                           Limit - 1, Value))
+      if (ErrorText Bad = parseInteger(Text, "a member of " + nameOf(Of),
+                                       -Limit, Limit - 1, Value))
         return Bad;
       Members[R].push_back(static_cast<int32_t>(Value));
     }
@@ -370,9 +370,9 @@ ErrorText frontend::generateSets(const Parameter &Of, const Setting &From,
   if (ErrorText Bad = parseShape(Of, From, Sizes, Shape))
     return Bad;
   int64_t Size = 0;
-  if (ErrorText Bad = parseExtent(From.Size.value_or("k"),
-                                  fmt::format("the size of '{}'", Of.Name),
-                                  Sizes, Size))
+  if (ErrorText Bad =
+          parseExtent(From.Size.value_or("k"),
+                      fmt::format("the size of '{}'", Of.Name), Sizes, Size))
     return Bad;
   const bool IsShare = !From.Argument.empty() && From.Argument.back() == '%';
   double Percent = 0;

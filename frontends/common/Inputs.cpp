@@ -128,17 +128,16 @@ ErrorText frontend::allocateOutputs(const Problem &Sizes,
   if (Fits && Types.HasLse)
     Fits = Out.Lse.allocate(HEDDLE_F32, Batch, Heads, Sizes.SeqQ, 1, Order, 3);
   if (Fits && Types.RowMax)
-    Fits = Out.RowMax.allocate(HEDDLE_F32, Batch, Heads, Sizes.SeqQ, 1, Order,
-                               3);
+    Fits =
+        Out.RowMax.allocate(HEDDLE_F32, Batch, Heads, Sizes.SeqQ, 1, Order, 3);
   if (Fits && Types.ColumnSums)
     Fits = Out.ColumnSums.allocate(HEDDLE_F32, Batch, Heads, Sizes.SeqK, 1,
                                    Order, 3);
   // One matrix per head, whatever the layout of rows.
   if (Fits && Types.hasBlockMax())
-    Fits = Out.BlockMax.allocate(HEDDLE_F32, Batch, Heads,
-                                 Sizes.blockRows(Types.BlockQ),
-                                 Sizes.blockColumns(Types.BlockK),
-                                 Layout::Bhsd);
+    Fits = Out.BlockMax.allocate(
+        HEDDLE_F32, Batch, Heads, Sizes.blockRows(Types.BlockQ),
+        Sizes.blockColumns(Types.BlockK), Layout::Bhsd);
   if (!Fits)
     return fmt::format("no memory for the output ({} x {} x {} x {})", Batch,
                        Heads, Sizes.SeqQ, Sizes.ValueDim);

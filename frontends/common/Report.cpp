@@ -72,10 +72,9 @@ std::string Report::text() const {
   auto Line = [&](const char *Label, const std::string &Text) {
     Out += fmt::format("{:<10}{}\n", Label, Text);
   };
-  Line("kernel",
-       fmt::format("{} ({}, {}{}, d={}, dv={})", Kernel, Level, Dtype,
-                   OutputDtype == Dtype ? "" : " to " + OutputDtype,
-                   Sizes.HeadDim, Sizes.ValueDim));
+  Line("kernel", fmt::format("{} ({}, {}{}, d={}, dv={})", Kernel, Level, Dtype,
+                             OutputDtype == Dtype ? "" : " to " + OutputDtype,
+                             Sizes.HeadDim, Sizes.ValueDim));
   if (!Numbers.empty()) {
     std::string Values;
     for (const auto &[Name, Value] : Numbers)
@@ -99,11 +98,10 @@ std::string Report::text() const {
        fmt::format("{} full, {} partial, {} empty, of {} queries x {} keys{}",
                    grouped(Stats.tiles_full), grouped(Stats.tiles_partial),
                    grouped(Stats.tiles_empty), QueryTile, KeyTile,
-                   QueryBox.empty()
-                       ? ""
-                       : fmt::format(" (boxes {} and {})",
-                                     fmt::join(QueryBox, "x"),
-                                     fmt::join(KeyBox, "x"))));
+                   QueryBox.empty() ? ""
+                                    : fmt::format(" (boxes {} and {})",
+                                                  fmt::join(QueryBox, "x"),
+                                                  fmt::join(KeyBox, "x"))));
   Line("work", fmt::format("{:.6g} useful FLOP, {:.6g} executed", usefulFlop(),
                            executedFlop()));
   if (!CompileParts.empty()) {
@@ -119,10 +117,10 @@ std::string Report::text() const {
                    duration(PlanMilliseconds * 1e-3), grouped(PlanBytes),
                    Operands.empty() ? "" : ", tables and sets"));
   if (!Operands.empty())
-    Line("index", fmt::format("{} to prepare tables and sets, {:.3g} % of one "
-                              "launch",
-                              duration(IndexMilliseconds * 1e-3),
-                              100 * indexShare()));
+    Line("index",
+         fmt::format("{} to prepare tables and sets, {:.3g} % of one "
+                     "launch",
+                     duration(IndexMilliseconds * 1e-3), 100 * indexShare()));
   Line("time",
        fmt::format("{}, median of {}, {} thread{}", duration(MedianSeconds),
                    Repeat, Threads, Threads == 1 ? "" : "s"));

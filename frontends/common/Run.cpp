@@ -52,8 +52,7 @@ ErrorText frontend::kernelTypes(const heddle_entry &Entry,
   } Outputs[] = {{"--lse", !Options.LsePath.empty(), Out.HasLse},
                  {"--row-max", Out.RowMax, Entry.has_row_max != 0},
                  {"--column-sums", Out.ColumnSums, Entry.has_column_sums != 0},
-                 {"--block-max", Out.hasBlockMax(),
-                  Entry.has_block_max != 0}};
+                 {"--block-max", Out.hasBlockMax(), Entry.has_block_max != 0}};
   for (const auto &Output : Outputs)
     if (Output.IsWanted && !Output.Has)
       return fmt::format("{} asks for what kernel '{}' does not compute",

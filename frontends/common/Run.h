@@ -29,8 +29,8 @@ namespace heddle::frontend {
 /// The message of a runtime error, which is freed; nothing for success.
 ErrorText toText(heddle_error *Error);
 
-/// What a compiled kernel reads and writes, of the outputs that options ask for.
-/// Fails when it does not compute one of them.
+/// What a compiled kernel reads and writes, of the outputs that options ask
+/// for. Fails when it does not compute one of them.
 ErrorText kernelTypes(const heddle_entry &Entry, const RunOptions &Options,
                       TensorTypes &Out);
 

@@ -19,8 +19,9 @@ using namespace heddle;
 using namespace heddle::frontend;
 
 void frontend::addRunOptions(CLI::App &Command, RunOptions &Options) {
-  Command.add_option("--set", Options.Items,
-                     "values of pattern parameters: name=value ... (see below)");
+  Command.add_option(
+      "--set", Options.Items,
+      "values of pattern parameters: name=value ... (see below)");
   Command.add_option("--shape", Options.Shape,
                      "sizes: b=1,hq=8,hkv=2,sq=4096,sk=4096,d=64[,dv=64]; what "
                      "is left out comes from the .npy inputs, or is b=1, "
@@ -30,10 +31,11 @@ void frontend::addRunOptions(CLI::App &Command, RunOptions &Options) {
   Command.add_option("--layout", Options.LayoutText,
                      "order of the axes in memory: bhsd (default), bshd, or "
                      "packed, where q, k and v are heads of one bshd tensor");
-  Command.add_option("--cu-seqlens-q", Options.CuSeqlensQText,
-                     "a ragged batch: where its sequences begin in q, and where "
-                     "the last one ends, as in 0,5,12, or a .npy file of i32 or "
-                     "i64");
+  Command.add_option(
+      "--cu-seqlens-q", Options.CuSeqlensQText,
+      "a ragged batch: where its sequences begin in q, and where "
+      "the last one ends, as in 0,5,12, or a .npy file of i32 or "
+      "i64");
   Command.add_option("--cu-seqlens-k", Options.CuSeqlensKText,
                      "the same for k and v (default: as --cu-seqlens-q)");
   Command.add_option("--more-keys", Options.MoreKeysText,
@@ -77,10 +79,12 @@ const char *frontend::operandHelp() {
          "  integer   256\n"
          "  real      0.5\n"
          "  table     doc.npy; [1,5,9]; fill:X, iota[:STEP], random:LO..HI,\n"
-         "            integers also sorted:GROUPS, reals also normal, cos:BASE,\n"
+         "            integers also sorted:GROUPS, reals also normal, "
+         "cos:BASE,\n"
          "            sin:BASE, with a shape, as in random:0..9@bxq\n"
          "  sets      lists:IDX.npy[,LENGTHS.npy]; csr:INDPTR.npy,IDX.npy;\n"
-         "            map:MAP.npy; [1,5,9]; random:COUNT, random:PERCENT%, as in\n"
+         "            map:MAP.npy; [1,5,9]; random:COUNT, random:PERCENT%, as "
+         "in\n"
          "            random:5%@bxhxq/64,size=k/64\n"
          "  A shape is of numbers and the sizes b, h, q, k, d, v, each perhaps "
          "divided.\n";
@@ -230,9 +234,9 @@ static ErrorText loadOffsets(const std::string &Text, const char *Option,
   } else {
     for (std::string_view Part : split(Text, ',')) {
       Out.emplace_back();
-      if (ErrorText Bad = parseInteger(Part,
-                                       fmt::format("a number in {}", Option),
-                                       INT64_MIN, INT64_MAX, Out.back()))
+      if (ErrorText Bad =
+              parseInteger(Part, fmt::format("a number in {}", Option),
+                           INT64_MIN, INT64_MAX, Out.back()))
         return Bad;
     }
   }

@@ -17,8 +17,7 @@ std::vector<Parameter> frontend::parametersOf(const heddle_entry &Entry) {
   std::vector<Parameter> Result;
   for (int64_t I = 0; I < Entry.num_params; ++I) {
     const heddle_param &P = Entry.params[I];
-    Result.push_back(
-        {P.name, static_cast<heddle_param_kind>(P.kind), P.rank});
+    Result.push_back({P.name, static_cast<heddle_param_kind>(P.kind), P.rank});
     if (P.has_default && P.kind == HEDDLE_INTEGER)
       Result.back().Default = P.default_value.integer;
     if (P.has_default && P.kind == HEDDLE_REAL)
@@ -91,8 +90,8 @@ private:
       if (Out.Seed)
         return fmt::format("{}, which gives 'seed' twice", where());
       int64_t Seed = 0;
-      if (ErrorText Bad = parseInteger(Item, "the seed of " + Name, 0,
-                                       INT64_MAX, Seed))
+      if (ErrorText Bad =
+              parseInteger(Item, "the seed of " + Name, 0, INT64_MAX, Seed))
         return Bad;
       Out.Seed = static_cast<uint64_t>(Seed);
       return std::nullopt;

@@ -27,8 +27,7 @@ const char *frontend::layoutName(Layout Order) {
 }
 
 ErrorText frontend::parseLayout(std::string_view Text, Layout &Out) {
-  const auto *Found =
-      std::find(LayoutNames.begin(), LayoutNames.end(), Text);
+  const auto *Found = std::find(LayoutNames.begin(), LayoutNames.end(), Text);
   if (Found == LayoutNames.end())
     return fmt::format("--layout is '{}', expected bhsd, bshd or packed", Text);
   Out = static_cast<Layout>(Found - LayoutNames.begin());
@@ -67,8 +66,8 @@ double Problem::pairs() const {
   for (size_t B = 1; B < CuSeqlensQ.size(); ++B)
     PerHead += static_cast<double>(CuSeqlensQ[B] - CuSeqlensQ[B - 1]) *
                static_cast<double>(CuSeqlensK[B] - CuSeqlensK[B - 1]);
-  const double Queries = static_cast<double>(tensorBatch()) *
-                         static_cast<double>(SeqQ);
+  const double Queries =
+      static_cast<double>(tensorBatch()) * static_cast<double>(SeqQ);
   if (!isRagged())
     PerHead = Queries * static_cast<double>(SeqK);
   for (int64_t Keys : MoreKeys)
@@ -146,9 +145,9 @@ ErrorText ShapeSolver::addAxis(Size Which, const std::vector<int64_t> &Shape,
                        "holds all sequences of a ragged batch",
                        Source, npy::shapeText(Shape));
   }
-  return add(Which, Shape[Axis],
-             fmt::format("'{}' (axis {} of {})", Source, Axis,
-                         npy::shapeText(Shape)));
+  return add(
+      Which, Shape[Axis],
+      fmt::format("'{}' (axis {} of {})", Source, Axis, npy::shapeText(Shape)));
 }
 
 ErrorText ShapeSolver::addPacked(const std::vector<int64_t> &Shape,
@@ -157,8 +156,8 @@ ErrorText ShapeSolver::addPacked(const std::vector<int64_t> &Shape,
     return fmt::format("'{}' has rank {} (shape {}), expected rank 4: batch, "
                        "sequence, heads of q, k and v, feature",
                        Source, Shape.size(), npy::shapeText(Shape));
-  const std::pair<Size, size_t> Axes[] = {{B, 0}, {Sq, 1}, {Sk, 1}, {D, 3},
-                                          {Dv, 3}};
+  const std::pair<Size, size_t> Axes[] = {
+      {B, 0}, {Sq, 1}, {Sk, 1}, {D, 3}, {Dv, 3}};
   for (auto [Which, Axis] : Axes)
     if (ErrorText Bad = addAxis(Which, Shape, Axis, Source))
       return Bad;

@@ -26,9 +26,9 @@ struct Problem {
   int64_t HeadDim = 1, ValueDim = 1;
   /// Of a ragged batch, where its sequences begin and the last one ends; SeqQ
   /// and SeqK are then the sums of the lengths.
-  std::vector<int64_t> CuSeqlensQ, CuSeqlensK;
+  std::vector<int64_t> CuSeqlensQ = {}, CuSeqlensK = {};
   /// Keys of the further sources.
-  std::vector<int64_t> MoreKeys;
+  std::vector<int64_t> MoreKeys = {};
 
   bool isRagged() const { return !CuSeqlensQ.empty(); }
   /// The batch extent of q, k, v and o.

@@ -28,9 +28,8 @@ bool Tensor::allocate(heddle_dtype NewDtype, int64_t Batch, int64_t Heads,
   std::optional<int64_t> Count =
       npy::numElements({Batch, Heads, Length, Features}, NewDtype);
   auto Memory = std::make_shared<npy::Buffer>();
-  if (!Count ||
-      !Memory->allocate(*Count,
-                        static_cast<size_t>(npy::elementBytes(NewDtype))))
+  if (!Count || !Memory->allocate(
+                    *Count, static_cast<size_t>(npy::elementBytes(NewDtype))))
     return false;
   Elements = std::move(Memory);
   Dtype = NewDtype;

@@ -45,8 +45,8 @@ ErrorText frontend::parseExtent(std::string_view Text, const std::string &What,
 }
 
 static heddle_tensor viewOf(npy::Array &Of) {
-  return {Of.Data.data<void>(), Of.Dtype,
-          static_cast<int32_t>(Of.Shape.size()), Of.Shape.data(), nullptr};
+  return {Of.Data.data<void>(), Of.Dtype, static_cast<int32_t>(Of.Shape.size()),
+          Of.Shape.data(), nullptr};
 }
 
 /// Element `I` of an index tensor.
@@ -57,8 +57,7 @@ static int64_t elementAt(const npy::Array &Of, int64_t I) {
 
 /// Calls `Each` with the first and the end of the slots in `Indices` that count
 /// as members of every set. The tensors may hold anything.
-template <typename Body>
-static void forEachRow(const Operand &Of, Body Each) {
+template <typename Body> static void forEachRow(const Operand &Of, Body Each) {
   const std::vector<int64_t> &Shape = Of.Indices.Shape;
   const int64_t Capacity = Shape.empty() ? 0 : Shape.back();
   if (Of.Indices.Data.size() == 0)
@@ -89,8 +88,8 @@ static int64_t deriveSize(const Operand &Of) {
   int64_t Size = 0;
   forEachRow(Of, [&](int64_t Begin, int64_t End) {
     for (int64_t I = Begin; I < End; ++I)
-      Size = std::max(Size, std::min(elementAt(Of.Indices, I),
-                                     INT64_MAX - 1) + 1);
+      Size =
+          std::max(Size, std::min(elementAt(Of.Indices, I), INT64_MAX - 1) + 1);
   });
   return Size;
 }
@@ -163,8 +162,8 @@ static ErrorText loadSets(const Parameter &Of, const Setting &From,
                           Operand &Out) {
   if (From.Is == Setting::Form::Map) {
     Out.Sets.format = HEDDLE_MAP;
-    if (ErrorText Bad = load(From.Paths[0], Of, "map", Of.Rank + 1,
-                             {HEDDLE_BOOL}, Out.Map))
+    if (ErrorText Bad =
+            load(From.Paths[0], Of, "map", Of.Rank + 1, {HEDDLE_BOOL}, Out.Map))
       return Bad;
     Out.Sets.size = Out.Map.Shape.back();
     return std::nullopt;
@@ -178,8 +177,8 @@ static ErrorText loadSets(const Parameter &Of, const Setting &From,
     if (ErrorText Bad = load(From.Paths[0], Of, "indptr", Of.Rank,
                              {HEDDLE_I32, HEDDLE_I64}, Out.Indptr))
       return Bad;
-    return load(From.Paths[1], Of, "indices", Of.Rank,
-                {HEDDLE_I32, HEDDLE_I64}, Out.Indices);
+    return load(From.Paths[1], Of, "indices", Of.Rank, {HEDDLE_I32, HEDDLE_I64},
+                Out.Indices);
   }
   Out.Sets.format = HEDDLE_LISTS;
   if (ErrorText Bad = load(From.Paths[0], Of, "lists", Of.Rank + 1,

@@ -15,10 +15,10 @@ namespace heddle::frontend {
 
 /// The sizes that the shapes of generated operands may name.
 struct Extents {
-  int64_t Batch = 1;  ///< "b"
-  int64_t Heads = 1;  ///< "h", query heads
-  int64_t SeqQ = 0;   ///< "q", positions of queries: origin + queries
-  int64_t SeqK = 0;   ///< "k", keys of one sequence
+  int64_t Batch = 1;    ///< "b"
+  int64_t Heads = 1;    ///< "h", query heads
+  int64_t SeqQ = 0;     ///< "q", positions of queries: origin + queries
+  int64_t SeqK = 0;     ///< "k", keys of one sequence
   int64_t HeadDim = 1;  ///< "d"
   int64_t ValueDim = 1; ///< "v"
 };

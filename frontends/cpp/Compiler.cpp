@@ -181,9 +181,9 @@ public:
 
 bool Compilation::start(const std::string &Pattern,
                         const CompileOptions &Options, bool HereOnly) {
-  Result<BuildPlan> P = makePlan(
-      mlir::SymbolTable::lookupSymbolIn(From.module(), Pattern), Options,
-      HereOnly);
+  Result<BuildPlan> P =
+      makePlan(mlir::SymbolTable::lookupSymbolIn(From.module(), Pattern),
+               Options, HereOnly);
   if (!P)
     return fail(P.failure());
   What = std::move(*P);

@@ -93,7 +93,7 @@ struct ScheduleOptions {
   int64_t QueryTile = 0, KeyTile = 0, Rows = 0, Lanes = 0, Unroll = 0;
   /// Extents of the boxes on a token grid, outermost axis first, both or none;
   /// the tiles are their products.
-  std::vector<int64_t> QueryBox, KeyBox;
+  std::vector<int64_t> QueryBox = {}, KeyBox = {};
 };
 
 /// What a kernel returns beside o and lse. See `#attn.outputs`.
@@ -107,8 +107,8 @@ struct OutputOptions {
 
 /// What to make of a source.
 struct CompileOptions {
-  /// The pattern or combination, with or without '@'; may be empty when there is
-  /// only one that no other uses.
+  /// The pattern or combination, with or without '@'; may be empty when there
+  /// is only one that no other uses.
   std::string Pattern;
   /// The kernel's name in the bundle; empty: that of the pattern.
   std::string Kernel;
@@ -195,8 +195,8 @@ public:
   Result<std::string> choosePattern(const Source &From,
                                     const std::string &Name) const;
 
-  /// A module that holds the chosen pattern with its formula, and the patterns it
-  /// uses with theirs.
+  /// A module that holds the chosen pattern with its formula, and the patterns
+  /// it uses with theirs.
   Result<Source> normalize(const Source &From, const std::string &Pattern);
 
   /// The text of a stage, or the bytes of an object file.

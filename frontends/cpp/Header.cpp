@@ -56,9 +56,10 @@ static std::string defaultOf(const PatternParam &P) {
   if (!P.RealDefault)
     return "";
   llvm::SmallString<32> Text;
-  llvm::APFloat(*P.RealDefault).toString(Text, /*FormatPrecision=*/0,
-                                         /*FormatMaxPadding=*/0,
-                                         /*TruncateZero=*/false);
+  llvm::APFloat(*P.RealDefault)
+      .toString(Text, /*FormatPrecision=*/0,
+                /*FormatMaxPadding=*/0,
+                /*TruncateZero=*/false);
   return Text.str().str();
 }
 
@@ -77,9 +78,10 @@ static std::string moreTensors(const BuildPlan &What,
   if (What.Outputs.ColumnSums)
     Out << "     column_sums  (batch, heads_q, seq_k)\n";
   if (What.Outputs.hasBlockMax())
-    Out << llvm::formatv("     block_max    (batch, heads_q, ceil(seq_q / {0}), "
-                         "ceil(seq_k / {1}))\n",
-                         What.Outputs.BlockQ, What.Outputs.BlockK);
+    Out << llvm::formatv(
+        "     block_max    (batch, heads_q, ceil(seq_q / {0}), "
+        "ceil(seq_k / {1}))\n",
+        What.Outputs.BlockQ, What.Outputs.BlockK);
   return Text;
 }
 

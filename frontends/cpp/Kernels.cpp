@@ -76,10 +76,11 @@ static Result<mlir::Type> findElementType(mlir::MLIRContext *Context,
   else if (Name == "bf16")
     Found = mlir::BFloat16Type::get(Context);
   else
-    return Failure(llvm::formatv("unknown dtype '{0}'; expected 'f32', 'f16' or "
-                                 "'bf16'",
-                                 Name)
-                       .str());
+    return Failure(
+        llvm::formatv("unknown dtype '{0}'; expected 'f32', 'f16' or "
+                      "'bf16'",
+                      Name)
+            .str());
   return Found;
 }
 
@@ -183,22 +184,21 @@ static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
     return Failure("the schedule gives one box; expected both 'query_box' and "
                    "'key_box'");
   const bool HasBoxes = !Options.QueryBox.empty();
-  if (!HasBoxes &&
-      llvm::all_of(Sizes, [](int64_t Size) { return Size == 0; }))
+  if (!HasBoxes && llvm::all_of(Sizes, [](int64_t Size) { return Size == 0; }))
     return attn::ScheduleAttr();
   llvm::ArrayRef<int64_t> QueryBox = Options.QueryBox, KeyBox = Options.KeyBox;
   if (!HasBoxes) {
     QueryBox = Base.getQueryBox();
     KeyBox = Base.getKeyBox();
   } else if (QueryBox.size() != What.Shape.Axes) {
-    return Failure(llvm::formatv("the schedule has boxes with {0} axes; pattern "
-                                 "'{1}' has {2}",
-                                 QueryBox.size(), What.Pattern,
-                                 What.Shape.Axes)
-                       .str());
+    return Failure(
+        llvm::formatv("the schedule has boxes with {0} axes; pattern "
+                      "'{1}' has {2}",
+                      QueryBox.size(), What.Pattern, What.Shape.Axes)
+            .str());
   } else {
-    for (auto [Size, Box] : {std::pair(&Sizes[0], QueryBox),
-                             std::pair(&Sizes[1], KeyBox)})
+    for (auto [Size, Box] :
+         {std::pair(&Sizes[0], QueryBox), std::pair(&Sizes[1], KeyBox)})
       *Size = *Size ? *Size : product(Box);
   }
   const int64_t Chosen[] = {Base.getQueryTile(), Base.getKeyTile(),
@@ -260,9 +260,9 @@ static void buildKernel(mlir::OpBuilder &Builder, mlir::Operation *Pattern,
   if (What.Outputs.hasBlockMax())
     More.push_back(Rows(Dynamic, F32));
   if (!More.empty())
-    Outputs = attn::OutputsAttr::get(
-        Builder.getContext(), What.Outputs.RowMax, What.Outputs.ColumnSums,
-        What.Outputs.BlockQ, What.Outputs.BlockK);
+    Outputs = attn::OutputsAttr::get(Builder.getContext(), What.Outputs.RowMax,
+                                     What.Outputs.ColumnSums,
+                                     What.Outputs.BlockQ, What.Outputs.BlockK);
   llvm::SmallVector<mlir::Type> Results = {O, PerRow};
   llvm::append_range(Results, More);
 

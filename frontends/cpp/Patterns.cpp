@@ -7,8 +7,7 @@
 
 using namespace heddle;
 
-llvm::SmallVector<attn::PatternOp>
-heddle::sourcesOf(mlir::Operation *Symbol) {
+llvm::SmallVector<attn::PatternOp> heddle::sourcesOf(mlir::Operation *Symbol) {
   if (auto Pattern = mlir::dyn_cast<attn::PatternOp>(Symbol))
     return {Pattern};
   llvm::SmallVector<attn::PatternOp> Result;
@@ -37,7 +36,8 @@ static PatternParam describe(attn::PatternOp Pattern, unsigned I) {
   Result.Kind = kindOf(Pattern.getParamType(I));
   Result.Rank = static_cast<int32_t>(Pattern.getParamRank(I));
   Result.Default = Pattern.getParamDefault(I);
-  if (auto Real = llvm::dyn_cast_or_null<mlir::FloatAttr>(Pattern.getDefault(I)))
+  if (auto Real =
+          llvm::dyn_cast_or_null<mlir::FloatAttr>(Pattern.getDefault(I)))
     Result.RealDefault = Real.getValueAsDouble();
   return Result;
 }
@@ -64,8 +64,7 @@ llvm::SmallVector<mlir::Type> heddle::paramTypes(mlir::Operation *Symbol) {
   return Types;
 }
 
-llvm::SmallVector<mlir::Operation *>
-heddle::patternsOf(mlir::ModuleOp Module) {
+llvm::SmallVector<mlir::Operation *> heddle::patternsOf(mlir::ModuleOp Module) {
   llvm::SmallVector<mlir::Operation *> Result;
   for (mlir::Operation &Op : *Module.getBody())
     if (mlir::isa<attn::PatternOp, attn::CombineOp>(Op))
@@ -73,15 +72,15 @@ heddle::patternsOf(mlir::ModuleOp Module) {
   return Result;
 }
 
-llvm::SmallVector<mlir::Operation *>
-heddle::closureOf(mlir::ModuleOp Module, llvm::StringRef Name) {
+llvm::SmallVector<mlir::Operation *> heddle::closureOf(mlir::ModuleOp Module,
+                                                       llvm::StringRef Name) {
   llvm::SmallSetVector<mlir::Operation *, 8> Needed;
   Needed.insert(mlir::SymbolTable::lookupSymbolIn(Module, Name));
   for (size_t I = 0; I < Needed.size(); ++I)
     if (auto Uses = mlir::SymbolTable::getSymbolUses(Needed[I]))
       for (mlir::SymbolTable::SymbolUse Use : *Uses)
-        if (mlir::Operation *Used = mlir::SymbolTable::lookupSymbolIn(
-                Module, Use.getSymbolRef()))
+        if (mlir::Operation *Used =
+                mlir::SymbolTable::lookupSymbolIn(Module, Use.getSymbolRef()))
           Needed.insert(Used);
   llvm::SmallVector<mlir::Operation *> Result;
   for (mlir::Operation *Symbol : patternsOf(Module))

@@ -129,10 +129,10 @@ ErrorText cli::parseSchedule(std::string_view Text, ScheduleOptions &Out) {
       return fmt::format("--schedule gives '{}' twice", Name);
     const std::string What = fmt::format("'{}' in --schedule", Name);
     Item.remove_prefix(Equals + 1);
-    if (ErrorText Bad = Box != std::end(Boxes)
-                            ? parseBox(Item, What, *Box->second)
-                            : frontend::parseInteger(Item, What, 1, 4096,
-                                                     *Size->second))
+    if (ErrorText Bad =
+            Box != std::end(Boxes)
+                ? parseBox(Item, What, *Box->second)
+                : frontend::parseInteger(Item, What, 1, 4096, *Size->second))
       return Bad;
   }
   return std::nullopt;

@@ -80,7 +80,8 @@ private:
 } // namespace
 
 /// The view of a tensor whose sequences may lie one after the other.
-static heddle_view viewOf(const Tensor &T, const std::vector<int64_t> &Offsets) {
+static heddle_view viewOf(const Tensor &T,
+                          const std::vector<int64_t> &Offsets) {
   heddle_view View = T.view();
   if (!Offsets.empty()) {
     View.shape[0] = static_cast<int64_t>(Offsets.size()) - 1;
@@ -89,12 +90,10 @@ static heddle_view viewOf(const Tensor &T, const std::vector<int64_t> &Offsets) 
   return View;
 }
 
-Result<Interpreter> Interpreter::create(Compiler &With,
-                                        const LoadedPattern &Loaded,
-                                        const RunOptions &Options,
-                                        const Problem &Sizes,
-                                        const PatternValues &Values,
-                                        const RunTensors &Data) {
+Result<Interpreter>
+Interpreter::create(Compiler &With, const LoadedPattern &Loaded,
+                    const RunOptions &Options, const Problem &Sizes,
+                    const PatternValues &Values, const RunTensors &Data) {
   // Normalising reports what is wrong with a pattern where it is wrong; the
   // interpreter itself reads the regions, not the formula.
   Result<Source> Normal = With.normalize(Loaded.From, Loaded.Name);
@@ -127,8 +126,8 @@ Result<Interpreter> Interpreter::create(Compiler &With,
   return Made;
 }
 
-/// Block maxima of a ragged batch as one matrix per sequence: a sequence has its
-/// rows after those of the one before it.
+/// Block maxima of a ragged batch as one matrix per sequence: a sequence has
+/// its rows after those of the one before it.
 static Tensor spreadBlocks(const Tensor &Packed, const Problem &Sizes,
                            int64_t BlockQ) {
   const int64_t Heads = Packed.shape()[1], Columns = Packed.shape()[3];
@@ -168,8 +167,7 @@ static CheckResult toReport(const attn::Comparison &Found, bool HasMore) {
         ComparedOutput::BlockMax})
     Result.LargestMore = std::max(Result.LargestMore, Found.error(Output));
   const std::optional<attn::ComparedElement> &Where =
-      Found.FirstFailure ? Found.FirstFailure
-                         : Found.worst(ComparedOutput::O);
+      Found.FirstFailure ? Found.FirstFailure : Found.worst(ComparedOutput::O);
   if (Where) {
     Result.Batch = Where->B;
     Result.Head = Where->H;
@@ -194,7 +192,9 @@ static ErrorText check(const Interpreter &Reference, const Problem &Sizes,
     return "the interpreter cannot run the pattern: " +
            llvm::toString(Expected.takeError());
   const attn::Tolerance Allowed{CheckTolerance};
-  auto View = [](const Tensor &T) { return T.exists() ? T.view() : heddle_view(); };
+  auto View = [](const Tensor &T) {
+    return T.exists() ? T.view() : heddle_view();
+  };
   const Tensor Blocks = Types.hasBlockMax() && Sizes.isRagged()
                             ? spreadBlocks(Data.BlockMax, Sizes, Types.BlockQ)
                             : Data.BlockMax;
@@ -211,8 +211,8 @@ static ErrorText check(const Interpreter &Reference, const Problem &Sizes,
       attn::compare(*Expected, Views, Allowed);
   if (!Found)
     return llvm::toString(Found.takeError());
-  Out.Check = toReport(*Found, Types.RowMax || Types.ColumnSums ||
-                                   Types.hasBlockMax());
+  Out.Check =
+      toReport(*Found, Types.RowMax || Types.ColumnSums || Types.hasBlockMax());
   llvm::raw_string_ostream Text(Why);
   if (!Found->passed())
     Found->print(Text, Allowed);
@@ -294,8 +294,8 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
   for (auto &Part : listTimings(Compiled->timings()))
     Out.CompileParts.push_back(std::move(Part));
   TensorTypes Types;
-  if (ErrorText Bad = kernelTypes(*heddle_kernel_entry(Compiled->kernel()),
-                                  Options, Types))
+  if (ErrorText Bad =
+          kernelTypes(*heddle_kernel_entry(Compiled->kernel()), Options, Types))
     return fail(*Bad);
 
   // Before the tensors are made: a problem that cannot be planned fails fast.
@@ -304,8 +304,8 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
                                    What.Values, Options))
     return fail(*Bad);
   RunTensors Data;
-  if (ErrorText Bad = loadTensors(Options.Inputs, What.Sizes, Types,
-                                  Options.Order, Data))
+  if (ErrorText Bad =
+          loadTensors(Options.Inputs, What.Sizes, Types, Options.Order, Data))
     return fail(*Bad);
   if (ErrorText Bad = Main.run(Data, Out))
     return fail(*Bad);
@@ -353,8 +353,8 @@ static ErrorText ask(const RunOptions &Options, const TensorTypes &Types,
 static int trace(RunArguments &Args, Compiler &With, const Asked &What,
                  const TensorTypes &Types, const attn::TracePoint &Point) {
   RunTensors Data;
-  if (ErrorText Bad = loadTensors(Args.Run.Inputs, What.Sizes, Types,
-                                  Args.Run.Order, Data))
+  if (ErrorText Bad =
+          loadTensors(Args.Run.Inputs, What.Sizes, Types, Args.Run.Order, Data))
     return fail(*Bad);
   Result<Interpreter> Reference = Interpreter::create(
       With, What.Loaded, Args.Run, What.Sizes, What.Values, Data);
@@ -416,8 +416,8 @@ Command cli::addRunCommand(CLI::App &Program) {
       "--trace", Args->Trace,
       "explain one row, as in b=0,h=3,q=17: its kept keys, scores, weights and "
       "output by the interpreter; runs no kernel");
-  for (const char *Other : {"-o", "--lse", "--row-max", "--column-sums",
-                            "--block-max", "--check"})
+  for (const char *Other :
+       {"-o", "--lse", "--row-max", "--column-sums", "--block-max", "--check"})
     Trace->excludes(Line->get_option(Other));
   Line->footer(
       std::string(operandHelp()) +

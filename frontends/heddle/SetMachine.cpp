@@ -12,7 +12,8 @@ using namespace heddle;
 using heddle::attn::TileStatus;
 
 SetProgram::Machine::Machine(const SetProgram &Program, const SetInputs &Inputs)
-    : Program(Program), Operands(Inputs.Operands.begin(), Inputs.Operands.end()),
+    : Program(Program),
+      Operands(Inputs.Operands.begin(), Inputs.Operands.end()),
       Registers(size_t(Program.RegisterCount) * Lanes) {
   auto Fill = [&](unsigned Register, int64_t Value) {
     std::fill_n(lanes(Register), Lanes, Value);
@@ -218,11 +219,9 @@ void SetProgram::Machine::setBox(llvm::ArrayRef<int64_t> Q0,
   }
 }
 
-std::optional<SetProgram::Machine::Outside>
-SetProgram::Machine::outside(llvm::ArrayRef<int64_t> Q0,
-                             llvm::ArrayRef<int64_t> Queries,
-                             llvm::ArrayRef<int64_t> K0,
-                             llvm::ArrayRef<int64_t> Keys) {
+std::optional<SetProgram::Machine::Outside> SetProgram::Machine::outside(
+    llvm::ArrayRef<int64_t> Q0, llvm::ArrayRef<int64_t> Queries,
+    llvm::ArrayRef<int64_t> K0, llvm::ArrayRef<int64_t> Keys) {
   setBox(Q0, Queries, K0, Keys);
   run(Program.QueryCode, Program.Code.size(), 1);
   for (size_t I = 0; I < Program.Reads.size(); ++I) {
@@ -237,11 +236,9 @@ SetProgram::Machine::outside(llvm::ArrayRef<int64_t> Q0,
   return std::nullopt;
 }
 
-SetProgram::Machine::Answer
-SetProgram::Machine::status(llvm::ArrayRef<int64_t> Q0,
-                            llvm::ArrayRef<int64_t> Queries,
-                            llvm::ArrayRef<int64_t> K0,
-                            llvm::ArrayRef<int64_t> Keys) {
+SetProgram::Machine::Answer SetProgram::Machine::status(
+    llvm::ArrayRef<int64_t> Q0, llvm::ArrayRef<int64_t> Queries,
+    llvm::ArrayRef<int64_t> K0, llvm::ArrayRef<int64_t> Keys) {
   setBox(Q0, Queries, K0, Keys);
   run(Program.QueryCode, Program.Code.size(), 1);
   const bool Empty = lanes(Program.Results[0])[0] != 0;

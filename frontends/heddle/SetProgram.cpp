@@ -50,10 +50,10 @@ public:
   Algebra::Box box(bool IsPoint, int64_t Keys) const {
     Algebra::Box Result{B, H, {}, {}, NumKeys, Params, Keys};
     for (unsigned Axis = 0; Axis < Program.Axes; ++Axis) {
-      Result.q.push_back({coordinate(Axis, QLow),
-                          coordinate(Axis, IsPoint ? QLow : QHigh)});
-      Result.k.push_back({coordinate(Axis, KLow),
-                          coordinate(Axis, IsPoint ? KLow : KHigh)});
+      Result.q.push_back(
+          {coordinate(Axis, QLow), coordinate(Axis, IsPoint ? QLow : QHigh)});
+      Result.k.push_back(
+          {coordinate(Axis, KLow), coordinate(Axis, IsPoint ? KLow : KHigh)});
     }
     return Result;
   }
@@ -97,8 +97,8 @@ public:
   }
   Int seek(unsigned Param, llvm::ArrayRef<Int> Leading, Int From, Int Low,
            Int High, bool Outside) {
-    return ask(Opcode::Seek, Param, Leading,
-               {From, Low, High, truth(Outside)}, 1);
+    return ask(Opcode::Seek, Param, Leading, {From, Low, High, truth(Outside)},
+               1);
   }
   Probed probe(unsigned Param, llvm::ArrayRef<Int> Leading, Int First, Int Last,
                Int Low, Int High) {
@@ -139,8 +139,7 @@ private:
     const auto First = static_cast<unsigned>(Program.Arguments.size());
     llvm::append_range(Program.Arguments, Indices);
     llvm::append_range(Program.Arguments, Others);
-    const auto Count =
-        static_cast<unsigned>(Program.Arguments.size()) - First;
+    const auto Count = static_cast<unsigned>(Program.Arguments.size()) - First;
     const Int Dst = Program.RegisterCount;
     Program.RegisterCount += Results;
     Program.Code.push_back({Code, Dst, First, Count, 0, int64_t(Param)});
@@ -328,7 +327,7 @@ private:
         return attn::uses(Index, attn::DimK);
       };
       addPeriod(UsesKey(Form) || llvm::any_of(Set.getIndices(), UsesKey) ? 0
-                                                                        : 1);
+                                                                         : 1);
       return;
     }
     if (auto Set = llvm::dyn_cast<attn::ResidueAttr>(Atom.getSet())) {

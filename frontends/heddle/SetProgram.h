@@ -79,8 +79,8 @@ public:
     int64_t keptKeys(llvm::ArrayRef<int64_t> K0, unsigned Count);
 
     /// An index that lies outside of a table or family of sets for some pair of
-    /// the box: which parameter, along which axis, the smallest and largest index
-    /// asked for and the extent.
+    /// the box: which parameter, along which axis, the smallest and largest
+    /// index asked for and the extent.
     struct Outside {
       unsigned Param;
       int64_t Axis, Low, High, Extent;
@@ -128,7 +128,7 @@ private:
     FloorPow2,
     Read, ///< these ask operand Immediate with the registers of `Arguments`
     Holds,
-    Span,  ///< two results
+    Span, ///< two results
     Seek,
     Probe, ///< four results
   };

@@ -5,8 +5,9 @@
 #include "frontends/heddle/SetProgram.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
 #include <atomic>
@@ -149,6 +150,13 @@ int64_t ravel(llvm::ArrayRef<int64_t> At, llvm::ArrayRef<int64_t> Shape) {
   return I;
 }
 
+/// The shortest text for a parameter.
+std::string formatReal(double X) {
+  std::string Text;
+  llvm::raw_string_ostream(Text) << llvm::format("%g", X);
+  return Text;
+}
+
 /// What one thread, or all of them, have counted.
 struct Counts {
   int64_t Full = 0;
@@ -235,8 +243,7 @@ llvm::Error checkReads(const SetSource &Source, attn::PatternOp Pattern,
   auto Bad = Machine.outside(Q0, Result.QueryGrid, K0, Result.KeyGrid);
   if (!Bad)
     return llvm::Error::success();
-  const bool IsSet =
-      mlir::isa<attn::SetType>(Pattern.getParamType(Bad->Param));
+  const bool IsSet = mlir::isa<attn::SetType>(Pattern.getParamType(Bad->Param));
   const std::string Hint = Bad->Low < 0 ? "keep the index from going below 0"
                            : IsSet
                                ? "give a set for each index, or one for all"
@@ -246,8 +253,8 @@ llvm::Error checkReads(const SetSource &Source, attn::PatternOp Pattern,
                  Pattern.getParamName(Bad->Param) + "' is read at indices " +
                  llvm::Twine(Bad->Low) + " to " + llvm::Twine(Bad->High) +
                  " along axis " + llvm::Twine(Bad->Axis) + ", which has " +
-                 llvm::Twine(Bad->Extent) + (IsSet ? " sets; " : " elements; ") +
-                 Hint);
+                 llvm::Twine(Bad->Extent) +
+                 (IsSet ? " sets; " : " elements; ") + Hint);
 }
 
 /// One thread: classifies and counts query tiles until none is left.
@@ -286,8 +293,7 @@ private:
   }
 
   void classify(const Box &Queries, std::vector<TileRun> &Runs) {
-    const int64_t Inner =
-        pieces(Result.KeyGrid.back(), Options.KeyTile.back());
+    const int64_t Inner = pieces(Result.KeyGrid.back(), Options.KeyTile.back());
     const Coordinates Q0 = placed(Queries.First);
     // One row of tiles after the other; the answers look ahead within a row.
     for (int64_t Row = 0; Row < Result.KeyTiles; Row += Inner) {
@@ -427,9 +433,9 @@ private:
 
 std::string heddle::describeTiles(const ShowOptions &Options) {
   auto Text = [](llvm::ArrayRef<int64_t> Extents) {
-    return llvm::join(llvm::map_range(Extents,
-                                      [](int64_t X) { return llvm::itostr(X); }),
-                      "x");
+    return llvm::join(
+        llvm::map_range(Extents, [](int64_t X) { return llvm::itostr(X); }),
+        "x");
   };
   return Text(Options.QueryTile) +
          (Options.QueryTile.size() > 1 ? " by " : " x ") +
@@ -464,7 +470,7 @@ llvm::Expected<ShowResult> heddle::analyse(attn::PatternOp Pattern,
     if (Type.isIndex())
       Text = llvm::itostr(Options.Params[I].integer);
     else if (Type.isF32())
-      Text = llvm::formatv("{0:g}", Options.Params[I].real).str();
+      Text = formatReal(Options.Params[I].real);
     (IsNumber ? Result.Numbers : Result.Operands)
         .push_back({Pattern.getParamName(I).str(), Text});
   }

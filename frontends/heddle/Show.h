@@ -114,8 +114,8 @@ std::string describeTiles(const ShowOptions &Options);
 /// Cost: one question per run of tiles of equal status; and for every row, its
 /// stretches of keys that keep to one period, a period each. Full and empty
 /// tiles are never looked into. Only a pattern without such stretches (one with
-/// tables, sets or a token grid, or a power of two of `k mod 64 + k`) is counted
-/// key by key in its partial tiles.
+/// tables, sets or a token grid, or a power of two of `k mod 64 + k`) is
+/// counted key by key in its partial tiles.
 llvm::Expected<ShowResult> analyse(attn::PatternOp Pattern,
                                    attn::FormulaAttr Formula,
                                    const ShowOptions &Options);

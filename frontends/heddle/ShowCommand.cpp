@@ -67,8 +67,8 @@ static ErrorText parseOptions(ShowArguments &Args, ShowOptions &Out,
     if (ErrorText Bad = parseTile(Args.Tile, Out))
       return Bad;
   if (!Args.Origin.empty())
-    if (ErrorText Bad =
-            parseInteger(Args.Origin, "--origin", -Limit, Limit - 1, Out.Origin))
+    if (ErrorText Bad = parseInteger(Args.Origin, "--origin", -Limit, Limit - 1,
+                                     Out.Origin))
       return Bad;
   ShapeSolver Solver;
   if (ErrorText Bad = Solver.addText(Args.Shape))
@@ -146,7 +146,8 @@ static ErrorText prepareOperands(const LoadedPattern &Loaded,
 }
 
 /// The pattern that the picture is of.
-static ErrorText choosePicture(const Source &Normal, const LoadedPattern &Loaded,
+static ErrorText choosePicture(const Source &Normal,
+                               const LoadedPattern &Loaded,
                                attn::PatternOp &Out) {
   Out = mlir::dyn_cast<attn::PatternOp>(
       mlir::SymbolTable::lookupSymbolIn(Normal.module(), Loaded.Name));
@@ -168,8 +169,8 @@ static int show(const CLI::App &Line, ShowArguments &Args) {
   if (!Loaded)
     return fail(Loaded.failure());
   std::vector<Setting> Settings;
-  if (ErrorText Bad = parseSettings(Loaded->Name, Loaded->Parameters,
-                                    Args.Items, Settings))
+  if (ErrorText Bad =
+          parseSettings(Loaded->Name, Loaded->Parameters, Args.Items, Settings))
     return fail(*Bad);
   Result<Source> Normal = With.normalize(Loaded->From, Loaded->Name);
   if (!Normal)
@@ -180,8 +181,8 @@ static int show(const CLI::App &Line, ShowArguments &Args) {
   RunOptions Placed;
   Placed.Origin = Options.Origin;
   PatternValues Values;
-  if (ErrorText Bad = Values.make(Loaded->Parameters, Settings,
-                                  extentsOf(Placed, Sizes)))
+  if (ErrorText Bad =
+          Values.make(Loaded->Parameters, Settings, extentsOf(Placed, Sizes)))
     return fail(*Bad);
   runtime::OperandStore Store;
   if (ErrorText Bad = prepareOperands(*Loaded, Values, Store, Options))

@@ -98,8 +98,7 @@ private:
     const int64_t Step =
         (std::max<int64_t>(LabelWidth, 8) + CellWidth - 1) / CellWidth;
     for (int64_t Col = 0; Col < Grid.cols(); Col += Step) {
-      std::string Label =
-          llvm::itostr(Result.keyLabel(Grid.firstKeyTile(Col)));
+      std::string Label = llvm::itostr(Result.keyLabel(Grid.firstKeyTile(Col)));
       const auto At = static_cast<size_t>(Col * CellWidth);
       if (At + Label.size() > static_cast<size_t>(room()))
         break;

@@ -59,8 +59,7 @@ static std::string dtypesOf(const heddle_entry &Entry) {
   const char *Input = runtime::dtypeName(Entry.dtype);
   if (Entry.output_dtype == Entry.dtype)
     return Input;
-  return fmt::format("{} to {}", Input,
-                     runtime::dtypeName(Entry.output_dtype));
+  return fmt::format("{} to {}", Input, runtime::dtypeName(Entry.output_dtype));
 }
 
 /// What the kernel has beyond q, k, v, o and lse.
@@ -215,8 +214,8 @@ static ErrorText run(Arguments &Args) {
   if (ErrorText Bad = Solver.add(ShapeSolver::Dv, Entry.d_v, Source))
     return Bad;
   Problem Sizes;
-  if (ErrorText Bad = solveShape(Options, Solver, Entry.pattern,
-                                 Entry.num_sources, Sizes))
+  if (ErrorText Bad =
+          solveShape(Options, Solver, Entry.pattern, Entry.num_sources, Sizes))
     return Bad;
   if (ErrorText Bad = checkMemory(Sizes, Types))
     return Bad;

@@ -104,7 +104,7 @@ TEST_P(Parameters, AtTheEdges) {
   std::optional<Program> Kernel = compile(Host, What, Spec);
   ASSERT_TRUE(Kernel);
   const int64_t Values[] = {
-      0, 1, -1, 64, int64_t(1) << 31, -(int64_t(1) << 31)};
+      0, 1, -1, 64, (int64_t(1) << 31) - 1, -(int64_t(1) << 31)};
   std::vector<size_t> Digits(Count);
   while (true) {
     std::vector<int64_t> Params;
@@ -132,7 +132,8 @@ TEST_P(Parameters, AnyOrigin) {
   std::optional<Program> Kernel = compile(Host, What, Spec);
   ASSERT_TRUE(Kernel);
   Sizes Of = {6, 2, 1, 70, 200, {}, What.defaults()};
-  Of.Origin = {130, -1, -100, 1000000, int64_t(1) << 31, -(int64_t(1) << 31)};
+  Of.Origin = {
+      130, -1, -100, 1000000, (int64_t(1) << 31) - 1, -(int64_t(1) << 31)};
   Operands Data(Of, Spec);
   ASSERT_TRUE(launchAndCompare(What, Spec, *Kernel, Of, Data));
 }

@@ -62,7 +62,11 @@ TEST_P(Determinism, LseIsOptional) {
   ASSERT_TRUE(Plan);
   const heddle_tensor Q = Without.Q.handle(), K = Without.K.handle(),
                       V = Without.V.handle(), O = Without.O.handle();
-  const heddle_tensors All = {&Q, &K, &V, &O, nullptr, 0};
+  heddle_tensors All = {};
+  All.q = &Q;
+  All.k = &K;
+  All.v = &V;
+  All.o = &O;
   ASSERT_TRUE(succeeded(heddle_launch(Plan.get(), &All, pool(2))));
   EXPECT_TRUE(With.O.sameBits(Without.O));
 }
@@ -90,7 +94,12 @@ TEST_P(Determinism, InputStridesOfZero) {
   const int64_t VStrides[] = {0, 0, Spec.ValueDim, 1};
   K.strides = KStrides;
   V.strides = VStrides;
-  const heddle_tensors All = {&Q, &K, &V, &O, &Lse, 0};
+  heddle_tensors All = {};
+  All.q = &Q;
+  All.k = &K;
+  All.v = &V;
+  All.o = &O;
+  All.lse = &Lse;
   ASSERT_TRUE(succeeded(heddle_launch(Plan.get(), &All, pool(2))));
   EXPECT_TRUE(Shared.sameResults(Copied));
 }

@@ -3,6 +3,7 @@
 // No access outside: every tensor and the workspace end, or begin, at a page
 // without access. An access there ends the program, after naming the problem.
 
+#include "heddle/index.h"
 #include "test/exec/Kernels.h"
 
 #include <csignal>
@@ -51,12 +52,18 @@ void runTasks(const heddle_code &Code, const Sizes &Of, const Operands &Data,
               void *Workspace) {
   heddle_args Args = {};
   Args.q = Data.Q.view();
-  Args.k = Data.K.view();
-  Args.v = Data.V.view();
+  const heddle_source Source = {Data.K.view(), Data.V.view()};
+  Args.sources = &Source;
+  Args.index = heddle_index_functions();
   Args.o = Data.O.view();
   Args.lse = Data.Lse.view();
   Args.origin = Of.Origin.data();
-  Args.params = Of.Params.data();
+  std::vector<heddle_operand> Params;
+  for (int64_t Integer : Of.Params.integers()) {
+    Params.emplace_back();
+    Params.back().integer = Integer;
+  }
+  Args.operands = Params.data();
   Args.scale = 0.125F;
   for (int64_t B = 0; B < Of.Batch; ++B)
     for (int64_t H = 0; H < Of.HeadsQ; ++H)

@@ -25,13 +25,10 @@ template <typename T> static T orStop(Result<T> Value) {
   return std::move(*Value);
 }
 
-static attn::PatternOp onlyPattern(const Source &Text) {
-  return *Text.module().getOps<attn::PatternOp>().begin();
-}
-
-static attn::Predicate compilePredicate(const Source &Text) {
-  mlir::FailureOr<attn::Predicate> Made =
-      attn::Predicate::compile(onlyPattern(Text));
+static attn::Variant compileVariant(const Source &Text,
+                                    const std::string &Name) {
+  mlir::FailureOr<attn::Variant> Made = attn::Variant::compile(
+      mlir::SymbolTable::lookupSymbolIn(Text.module(), Name));
   if (mlir::failed(Made))
     llvm::report_fatal_error("the interpreter refuses the pattern",
                              /*gen_crash_diag=*/false);
@@ -39,16 +36,20 @@ static attn::Predicate compilePredicate(const Source &Text) {
 }
 
 struct Pattern::Impl {
-  Impl(Source Parsed, Source Normalized, std::string Path)
+  Impl(Source Parsed, Source Normalized, const std::string &Name,
+       std::string Path)
       : Text(std::move(Parsed)), Normalized(std::move(Normalized)),
-        Path(std::move(Path)), Info(Text.patterns().front()),
-        Meaning(compilePredicate(Text)) {}
+        Path(std::move(Path)), Meaning(compileVariant(Text, Name)) {
+    for (PatternInfo &Known : Text.patterns())
+      if (Known.Name == Name)
+        Info = std::move(Known);
+  }
 
   Source Text;
   Source Normalized;
   std::string Path;
   PatternInfo Info;
-  attn::Predicate Meaning;
+  attn::Variant Meaning;
 };
 
 Pattern::Pattern(std::unique_ptr<Impl> Content) : Content(std::move(Content)) {}
@@ -57,35 +58,46 @@ Pattern::~Pattern() = default;
 
 Pattern &Pattern::operator=(Pattern &&) noexcept = default;
 
+Result<Pattern> Pattern::make(Compiler &Host, Source Parsed,
+                              const std::string &Path) {
+  Result<std::string> Name = Host.choosePattern(Parsed, "");
+  if (!Name)
+    return Name.failure();
+  Result<Source> Normalized = Host.normalize(Parsed, *Name);
+  if (!Normalized)
+    return Normalized.failure();
+  return Pattern(std::make_unique<Impl>(std::move(Parsed),
+                                        std::move(*Normalized), *Name, Path));
+}
+
 Result<Pattern> Pattern::parse(Compiler &Host, const std::string &Text,
                                const std::string &Name) {
   Result<Source> Parsed = Host.parse(Text, Name);
   if (!Parsed)
     return Parsed.failure();
-  Result<Source> Normalized = Host.normalize(*Parsed, "");
-  if (!Normalized)
-    return Normalized.failure();
-  return Pattern(
-      std::make_unique<Impl>(std::move(*Parsed), std::move(*Normalized), Name));
+  return make(Host, std::move(*Parsed), Name);
 }
 
 Pattern Pattern::example(Compiler &Host, const std::string &Name) {
   const std::string File = Name + ".mlir";
-  Source Parsed = orStop(Host.parseFile(HEDDLE_EXAMPLES_DIR "/" + File));
-  Source Normalized = orStop(Host.normalize(Parsed, ""));
-  return Pattern(std::make_unique<Impl>(
-      std::move(Parsed), std::move(Normalized), "examples/" + File));
+  return orStop(make(Host,
+                     orStop(Host.parseFile(HEDDLE_EXAMPLES_DIR "/" + File)),
+                     "examples/" + File));
 }
 
 const Source &Pattern::source() const { return Content->Text; }
-const attn::Predicate &Pattern::predicate() const { return Content->Meaning; }
+const attn::Variant &Pattern::variant() const { return Content->Meaning; }
+const attn::Predicate &Pattern::predicate() const {
+  return Content->Meaning.predicate();
+}
 const std::string &Pattern::path() const { return Content->Path; }
 const PatternInfo &Pattern::info() const { return Content->Info; }
 
 attn::HostPattern Pattern::sets(int64_t NumKeys,
                                 const std::vector<int64_t> &Params) const {
-  return attn::HostPattern(onlyPattern(Content->Normalized).getFormulaAttr(),
-                           NumKeys, Params);
+  auto Op = mlir::cast<attn::PatternOp>(mlir::SymbolTable::lookupSymbolIn(
+      Content->Normalized.module(), info().Name));
+  return attn::HostPattern(Op.getFormulaAttr(), NumKeys, Params);
 }
 
 std::vector<int64_t> Pattern::defaults() const {
@@ -95,13 +107,35 @@ std::vector<int64_t> Pattern::defaults() const {
   return Values;
 }
 
+/// See `exampleNames`.
+static bool isPlain(const Source &Text, const std::string &Name) {
+  auto Op = mlir::dyn_cast<attn::PatternOp>(
+      mlir::SymbolTable::lookupSymbolIn(Text.module(), Name));
+  if (!Op || Op.hasGrid() || Op.hasScore() || !Op.getRotate().empty())
+    return false;
+  for (unsigned I = 0; I < Op.getNumParams(); ++I)
+    if (!Op.getParamType(I).isIndex() || !Op.getParamDefault(I))
+      return false;
+  attn::NormalizerAttr Normalizer = Op.getNormalization();
+  return Normalizer.getKind() == attn::NormalizerKind::Softmax &&
+         !Normalizer.getSink();
+}
+
 std::vector<std::string> exec::exampleNames() {
-  std::vector<std::string> Names;
-  for (const auto &File :
-       std::filesystem::directory_iterator(HEDDLE_EXAMPLES_DIR))
-    if (File.path().extension() == ".mlir")
-      Names.push_back(File.path().stem().string());
-  std::sort(Names.begin(), Names.end());
+  static const std::vector<std::string> Names = [] {
+    std::vector<std::string> Found;
+    Compiler Host;
+    for (const auto &File :
+         std::filesystem::directory_iterator(HEDDLE_EXAMPLES_DIR)) {
+      if (File.path().extension() != ".mlir")
+        continue;
+      const Source Text = orStop(Host.parseFile(File.path()));
+      if (isPlain(Text, orStop(Host.choosePattern(Text, ""))))
+        Found.push_back(File.path().stem().string());
+    }
+    std::sort(Found.begin(), Found.end());
+    return Found;
+  }();
   return Names;
 }
 
@@ -113,6 +147,10 @@ std::vector<std::string> exec::hostLevels() {
   return Names;
 }
 
+static const char *dtypeName(heddle_dtype Dtype) {
+  return Dtype == HEDDLE_F16 ? "f16" : Dtype == HEDDLE_BF16 ? "bf16" : "f32";
+}
+
 static bool isChosen(const ScheduleOptions &S) {
   return S.QueryTile || S.KeyTile || S.Rows || S.Lanes || S.Unroll;
 }
@@ -121,6 +159,7 @@ std::string KernelSpec::str() const {
   std::string Text;
   llvm::raw_string_ostream Out(Text);
   Out << "d=" << HeadDim << " dv=" << valueDim()
+      << " dtype=" << dtypeName(Dtype) << " to " << dtypeName(outputDtype())
       << " level=" << (Level.empty() ? hostLevels().front() : Level);
   if (isChosen(Schedule))
     Out << " schedule=<query_tile = " << Schedule.QueryTile
@@ -139,7 +178,7 @@ ScheduleOptions exec::randomSchedule(std::mt19937_64 &Random,
   }();
   const Target *Of = findTargetOfLevel(Level);
   const int64_t MostLanes =
-      Of->chooseSchedule(Context, Level, 64, 64).getLanes();
+      Of->chooseSchedule(Context, Level, KernelShape{64, 64, 0, 0}).getLanes();
   auto Pick = [&](int64_t Low, int64_t High) {
     return Low + static_cast<int64_t>(Random() %
                                       static_cast<uint64_t>(High - Low + 1));
@@ -166,6 +205,9 @@ std::optional<Program> exec::compile(Compiler &Host, const Pattern &What,
   Options.HeadDimQk = Spec.HeadDim;
   Options.HeadDimV = Spec.ValueDim;
   Options.Schedule = Spec.Schedule;
+  Options.Dtype = dtypeName(Spec.Dtype);
+  Options.OutputDtype = dtypeName(Spec.outputDtype());
+  Options.Outputs = Spec.Outputs;
   if (!Spec.Level.empty())
     Options.Targets = {Spec.Level};
   Result<Program> Made = Host.jit(What.source(), Options);
@@ -176,31 +218,128 @@ std::optional<Program> exec::compile(Compiler &Host, const Pattern &What,
   return std::nullopt;
 }
 
-heddle_problem Sizes::problem() const {
-  return {Batch,
-          HeadsQ,
-          HeadsKv,
-          SeqQ,
-          SeqK,
-          Origin.empty() ? nullptr : Origin.data(),
-          Params.empty() ? nullptr : Params.data()};
+/// 0, then the sums of the first lengths.
+static std::vector<int64_t> sums(const std::vector<int64_t> &Lengths) {
+  std::vector<int64_t> Result = {0};
+  for (int64_t Length : Lengths)
+    Result.push_back(Result.back() + Length);
+  return Result;
+}
+
+Sizes Sizes::ragged(int64_t HeadsQ, int64_t HeadsKv,
+                    const std::vector<int64_t> &LengthsQ,
+                    const std::vector<int64_t> &LengthsK, ValueList Params) {
+  Sizes Of;
+  Of.Batch = static_cast<int64_t>(LengthsQ.size());
+  Of.HeadsQ = HeadsQ;
+  Of.HeadsKv = HeadsKv;
+  Of.CuSeqlensQ = sums(LengthsQ);
+  Of.CuSeqlensK = sums(LengthsK);
+  Of.SeqQ = Of.CuSeqlensQ.back();
+  Of.SeqK = Of.CuSeqlensK.back();
+  Of.Params = std::move(Params);
+  return Of;
+}
+
+RuntimeProblem::RuntimeProblem(const Sizes &Of) : Params(Of.Params.get()) {
+  Problem.batch = Of.Batch;
+  Problem.heads_q = Of.HeadsQ;
+  Problem.heads_kv = Of.HeadsKv;
+  Problem.seq_q = Of.SeqQ;
+  Problem.seq_k = Of.SeqK;
+  Problem.origin = Of.Origin.empty() ? nullptr : Of.Origin.data();
+  Problem.params = Params.empty() ? nullptr : Params.data();
+  Problem.cu_seqlens_q = Of.isRagged() ? Of.CuSeqlensQ.data() : nullptr;
+  Problem.cu_seqlens_k = Of.isRagged() ? Of.CuSeqlensK.data() : nullptr;
+  Problem.more_seq_k = Of.MoreKeys.empty() ? nullptr : Of.MoreKeys.data();
+}
+
+static std::optional<Tensor> makePacked(const Sizes &Of, const KernelSpec &Spec,
+                                        Layout Order, Placement Where) {
+  if (Order != Layout::Packed)
+    return std::nullopt;
+  return Tensor(
+      {Of.tensorBatch(), Of.HeadsQ + 2 * Of.HeadsKv, Of.SeqQ, Spec.HeadDim},
+      Order, Where, Spec.Dtype);
+}
+
+/// An input, or the heads of the packed tensor that are one.
+static Tensor makeInput(const std::optional<Tensor> &Packed, int64_t First,
+                        std::array<int64_t, 4> Shape, Layout Order,
+                        Placement Where, heddle_dtype Dtype) {
+  if (Packed)
+    return Packed->heads(First, Shape[1]);
+  return Tensor(Shape, Order, Where, Dtype);
+}
+
+static int64_t ceilDivide(int64_t X, int64_t Y) { return (X + Y - 1) / Y; }
+
+/// The shape of block_max: sequences of a ragged batch one after the other.
+static std::array<int64_t, 4> blockShape(const Sizes &Of,
+                                         const OutputOptions &Outputs) {
+  int64_t Rows = 0, Columns = 0;
+  for (size_t B = 1; B < Of.CuSeqlensQ.size(); ++B) {
+    Rows += ceilDivide(Of.CuSeqlensQ[B] - Of.CuSeqlensQ[B - 1], Outputs.BlockQ);
+    Columns =
+        std::max(Columns, ceilDivide(Of.CuSeqlensK[B] - Of.CuSeqlensK[B - 1],
+                                     Outputs.BlockK));
+  }
+  if (!Of.isRagged()) {
+    Rows = ceilDivide(Of.SeqQ, Outputs.BlockQ);
+    Columns = ceilDivide(Of.SeqK, Outputs.BlockK);
+  }
+  return {Of.tensorBatch(), Of.HeadsQ, Rows, Columns};
 }
 
 Operands::Operands(const Sizes &Of, const KernelSpec &Spec, Layout Order,
                    Placement Where, uint64_t Seed)
-    : Q({Of.Batch, Of.HeadsQ, Of.SeqQ, Spec.HeadDim}, Order, Where),
-      K({Of.Batch, Of.HeadsKv, Of.SeqK, Spec.HeadDim}, Order, Where),
-      V({Of.Batch, Of.HeadsKv, Of.SeqK, Spec.valueDim()}, Order, Where),
-      O({Of.Batch, Of.HeadsQ, Of.SeqQ, Spec.valueDim()}, Order, Where),
-      Lse({Of.Batch, Of.HeadsQ, Of.SeqQ, 1}, Order, Where) {
+    : Packed(makePacked(Of, Spec, Order, Where)),
+      Q(makeInput(Packed, 0,
+                  {Of.tensorBatch(), Of.HeadsQ, Of.SeqQ, Spec.HeadDim}, Order,
+                  Where, Spec.Dtype)),
+      K(makeInput(Packed, Of.HeadsQ,
+                  {Of.tensorBatch(), Of.HeadsKv, Of.SeqK, Spec.HeadDim}, Order,
+                  Where, Spec.Dtype)),
+      V(makeInput(Packed, Of.HeadsQ + Of.HeadsKv,
+                  {Of.tensorBatch(), Of.HeadsKv, Of.SeqK, Spec.valueDim()},
+                  Order, Where, Spec.Dtype)),
+      O({Of.tensorBatch(), Of.HeadsQ, Of.SeqQ, Spec.valueDim()}, Order, Where,
+        Spec.outputDtype()),
+      Lse({Of.tensorBatch(), Of.HeadsQ, Of.SeqQ, 1}, Order, Where) {
   Q.fill(3 * Seed);
   K.fill(3 * Seed + 1);
   V.fill(3 * Seed + 2);
+  for (size_t I = 0; I < Of.MoreKeys.size(); ++I) {
+    MoreK.push_back(Tensor({Of.Batch, Of.HeadsKv, Of.MoreKeys[I], Spec.HeadDim},
+                           Order, Where, Spec.Dtype)
+                        .fill(1000 * Seed + 2 * I));
+    MoreV.push_back(
+        Tensor({Of.Batch, Of.HeadsKv, Of.MoreKeys[I], Spec.valueDim()}, Order,
+               Where, Spec.Dtype)
+            .fill(1000 * Seed + 2 * I + 1));
+  }
+  if (Spec.Outputs.RowMax)
+    RowMax.emplace(Lse.shape(), Order, Where);
+  if (Spec.Outputs.ColumnSums)
+    ColumnSums.emplace(
+        std::array<int64_t, 4>{Of.tensorBatch(), Of.HeadsQ, Of.SeqK, 1}, Order,
+        Where);
+  if (Spec.Outputs.hasBlockMax())
+    BlockMax.emplace(blockShape(Of, Spec.Outputs), Order, Where);
 }
 
 bool Operands::gapsIntact() const {
-  return Q.gapsIntact() && K.gapsIntact() && V.gapsIntact() && O.gapsIntact() &&
-         Lse.gapsIntact();
+  for (const Tensor *T : {&Q, &K, &V, &O, &Lse})
+    if (!T->gapsIntact())
+      return false;
+  for (const std::vector<Tensor> *More : {&MoreK, &MoreV})
+    for (const Tensor &T : *More)
+      if (!T.gapsIntact())
+        return false;
+  for (const std::optional<Tensor> *T : {&RowMax, &ColumnSums, &BlockMax})
+    if (*T && !(*T)->gapsIntact())
+      return false;
+  return true;
 }
 
 heddle_pool *exec::pool(int32_t Threads) {
@@ -231,8 +370,8 @@ testing::AssertionResult exec::succeeded(heddle_error *Error) {
 
 PlanHandle exec::makePlan(const Program &Kernel, const Sizes &Of) {
   heddle_plan *Made = nullptr;
-  const heddle_problem Problem = Of.problem();
-  EXPECT_TRUE(succeeded(heddle_plan_create(Kernel.kernel(), &Problem, &Made)));
+  EXPECT_TRUE(succeeded(
+      heddle_plan_create(Kernel.kernel(), RuntimeProblem(Of).get(), &Made)));
   return PlanHandle(Made);
 }
 
@@ -240,16 +379,42 @@ testing::AssertionResult exec::launch(const Program &Kernel, const Sizes &Of,
                                       Operands &Data, int32_t Threads,
                                       heddle_stats *Stats) {
   heddle_plan *Made = nullptr;
-  const heddle_problem Problem = Of.problem();
-  if (auto Good =
-          succeeded(heddle_plan_create(Kernel.kernel(), &Problem, &Made));
+  if (auto Good = succeeded(
+          heddle_plan_create(Kernel.kernel(), RuntimeProblem(Of).get(), &Made));
       !Good)
     return Good;
   const PlanHandle Plan(Made);
   const heddle_tensor Q = Data.Q.handle(), K = Data.K.handle(),
                       V = Data.V.handle(), O = Data.O.handle(),
                       Lse = Data.Lse.handle(3);
-  const heddle_tensors All = {&Q, &K, &V, &O, &Lse, Data.Scale};
+  auto Handle = [](const std::optional<Tensor> &T, int32_t Rank) {
+    return T ? T->handle(Rank) : heddle_tensor();
+  };
+  const heddle_tensor RowMax = Handle(Data.RowMax, 3),
+                      ColumnSums = Handle(Data.ColumnSums, 3),
+                      BlockMax = Handle(Data.BlockMax, 4);
+  std::vector<heddle_tensor> MoreK, MoreV;
+  std::vector<const heddle_tensor *> MoreKeys, MoreValues;
+  for (const Tensor &T : Data.MoreK)
+    MoreK.push_back(T.handle());
+  for (const Tensor &T : Data.MoreV)
+    MoreV.push_back(T.handle());
+  for (size_t I = 0; I < MoreK.size(); ++I) {
+    MoreKeys.push_back(&MoreK[I]);
+    MoreValues.push_back(&MoreV[I]);
+  }
+  heddle_tensors All = {};
+  All.q = &Q;
+  All.k = &K;
+  All.v = &V;
+  All.o = &O;
+  All.lse = heddle_kernel_entry(Kernel.kernel())->has_lse ? &Lse : nullptr;
+  All.scale = Data.Scale;
+  All.more_k = MoreKeys.data();
+  All.more_v = MoreValues.data();
+  All.row_max = Data.RowMax ? &RowMax : nullptr;
+  All.column_sums = Data.ColumnSums ? &ColumnSums : nullptr;
+  All.block_max = Data.BlockMax ? &BlockMax : nullptr;
   if (auto Good = succeeded(heddle_launch(Plan.get(), &All, pool(Threads)));
       !Good || !Stats)
     return Good;
@@ -261,14 +426,97 @@ std::string exec::commandLine(const Pattern &What, const KernelSpec &Spec,
   std::string Text;
   llvm::raw_string_ostream Out(Text);
   Out << "heddle run " << What.path();
-  for (size_t I = 0; I < Of.Params.size(); ++I)
-    Out << " --set " << What.info().Params[I].Name << "=" << Of.Params[I];
+  for (size_t I = 0; I < Of.Params.size(); ++I) {
+    const PatternParam &P = What.info().Params[I];
+    Out << " --set " << P.Name << "=";
+    if (P.Kind == HEDDLE_INTEGER)
+      Out << Of.Params[I].get().integer;
+    else if (P.Kind == HEDDLE_REAL)
+      Out << Of.Params[I].get().real;
+    else
+      Out << "(of the test)";
+  }
+  auto List = [&](const char *Option, const std::vector<int64_t> &Values) {
+    if (Values.empty())
+      return;
+    Out << " " << Option << " ";
+    llvm::interleave(Values, Out, ",");
+  };
   Out << " --shape b=" << Of.Batch << ",hq=" << Of.HeadsQ
       << ",hkv=" << Of.HeadsKv << ",sq=" << Of.SeqQ << ",sk=" << Of.SeqK
-      << ",d=" << Spec.HeadDim << ",dv=" << Spec.valueDim() << " --origin "
+      << ",d=" << Spec.HeadDim << ",dv=" << Spec.valueDim();
+  List("--cu-seqlens-q", Of.CuSeqlensQ);
+  List("--cu-seqlens-k", Of.CuSeqlensK);
+  List("--more-keys", Of.MoreKeys);
+  if (Spec.Dtype != HEDDLE_F32)
+    Out << " --dtype " << dtypeName(Spec.Dtype);
+  if (Spec.outputDtype() != Spec.Dtype)
+    Out << " --output-dtype " << dtypeName(Spec.outputDtype());
+  Out << " --origin "
       << (Of.Origin.empty() ? 0 : Of.Origin[static_cast<size_t>(B)])
       << " --check";
   return Text;
+}
+
+/// The view of a tensor whose sequences may lie one after the other.
+static heddle_view viewOf(const Tensor &T,
+                          const std::vector<int64_t> &Offsets) {
+  heddle_view View = T.view();
+  if (!Offsets.empty()) {
+    View.shape[0] = static_cast<int64_t>(Offsets.size()) - 1;
+    View.offsets = Offsets.data();
+  }
+  return View;
+}
+
+/// Block maxima of a ragged batch as one matrix per sequence.
+static Tensor spreadBlocks(const Tensor &Given, const Sizes &Of,
+                           int64_t BlockQ) {
+  auto RowsOf = [&](int64_t B) {
+    const auto I = static_cast<size_t>(B);
+    return ceilDivide(Of.CuSeqlensQ[I + 1] - Of.CuSeqlensQ[I], BlockQ);
+  };
+  int64_t Rows = 0;
+  for (int64_t B = 0; B < Of.Batch; ++B)
+    Rows = std::max(Rows, RowsOf(B));
+  const int64_t Heads = Given.shape()[1], Columns = Given.shape()[3];
+  Tensor Result({Of.Batch, Heads, Rows, Columns}, Layout::Bhsd);
+  int64_t First = 0;
+  for (int64_t B = 0; B < Of.Batch; First += RowsOf(B), ++B)
+    for (int64_t H = 0; H < Heads; ++H)
+      for (int64_t I = 0; I < Rows; ++I)
+        for (int64_t J = 0; J < Columns; ++J)
+          Result.at(B, H, I, J) =
+              I < RowsOf(B) ? Given.at(0, H, First + I, J) : 0;
+  return Result;
+}
+
+/// What the interpreter makes of the same tensors.
+static llvm::Expected<attn::ReferenceResult>
+computeExpected(const Pattern &What, const KernelSpec &Spec, const Sizes &Of,
+                const Operands &Data) {
+  attn::AttentionProblem Problem;
+  Problem.Q = viewOf(Data.Q, Of.CuSeqlensQ);
+  Problem.K = viewOf(Data.K, Of.CuSeqlensK);
+  Problem.V = viewOf(Data.V, Of.CuSeqlensK);
+  for (size_t I = 0; I < Data.MoreK.size(); ++I)
+    Problem.More.push_back({Data.MoreK[I].view(), Data.MoreV[I].view()});
+  Problem.Type = Spec.Dtype;
+  Problem.Origin = Of.Origin;
+  Problem.Scale = Data.Scale != 0
+                      ? static_cast<double>(Data.Scale)
+                      : static_cast<float>(
+                            1 / std::sqrt(static_cast<double>(Spec.HeadDim)));
+  llvm::Expected<attn::OperandList> Params =
+      attn::OperandList::read(Of.Params.get().data(), What.variant().params());
+  if (!Params)
+    return Params.takeError();
+  Problem.Params = std::move(*Params);
+  attn::ReferenceOptions Options;
+  Options.ColumnSums = Spec.Outputs.ColumnSums;
+  Options.BlockQ = Spec.Outputs.BlockQ;
+  Options.BlockK = Spec.Outputs.BlockK;
+  return attn::computeReference(What.variant(), Problem, Options);
 }
 
 testing::AssertionResult exec::launchAndCompare(const Pattern &What,
@@ -292,18 +540,8 @@ testing::AssertionResult exec::launchAndCompare(const Pattern &What,
     Out << "a gap between rows was written to";
     return Fail();
   }
-
-  attn::AttentionProblem Problem;
-  Problem.Q = Data.Q.view();
-  Problem.K = Data.K.view();
-  Problem.V = Data.V.view();
-  Problem.Origin = Of.Origin;
-  Problem.Params = Of.Params;
-  Problem.Scale = Data.Scale != 0
-                      ? static_cast<double>(Data.Scale)
-                      : 1 / std::sqrt(static_cast<double>(Spec.HeadDim));
   llvm::Expected<attn::ReferenceResult> Expected =
-      attn::computeReference(What.predicate(), Problem);
+      computeExpected(What, Spec, Of, Data);
   if (!Expected) {
     Out << llvm::toString(Expected.takeError());
     return Fail();
@@ -313,9 +551,23 @@ testing::AssertionResult exec::launchAndCompare(const Pattern &What,
         << " kept pairs, the interpreter " << Expected->KeptPairs;
     return Fail();
   }
-  const heddle_view Lse = Data.Lse.view();
-  llvm::Expected<attn::Comparison> Compared =
-      attn::compare(*Expected, Data.O.view(), &Lse);
+  auto View = [](const std::optional<Tensor> &T) {
+    return T ? T->view() : heddle_view();
+  };
+  const std::optional<Tensor> Blocks =
+      Data.BlockMax && Of.isRagged()
+          ? spreadBlocks(*Data.BlockMax, Of, Spec.Outputs.BlockQ)
+          : Data.BlockMax;
+  const heddle_view Lse = Data.Lse.view(), RowMax = View(Data.RowMax),
+                    ColumnSums = View(Data.ColumnSums), BlockMax = View(Blocks);
+  attn::ResultViews Views;
+  Views.O = Data.O.view();
+  Views.Type = Spec.outputDtype();
+  Views.Lse = heddle_kernel_entry(Kernel.kernel())->has_lse ? &Lse : nullptr;
+  Views.RowMax = Data.RowMax ? &RowMax : nullptr;
+  Views.ColumnSums = Data.ColumnSums ? &ColumnSums : nullptr;
+  Views.BlockMax = Data.BlockMax ? &BlockMax : nullptr;
+  llvm::Expected<attn::Comparison> Compared = attn::compare(*Expected, Views);
   if (!Compared) {
     Out << llvm::toString(Compared.takeError());
     return Fail();
@@ -324,4 +576,35 @@ testing::AssertionResult exec::launchAndCompare(const Pattern &What,
     return testing::AssertionSuccess();
   Compared->print(Out, {});
   return Fail(Compared->FirstFailure ? Compared->FirstFailure->B : 0);
+}
+
+OnEveryLevel::OnEveryLevel(Compiler &Host, const std::string &Text,
+                           KernelSpec TheSpec)
+    : Spec(std::move(TheSpec)), Levels(hostLevels()) {
+  Result<Pattern> Parsed = Pattern::parse(Host, Text, "test.mlir");
+  if (!Parsed) {
+    ADD_FAILURE() << Parsed.failure().str();
+    return;
+  }
+  What.emplace(std::move(*Parsed));
+  for (const std::string &Level : Levels) {
+    Spec.Level = Level;
+    std::optional<Program> Made = compile(Host, *What, Spec);
+    if (!Made)
+      return;
+    Programs.push_back(std::move(*Made));
+  }
+}
+
+testing::AssertionResult OnEveryLevel::agree(const Sizes &Of, Layout Order,
+                                             uint64_t Seed) {
+  if (Programs.size() != Levels.size())
+    return testing::AssertionFailure() << "the pattern does not compile";
+  for (size_t I = 0; I < Levels.size(); ++I) {
+    Spec.Level = Levels[I];
+    Operands Data(Of, Spec, Order, Placement::BeforeGuard, Seed);
+    if (auto Good = launchAndCompare(*What, Spec, Programs[I], Of, Data); !Good)
+      return Good;
+  }
+  return testing::AssertionSuccess();
 }

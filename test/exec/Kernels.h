@@ -7,6 +7,7 @@
 
 #include "frontends/cpp/Compiler.h"
 #include "test/exec/Tensors.h"
+#include "test/exec/Values.h"
 
 #include "gtest/gtest.h"
 
@@ -21,11 +22,13 @@
 namespace heddle::attn {
 class HostPattern;
 class Predicate;
+class Variant;
 } // namespace heddle::attn
 
 namespace heddle::exec {
 
-/// A pattern as the compiler, the interpreter and the algebra see it.
+/// A pattern or combination as the compiler, the interpreter and the algebra
+/// see it. Of a text with several, the one that no other uses.
 class Pattern {
 public:
   /// Fails when the compiler refuses the text.
@@ -39,8 +42,10 @@ public:
   ~Pattern();
 
   const Source &source() const;
+  const attn::Variant &variant() const;
+  /// The keep region, of a combination that of its first source.
   const attn::Predicate &predicate() const;
-  /// The formula on integers.
+  /// The formula on integers; only where all parameters are.
   attn::HostPattern sets(int64_t NumKeys,
                          const std::vector<int64_t> &Params) const;
 
@@ -53,11 +58,15 @@ public:
 private:
   struct Impl;
   explicit Pattern(std::unique_ptr<Impl> Content);
+  static Result<Pattern> make(Compiler &Host, Source Parsed,
+                              const std::string &Path);
   std::unique_ptr<Impl> Content;
 };
 
-/// The names of all examples, ascending; found in their folder, so none can be
-/// forgotten.
+/// The names of all examples, ascending, that are a softmax over a keep region
+/// of plain sequences with nothing but integers for parameters, each with a
+/// default: what tests of lengths, parameters and memory need. Found in their
+/// folder, so none of these can be forgotten.
 std::vector<std::string> exampleNames();
 
 /// The levels this machine runs, best first.
@@ -69,8 +78,13 @@ struct KernelSpec {
   int64_t ValueDim = 0; ///< 0 means HeadDim
   std::string Level;    ///< empty means the best of this machine
   ScheduleOptions Schedule;
+  heddle_dtype Dtype = HEDDLE_F32;
+  /// That of q, k and v where there is none.
+  std::optional<heddle_dtype> OutputDtype;
+  OutputOptions Outputs;
 
   int64_t valueDim() const { return ValueDim ? ValueDim : HeadDim; }
+  heddle_dtype outputDtype() const { return OutputDtype.value_or(Dtype); }
   std::string str() const;
 };
 
@@ -88,13 +102,36 @@ struct Sizes {
   int64_t Batch = 1, HeadsQ = 1, HeadsKv = 1, SeqQ = 0, SeqK = 0;
   /// One per sequence; empty means all 0.
   std::vector<int64_t> Origin;
-  std::vector<int64_t> Params;
+  ValueList Params;
+  /// Of a ragged batch, where its sequences begin and the last one ends; SeqQ
+  /// and SeqK are the sums then (see `ragged`).
+  std::vector<int64_t> CuSeqlensQ = {}, CuSeqlensK = {};
+  /// Keys of the further sources.
+  std::vector<int64_t> MoreKeys = {};
 
-  heddle_problem problem() const;
+  /// A ragged batch with sequences of these lengths.
+  static Sizes ragged(int64_t HeadsQ, int64_t HeadsKv,
+                      const std::vector<int64_t> &LengthsQ,
+                      const std::vector<int64_t> &LengthsK,
+                      ValueList Params = {});
+  bool isRagged() const { return !CuSeqlensQ.empty(); }
+  int64_t tensorBatch() const { return isRagged() ? 1 : Batch; }
+};
+
+/// The problem as the runtime takes it; valid while both live.
+class RuntimeProblem {
+public:
+  explicit RuntimeProblem(const Sizes &Of);
+  const heddle_problem *get() const { return &Problem; }
+
+private:
+  std::vector<heddle_value> Params;
+  heddle_problem Problem = {};
 };
 
 /// The tensors of one launch; the inputs hold the same for equal sizes and
-/// seeds, whatever the layout.
+/// seeds, whatever the layout. In the packed layout q, k and v share memory,
+/// and the outputs are bshd.
 struct Operands {
   Operands(const Sizes &Of, const KernelSpec &Spec, Layout Order = Layout::Bhsd,
            Placement Where = Placement::BeforeGuard, uint64_t Seed = 1);
@@ -104,7 +141,12 @@ struct Operands {
     return O.sameBits(Other.O) && Lse.sameBits(Other.Lse);
   }
 
+  /// Absent but in the packed layout.
+  std::optional<Tensor> Packed;
   Tensor Q, K, V, O, Lse;
+  std::vector<Tensor> MoreK, MoreV;
+  /// Those that the kernel was asked for.
+  std::optional<Tensor> RowMax, ColumnSums, BlockMax;
   float Scale = 0; ///< 0 means the default
 };
 
@@ -127,7 +169,7 @@ testing::AssertionResult launch(const Program &Kernel, const Sizes &Of,
                                 Operands &Data, int32_t Threads = 2,
                                 heddle_stats *Stats = nullptr);
 
-/// Launches, and compares o, lse and the number of kept pairs with the
+/// Launches, and compares all outputs and the number of kept pairs with the
 /// interpreter. Nothing between the rows of a tensor may have changed. A
 /// failure shows what differs, and a command line that compiles and checks the
 /// same kernel.
@@ -136,6 +178,32 @@ testing::AssertionResult launchAndCompare(const Pattern &What,
                                           const Program &Kernel,
                                           const Sizes &Of, Operands &Data,
                                           int32_t Threads = 2);
+
+/// A pattern compiled for every level of this machine:
+///
+///   OnEveryLevel Kernels(Host, R"(attn.pattern @p(%w: index) keep(...)
+///   {...})"); EXPECT_TRUE(Kernels.agree({1, 4, 2, 65, 200, {}, {37}}));
+///
+/// Reports a failure of the running test where the text is refused; `agree`
+/// then fails too.
+class OnEveryLevel {
+public:
+  OnEveryLevel(Compiler &Host, const std::string &Text, KernelSpec Spec = {});
+
+  /// Launches on every level with random tensors and compares with the
+  /// interpreter.
+  testing::AssertionResult agree(const Sizes &Of, Layout Order = Layout::Bhsd,
+                                 uint64_t Seed = 1);
+  /// Only when the text was accepted.
+  const Pattern &pattern() const { return *What; }
+  const std::vector<Program> &programs() const { return Programs; }
+
+private:
+  std::optional<Pattern> What;
+  KernelSpec Spec;
+  std::vector<std::string> Levels;
+  std::vector<Program> Programs;
+};
 
 /// The command line; `B` is the sequence whose origin it takes.
 std::string commandLine(const Pattern &What, const KernelSpec &Spec,

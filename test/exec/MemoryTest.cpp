@@ -85,10 +85,10 @@ protected:
     Problem.Q = Data.Q.view();
     Problem.K = Data.K.view();
     Problem.V = Data.V.view();
-    Problem.Params = Of.Params;
+    Problem.Params = Of.Params.integers();
     Problem.Scale = 1 / std::sqrt(static_cast<double>(Spec.HeadDim));
     llvm::Expected<attn::RowTrace> Row =
-        attn::traceRow(What.predicate(), Problem, {0, 0, I});
+        attn::traceRow(What.variant(), Problem, {0, 0, I});
     ASSERT_TRUE(static_cast<bool>(Row)) << llvm::toString(Row.takeError());
     EXPECT_NEAR(Data.Lse.at(0, 0, I, 0), Row->Lse,
                 2e-5 * std::max(1.0, std::abs(Row->Lse)));

@@ -68,7 +68,7 @@ TEST_P(NonFinite, EmptyRowsDoNotCare) {
   ASSERT_TRUE(Kernel);
   // Before the first key most patterns keep nothing.
   Of.Origin = {-75};
-  Of.Params.assign(What.info().Params.size(), 0);
+  Of.Params = std::vector<int64_t>(What.info().Params.size(), 0);
   Operands Data(Of, Spec);
   for (Tensor *Input : {&Data.Q, &Data.K, &Data.V})
     Input->reset();

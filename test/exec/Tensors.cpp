@@ -2,6 +2,8 @@
 
 #include "test/exec/Tensors.h"
 
+#include "heddle/half.h"
+
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -14,8 +16,8 @@
 
 using namespace heddle::exec;
 
-/// A quiet NaN that no arithmetic makes.
-static constexpr uint32_t Canary = 0x7fedd1e5;
+/// A quiet NaN that no arithmetic makes, in all three dtypes.
+static constexpr uint32_t Canary = 0x7fed7fed;
 
 GuardedBlock::GuardedBlock(size_t Bytes, Placement Where, size_t Alignment) {
   const auto Page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -48,6 +50,7 @@ static std::array<int64_t, 4> makeStrides(const std::array<int64_t, 4> &Shape,
   case Layout::Bhsd:
     return {H * S * D, S * D, D, 1};
   case Layout::Bshd:
+  case Layout::Packed:
     return {S * H * D, D, H * D, 1};
   case Layout::Padded:
     break;
@@ -68,17 +71,48 @@ static size_t countElements(const std::array<int64_t, 4> &Shape,
   return static_cast<size_t>(Last) + 1;
 }
 
-Tensor::Tensor(std::array<int64_t, 4> Shape, Layout Order, Placement Where)
-    : Shape(Shape), Strides(makeStrides(Shape, Order)),
+Tensor::Tensor(std::array<int64_t, 4> Shape, Layout Order, Placement Where,
+               heddle_dtype Dtype)
+    : Shape(Shape), Strides(makeStrides(Shape, Order)), Dtype(Dtype),
       Length(countElements(Shape, Strides)),
-      Memory(Length * sizeof(float), Where),
-      Data(static_cast<float *>(Memory.data())) {
+      Memory(std::make_shared<GuardedBlock>(Length * elementBytes(), Where)),
+      Data(Memory->data()) {
   reset();
+}
+
+Tensor Tensor::heads(int64_t First, int64_t Count) const {
+  Tensor Result = *this;
+  Result.Shape[1] = Count;
+  Result.IsPart = true;
+  Result.Length = countElements(Result.Shape, Strides);
+  Result.Data = static_cast<char *>(Data) +
+                First * Strides[1] * static_cast<int64_t>(elementBytes());
+  return Result;
+}
+
+float Tensor::get(int64_t B, int64_t H, int64_t S, int64_t D) const {
+  if (Dtype == HEDDLE_F32)
+    return at(B, H, S, D);
+  const uint16_t Half = static_cast<const uint16_t *>(Data)[offset(B, H, S, D)];
+  return Dtype == HEDDLE_F16 ? heddle_f16_to_f32(Half)
+                             : heddle_bf16_to_f32(Half);
+}
+
+void Tensor::set(int64_t B, int64_t H, int64_t S, int64_t D,
+                 float Value) const {
+  if (Dtype == HEDDLE_F32) {
+    at(B, H, S, D) = Value;
+    return;
+  }
+  static_cast<uint16_t *>(Data)[offset(B, H, S, D)] =
+      Dtype == HEDDLE_F16 ? heddle_f32_to_f16(Value)
+                          : heddle_f32_to_bf16(Value);
 }
 
 void Tensor::reset() {
   for (size_t I = 0; I < Length; ++I)
-    std::memcpy(Data + I, &Canary, sizeof(Canary));
+    std::memcpy(static_cast<char *>(Data) + I * elementBytes(), &Canary,
+                elementBytes());
 }
 
 /// The finaliser of SplitMix64 (Steele et al., 2014).
@@ -97,7 +131,7 @@ Tensor &Tensor::fill(uint64_t Seed) {
         for (int64_t D = 0; D < Shape[3]; ++D) {
           Position += 0x9e3779b97f4a7c15ULL;
           const auto Upper = static_cast<float>(mix(Position) >> 40);
-          at(B, H, S, D) = (Upper * 0x1p-24F - 0.5F) * Width;
+          set(B, H, S, D, (Upper * 0x1p-24F - 0.5F) * Width);
         }
   return *this;
 }
@@ -105,36 +139,46 @@ Tensor &Tensor::fill(uint64_t Seed) {
 heddle_view Tensor::view() const {
   return {Data,
           {Shape[0], Shape[1], Shape[2], Shape[3]},
-          {Strides[0], Strides[1], Strides[2], Strides[3]}};
+          {Strides[0], Strides[1], Strides[2], Strides[3]},
+          nullptr};
 }
 
 heddle_tensor Tensor::handle(int32_t Rank) const {
-  return {Data, HEDDLE_F32, Rank, Shape.data(), Strides.data()};
+  return {Data, Dtype, Rank, Shape.data(), Strides.data()};
 }
 
 bool Tensor::gapsIntact() const {
+  if (IsPart)
+    return true;
   std::vector<bool> Element(Length);
   for (int64_t B = 0; B < Shape[0]; ++B)
     for (int64_t H = 0; H < Shape[1]; ++H)
       for (int64_t S = 0; S < Shape[2]; ++S)
         for (int64_t D = 0; D < Shape[3]; ++D)
-          Element[static_cast<size_t>(&at(B, H, S, D) - Data)] = true;
+          Element[static_cast<size_t>(offset(B, H, S, D))] = true;
   for (size_t I = 0; I < Length; ++I)
-    if (!Element[I] && std::memcmp(Data + I, &Canary, sizeof(Canary)) != 0)
+    if (!Element[I] &&
+        std::memcmp(static_cast<const char *>(Data) + I * elementBytes(),
+                    &Canary, elementBytes()) != 0)
       return false;
   return true;
 }
 
 bool Tensor::sameBits(const Tensor &Other) const {
-  if (Shape != Other.Shape)
+  if (Shape != Other.Shape || Dtype != Other.Dtype)
     return false;
   if (Length == 0)
     return true;
-  const auto RowBytes = static_cast<size_t>(Shape[3]) * sizeof(float);
+  const auto RowBytes = static_cast<size_t>(Shape[3]) * elementBytes();
+  auto Row = [this](const Tensor &Of, int64_t B, int64_t H, int64_t S) {
+    return static_cast<const char *>(Of.Data) +
+           Of.offset(B, H, S, 0) * static_cast<int64_t>(elementBytes());
+  };
   for (int64_t B = 0; B < Shape[0]; ++B)
     for (int64_t H = 0; H < Shape[1]; ++H)
       for (int64_t S = 0; S < Shape[2]; ++S)
-        if (std::memcmp(&at(B, H, S, 0), &Other.at(B, H, S, 0), RowBytes) != 0)
+        if (std::memcmp(Row(*this, B, H, S), Row(Other, B, H, S), RowBytes) !=
+            0)
           return false;
   return true;
 }

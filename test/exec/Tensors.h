@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace heddle::exec {
 
@@ -43,22 +44,32 @@ enum class Layout {
   Bhsd,
   Bshd,
   Padded, ///< Bhsd, with gaps of odd sizes after rows, heads and sequences.
+  Packed, ///< Bshd; q, k and v are heads of one tensor.
 };
 
-/// An f32 tensor with axes (batch, head, sequence, feature). Everything in it,
-/// gaps included, starts as the canary, a NaN.
+/// A tensor of f32, f16 or bf16 with axes (batch, head, sequence, feature).
+/// Everything in it, gaps included, starts as the canary, a NaN.
 class Tensor {
 public:
   Tensor(std::array<int64_t, 4> Shape, Layout Order,
-         Placement Where = Placement::BeforeGuard);
+         Placement Where = Placement::BeforeGuard,
+         heddle_dtype Dtype = HEDDLE_F32);
+  /// Heads [First, First + Count), in the memory of this tensor. What is not in
+  /// them counts as no gap.
+  Tensor heads(int64_t First, int64_t Count) const;
 
+  /// An element of an f32 tensor.
   float &at(int64_t B, int64_t H, int64_t S, int64_t D) const {
-    return Data[B * Strides[0] + H * Strides[1] + S * Strides[2] + D];
+    return static_cast<float *>(Data)[offset(B, H, S, D)];
   }
+  /// An element of any dtype, widened; stored as the nearest.
+  float get(int64_t B, int64_t H, int64_t S, int64_t D) const;
+  void set(int64_t B, int64_t H, int64_t S, int64_t D, float Value) const;
   const std::array<int64_t, 4> &shape() const { return Shape; }
+  heddle_dtype dtype() const { return Dtype; }
 
-  /// Numbers of variance 1 that depend on the seed and the logical position
-  /// only, so that all layouts hold the same.
+  /// Numbers of variance 1, rounded to the dtype, that depend on the seed and
+  /// the logical position only, so that all layouts hold the same.
   Tensor &fill(uint64_t Seed);
   /// Makes every element the canary again.
   void reset();
@@ -73,11 +84,18 @@ public:
   bool sameBits(const Tensor &Other) const;
 
 private:
+  int64_t offset(int64_t B, int64_t H, int64_t S, int64_t D) const {
+    return B * Strides[0] + H * Strides[1] + S * Strides[2] + D;
+  }
+  size_t elementBytes() const { return Dtype == HEDDLE_F32 ? 4 : 2; }
+
   std::array<int64_t, 4> Shape;
   std::array<int64_t, 4> Strides;
+  heddle_dtype Dtype;
   size_t Length; ///< elements, gaps included
-  GuardedBlock Memory;
-  float *Data;
+  bool IsPart = false;
+  std::shared_ptr<const GuardedBlock> Memory;
+  void *Data;
 };
 
 } // namespace heddle::exec

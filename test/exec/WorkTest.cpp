@@ -56,7 +56,7 @@ private:
     for (int64_t I = Row; I < Row + QueryTile; ++I) {
       std::vector<attn::KeyRun> Runs;
       const attn::PredicatePoint At = {B, H, I + Of.Origin[B], Of.SeqK,
-                                       Of.Params};
+                                       Of.Params.integers()};
       ASSERT_FALSE(What.predicate().keptRuns(At, Registers, Runs));
       for (const attn::KeyRun &Run : Runs)
         for (int64_t J = Run.Begin; J < Run.End; ++J)
@@ -65,7 +65,7 @@ private:
         for (const attn::KeyRun &Run : Runs)
           Exact.kept_pairs += Run.size();
     }
-    const attn::HostPattern Sets = What.sets(Of.SeqK, Of.Params);
+    const attn::HostPattern Sets = What.sets(Of.SeqK, Of.Params.integers());
     for (int64_t T = 0; T < KeyTiles; ++T) {
       const int64_t Pairs = Kept[static_cast<size_t>(T)];
       const bool IsFull = Pairs == QueryTile * KeyTile;
@@ -113,8 +113,7 @@ TEST_P(Counts, EqualBruteForce) {
       for (bool AreSmall : {false, true}) {
         Sizes Of = {2, 2, 1, SeqQ, SeqK, {0, 7}, What.defaults()};
         if (AreSmall)
-          for (int64_t &Value : Of.Params)
-            Value = 21;
+          Of.Params = std::vector<int64_t>(Of.Params.size(), 21);
         const PlanHandle Plan = makePlan(*Kernel, Of);
         ASSERT_TRUE(Plan);
         const heddle_stats Found = countWork(Plan.get());

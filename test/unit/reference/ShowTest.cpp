@@ -99,7 +99,10 @@ protected:
     mlir::FailureOr<FormulaAttr> Formula = normalize(Pattern);
     EXPECT_TRUE(mlir::succeeded(Formula)) << E.Name;
     ShowOptions Full = Options;
-    Full.Params = E.Values;
+    for (int64_t Value : E.Values) {
+      Full.Params.emplace_back();
+      Full.Params.back().integer = Value;
+    }
     llvm::Expected<ShowResult> Result = analyse(Pattern, *Formula, Full);
     if (Result)
       return std::move(*Result);
@@ -112,8 +115,8 @@ protected:
     ShowOptions Out;
     Out.Queries = Queries;
     Out.Keys = Keys;
-    Out.TileQueries = Tq;
-    Out.TileKeys = Tk;
+    Out.QueryTile = {Tq};
+    Out.KeyTile = {Tk};
     Out.Origin = Origin;
     Out.H = 1;
     Out.B = 1;
@@ -138,7 +141,7 @@ protected:
   void checkAgainstBruteForce(const Example &E, const ShowOptions &O) {
     SCOPED_TRACE(testing::Message()
                  << E.Name << ' ' << O.Queries << 'x' << O.Keys << " tiles "
-                 << O.TileQueries << 'x' << O.TileKeys << " origin "
+                 << O.QueryTile[0] << 'x' << O.KeyTile[0] << " origin "
                  << O.Origin);
     ShowResult Result = show(E, O);
     Predicate P = compile(E.Params, E.Body);
@@ -203,10 +206,10 @@ protected:
       }
       for (int64_t Kt = 0; Kt < Result.KeyTiles; ++Kt) {
         int64_t Inside = 0, Rows = 0;
-        for (int64_t I = Qt * O.TileQueries;
-             I < std::min((Qt + 1) * O.TileQueries, O.Queries); ++I, ++Rows)
-          for (int64_t J = Kt * O.TileKeys;
-               J < std::min((Kt + 1) * O.TileKeys, O.Keys); ++J)
+        for (int64_t I = Qt * O.QueryTile[0];
+             I < std::min((Qt + 1) * O.QueryTile[0], O.Queries); ++I, ++Rows)
+          for (int64_t J = Kt * O.KeyTile[0];
+               J < std::min((Kt + 1) * O.KeyTile[0], O.Keys); ++J)
             Inside += static_cast<int64_t>(
                 Kept[static_cast<size_t>(I)][static_cast<size_t>(J)]);
         TileStatus Status = Row[static_cast<size_t>(Kt)];
@@ -214,7 +217,7 @@ protected:
         if (Status == TileStatus::Empty)
           ASSERT_EQ(Inside, 0) << Qt << ' ' << Kt;
         if (Status == TileStatus::Full)
-          ASSERT_EQ(Inside, Rows * O.TileKeys) << Qt << ' ' << Kt;
+          ASSERT_EQ(Inside, Rows * O.KeyTile[0]) << Qt << ' ' << Kt;
       }
     }
     EXPECT_EQ(Counts[0], Result.Empty);
@@ -272,7 +275,9 @@ TEST_F(ShowTest, BadOptionsAreErrors) {
   FormulaAttr Formula = *normalize(Pattern);
   auto Failure = [&](auto Change) {
     ShowOptions O = options(10, 10);
-    O.Params = {1, 2};
+    O.Params.resize(2);
+    O.Params[0].integer = 1;
+    O.Params[1].integer = 2;
     Change(O);
     llvm::Expected<ShowResult> R = analyse(Pattern, Formula, O);
     return R ? std::string() : llvm::toString(R.takeError());
@@ -281,16 +286,17 @@ TEST_F(ShowTest, BadOptionsAreErrors) {
   EXPECT_EQ(Failure([](ShowOptions &) {}), "");
   EXPECT_THAT(Failure([](ShowOptions &O) { O.Queries = -1; }),
               HasSubstr("number of queries from 0"));
-  EXPECT_THAT(Failure([](ShowOptions &O) { O.TileKeys = 0; }),
-              HasSubstr("tile width from 1"));
+  EXPECT_THAT(Failure([](ShowOptions &O) { O.KeyTile[0] = 0; }),
+              HasSubstr("tile extent from 1"));
   EXPECT_THAT(Failure([](ShowOptions &O) { O.H = -3; }), HasSubstr("found -3"));
-  EXPECT_THAT(Failure([](ShowOptions &O) { O.Params = {1}; }),
+  EXPECT_THAT(Failure([](ShowOptions &O) { O.Params.resize(1); }),
               HasSubstr("2 parameters, found 1"));
-  EXPECT_THAT(Failure([](ShowOptions &O) { O.Params[1] = int64_t(1) << 40; }),
-              HasSubstr("parameter 'window'"));
+  EXPECT_THAT(
+      Failure([](ShowOptions &O) { O.Params[1].integer = int64_t(1) << 40; }),
+      HasSubstr("parameter 'window'"));
   EXPECT_THAT(Failure([](ShowOptions &O) {
                 O.Queries = int64_t(1) << 31;
-                O.TileQueries = 1;
+                O.QueryTile[0] = 1;
               }),
               HasSubstr("choose a taller tile"));
 }
