@@ -36,8 +36,7 @@ static ErrorText checkShapes(const IndexTensor &Indptr,
     return fmt::format("'{}' has shape {}, expected (rows + 1), (heads, rows + "
                        "1) or (batch, heads, rows + 1)",
                        Indptr.path(), npy::shapeText(A));
-  if (B.size() != A.size() ||
-      !std::equal(A.begin(), A.end() - 1, B.begin()))
+  if (B.size() != A.size() || !std::equal(A.begin(), A.end() - 1, B.begin()))
     return fmt::format("'{}' has shape {} and '{}' has {}, expected the same "
                        "axes but for the last",
                        Indptr.path(), npy::shapeText(A), Indices.path(),
@@ -77,17 +76,16 @@ static ErrorText readBlocks(const BsrOptions &Options, BlockRows &Out) {
       for (int64_t I = Group * Capacity + Begin; I < Group * Capacity + End;
            ++I) {
         if (Indices[I] < 0 || Indices[I] >= Limit)
-          return fmt::format("'{}' has {} at {}, expected a block of keys from "
-                             "0 to {}{}",
-                             Indices.path(), Indices[I], Indices.place(I),
-                             Limit - 1,
-                             Options.Keys > 0 ? "; check --keys and --block"
-                                              : "");
+          return fmt::format(
+              "'{}' has {} at {}, expected a block of keys from "
+              "0 to {}{}",
+              Indices.path(), Indices[I], Indices.place(I), Limit - 1,
+              Options.Keys > 0 ? "; check --keys and --block" : "");
         Members.push_back(static_cast<int32_t>(Indices[I]));
         Out.Columns = std::max(Out.Columns, Indices[I] + 1);
       }
-      Out.Unsorted += static_cast<int64_t>(
-          !std::is_sorted(Members.begin(), Members.end()));
+      Out.Unsorted +=
+          static_cast<int64_t>(!std::is_sorted(Members.begin(), Members.end()));
       Out.Duplicates += sortUnique(Members);
       Out.Members.push_back(std::move(Members));
     }
@@ -99,8 +97,7 @@ static ErrorText solveSizes(const BsrOptions &Options, const BlockRows &Blocks,
                             Sizes &Out) {
   constexpr int64_t Limit = int64_t(1) << 31;
   Out = {Blocks.Batch, Blocks.Heads, Blocks.Heads,
-         Options.Queries ? Options.Queries
-                         : Blocks.NumRows * Options.BlockRows,
+         Options.Queries ? Options.Queries : Blocks.NumRows * Options.BlockRows,
          Options.Keys ? Options.Keys : Blocks.Columns * Options.BlockCols};
   if (Out.Queries > Limit || Out.Keys > Limit)
     return fmt::format("'{}' is for {} queries and {} keys, expected at most "
@@ -133,8 +130,8 @@ ErrorText importers::importBsr(const BsrOptions &Options, Import &Out) {
                     Columns, std::move(Blocks.Members)));
   Expr Row =
       Pattern.called(Pattern.floorDiv(Pattern.q(), Options.BlockRows), "row");
-  Expr Column = Pattern.called(
-      Pattern.floorDiv(Pattern.k(), Options.BlockCols), "column");
+  Expr Column = Pattern.called(Pattern.floorDiv(Pattern.k(), Options.BlockCols),
+                               "column");
   if (Options.BlockRows == 1)
     Row = Pattern.q();
   Expr Live = Pattern.called(
@@ -147,11 +144,10 @@ ErrorText importers::importBsr(const BsrOptions &Options, Import &Out) {
   Pattern.keep(Live);
 
   Out.Pattern = Pattern.name();
-  Out.Text = Pattern.print(
-      {fmt::format("Block-sparse attention by a run-time map of blocks of {} "
-                   "queries x {} keys{}.",
-                   Options.BlockRows, Options.BlockCols,
-                   Options.Causal ? ", causal" : "")});
+  Out.Text = Pattern.print({fmt::format(
+      "Block-sparse attention by a run-time map of blocks of {} "
+      "queries x {} keys{}.",
+      Options.BlockRows, Options.BlockCols, Options.Causal ? ", causal" : "")});
   Out.Operands = Pattern.operands();
   const int64_t Live64 = Out.Operands.front().members();
   const int64_t All = Blocks.Batch * Blocks.Heads * Blocks.NumRows * Columns;
@@ -162,8 +158,8 @@ ErrorText importers::importBsr(const BsrOptions &Options, Import &Out) {
                             Columns, Options.BlockRows, Options.BlockCols)},
       {"blocks", fmt::format("{} of {} live ({})", grouped(Live64),
                              grouped(All), percentage(Live64, All))},
-      {"mended", fmt::format("{} sorted, {} left out",
-                             counted(Blocks.Unsorted, "row"),
-                             counted(Blocks.Duplicates, "duplicate"))}};
+      {"mended",
+       fmt::format("{} sorted, {} left out", counted(Blocks.Unsorted, "row"),
+                   counted(Blocks.Duplicates, "duplicate"))}};
   return std::nullopt;
 }

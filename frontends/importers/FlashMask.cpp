@@ -23,8 +23,8 @@ static ErrorText boundNames(const FlashMaskOptions &Options, int64_t Bounds,
   else if (!Options.Causal && Bounds == 4)
     Out = {"lower_start", "lower_end", "upper_start", "upper_end"};
   else
-    return fmt::format("'{}' has {} per column, expected {}; {}", Options.Bounds,
-                       counted(Bounds, "bound"),
+    return fmt::format("'{}' has {} per column, expected {}; {}",
+                       Options.Bounds, counted(Bounds, "bound"),
                        Options.Causal ? "1 or 2 for a causal mask"
                                       : "2 or 4 for a mask that is not causal",
                        Options.Causal ? "leave out --causal for 4"
@@ -72,8 +72,8 @@ ErrorText importers::importFlashMask(const FlashMaskOptions &Options,
   // judged at once.
   Keep Pattern("flashmask");
   const int64_t Heads = Shape[1];
-  Expr Head = Heads == 1 ? Pattern.h()
-                         : Pattern.floorDiv(Pattern.h(), Options.Group);
+  Expr Head =
+      Heads == 1 ? Pattern.h() : Pattern.floorDiv(Pattern.h(), Options.Group);
   std::vector<Expr> Bound;
   for (int64_t I = 0; I < Bounds; ++I) {
     std::vector<int32_t> Values;
@@ -87,8 +87,9 @@ ErrorText importers::importFlashMask(const FlashMaskOptions &Options,
   if (Options.Causal) {
     Kept = Pattern.called(
         Pattern.notNegative(Pattern.sub(Pattern.q(), Pattern.k())), "past");
-    Kept = Pattern.both(Kept, Bounds == 1 ? Pattern.less(Pattern.q(), Bound[0])
-                                          : outside(Pattern, Bound[0], Bound[1]));
+    Kept =
+        Pattern.both(Kept, Bounds == 1 ? Pattern.less(Pattern.q(), Bound[0])
+                                       : outside(Pattern, Bound[0], Bound[1]));
   } else if (Bounds == 2) {
     Kept = Pattern.both(Pattern.less(Pattern.q(), Bound[0]),
                         Pattern.lessEqual(Bound[1], Pattern.q()));
@@ -100,9 +101,10 @@ ErrorText importers::importFlashMask(const FlashMaskOptions &Options,
 
   Out = {};
   Out.Pattern = Pattern.name();
-  Out.Text = Pattern.print(
-      {"Row bounds per column (Wang et al., \"FlashMask\", 2024): of every key the",
-       "rows from a start to an end (exclusive) are masked."});
+  Out.Text =
+      Pattern.print({"Row bounds per column (Wang et al., \"FlashMask\", "
+                     "2024): of every key the",
+                     "rows from a start to an end (exclusive) are masked."});
   Out.Operands = Pattern.operands();
   Out.Shape = {Shape[0], Heads * Options.Group, Heads,
                Options.Queries ? Options.Queries : Shape[2], Shape[2]};
@@ -113,7 +115,7 @@ ErrorText importers::importFlashMask(const FlashMaskOptions &Options,
       {"found",
        fmt::format("{}, {}, {}", counted(Shape[0], "sequence"),
                    counted(Heads, "key head"), counted(Shape[2], "key"))},
-      {"bounds", fmt::format("{}{}", Listed,
-                             Options.Causal ? ", causal" : "")}};
+      {"bounds",
+       fmt::format("{}{}", Listed, Options.Causal ? ", causal" : "")}};
   return std::nullopt;
 }

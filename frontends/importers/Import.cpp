@@ -94,9 +94,8 @@ private:
 /// Rows side by side, padded with zeros to the longest. `Group` rows are one
 /// line, their members one after the other. One element at least: an array
 /// without any is a corner that no reader needs to meet.
-static std::vector<int32_t>
-pack(const std::vector<std::vector<int32_t>> &Rows, size_t Group,
-     int64_t &Capacity) {
+static std::vector<int32_t> pack(const std::vector<std::vector<int32_t>> &Rows,
+                                 size_t Group, int64_t &Capacity) {
   Capacity = 1;
   auto Line = [&](size_t Begin, auto Each) {
     for (size_t I = Begin; I < std::min(Rows.size(), Begin + Group); ++I)
@@ -104,9 +103,8 @@ pack(const std::vector<std::vector<int32_t>> &Rows, size_t Group,
   };
   for (size_t Begin = 0; Begin < Rows.size(); Begin += Group) {
     int64_t Sum = 0;
-    Line(Begin, [&](const auto &Row) {
-      Sum += static_cast<int64_t>(Row.size());
-    });
+    Line(Begin,
+         [&](const auto &Row) { Sum += static_cast<int64_t>(Row.size()); });
     Capacity = std::max(Capacity, Sum);
   }
   std::vector<int32_t> Result;
@@ -136,8 +134,7 @@ static ErrorText writeLists(const Operand &Of, FileSet &Files,
 static ErrorText writeCsr(const Operand &Of, FileSet &Files,
                           std::vector<std::string> &Names) {
   Names = {Of.Name + "_indptr.npy", Of.Name + "_indices.npy"};
-  const auto Group =
-      static_cast<size_t>(std::max<int64_t>(1, Of.Shape.back()));
+  const auto Group = static_cast<size_t>(std::max<int64_t>(1, Of.Shape.back()));
   std::vector<int64_t> Shape = Of.Shape;
   std::vector<int32_t> Packed = pack(Of.Rows, Group, Shape.back());
   std::vector<int32_t> Indptr;
@@ -289,9 +286,9 @@ std::string importers::report(const Import &From, const Written &Files) {
     Lines.emplace_back("%" + O.Name, describe(O));
   for (const Operand &O : From.Beside)
     Lines.emplace_back(O.Name + ".npy", describe(O));
-  Lines.emplace_back("operands", fmt::format("{} bytes in {} files",
-                                             grouped(Files.Bytes),
-                                             Files.OperandPaths.size()));
+  Lines.emplace_back("operands",
+                     fmt::format("{} bytes in {} files", grouped(Files.Bytes),
+                                 Files.OperandPaths.size()));
   size_t Width = 0;
   for (const auto &Line : Lines)
     Width = std::max(Width, Line.first.size());

@@ -82,7 +82,8 @@ ErrorText importMInference(const MInferenceOptions &Options, Import &Out);
 enum class SlashCover {
   Exact, ///< the keys q - s
   Spans, ///< for 64 queries together the 64 keys that their diagonals meet
-  Index, ///< what MInference's index builder lists, spans merged in 64-key steps
+  Index, ///< what MInference's index builder lists, spans merged in 64-key
+         ///< steps
 };
 /// Index tensors (b, h, count) of columns and diagonals, i32 or i64, in any
 /// order and with duplicates, of a sequence of `Length` tokens.

@@ -26,7 +26,8 @@ Expr Keep::make(Node What) {
 
 Expr Keep::integer(const std::string &Name, int64_t Default) {
   Integers.push_back({Name, Default});
-  return make({Kind::Integer, static_cast<int64_t>(Integers.size() - 1), 0, {}});
+  return make(
+      {Kind::Integer, static_cast<int64_t>(Integers.size() - 1), 0, {}});
 }
 
 unsigned Keep::operand(Operand Value) {
@@ -134,9 +135,9 @@ std::string Keep::print(const std::vector<std::string> &Comment) const {
   for (const IntegerParam &P : Integers)
     Params.push_back(fmt::format("%{}: index = {}", P.Name, P.Default));
   for (const Operand &O : Operands)
-    Params.push_back(fmt::format("%{}: {}", O.Name,
-                                 O.isTable() ? tableType(O.Shape.size())
-                                             : "!attn.set"));
+    Params.push_back(
+        fmt::format("%{}: {}", O.Name,
+                    O.isTable() ? tableType(O.Shape.size()) : "!attn.set"));
   if (Params.empty())
     Text.pop_back();
   for (size_t I = 0; I < Params.size(); ++I)
@@ -191,7 +192,8 @@ std::string Keep::print(const std::vector<std::string> &Comment) const {
 class Keep::Lanes {
 public:
   explicit Lanes(int64_t Value) : All({Value}) {}
-  explicit Lanes(std::vector<int64_t> Each) : All(std::move(Each)), Each(true) {}
+  explicit Lanes(std::vector<int64_t> Each)
+      : All(std::move(Each)), Each(true) {}
 
   bool isUniform() const { return !Each; }
   int64_t operator[](size_t K) const { return All[Each ? K : 0]; }

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
+#include <numeric>
 
 using namespace heddle;
 using namespace heddle::importers;
@@ -43,14 +43,15 @@ constexpr int32_t FewestColumns = 30, FewestDiagonals = 50, KeyBlocks = 100;
 struct HeadTable {
   std::vector<std::vector<HeadChoice>> Layers;
   size_t NumHeads = 0;
-  /// Heads that the file does not name.
-  int64_t Missing = 0;
+  /// Heads that the file does not name, by layer.
+  std::vector<int64_t> Missing;
 };
 
 /// Reads the file into the table.
 class ConfigReader {
 public:
-  ConfigReader(const std::string &Path, HeadTable &Out) : Path(Path), Out(Out) {}
+  ConfigReader(const std::string &Path, HeadTable &Out)
+      : Path(Path), Out(Out) {}
   ErrorText read();
 
 private:
@@ -105,7 +106,8 @@ ErrorText ConfigReader::readHead(const std::string &Where,
   return std::nullopt;
 }
 
-ErrorText ConfigReader::readLayer(size_t Layer, const llvm::json::Value &Value) {
+ErrorText ConfigReader::readLayer(size_t Layer,
+                                  const llvm::json::Value &Value) {
   /// No model has more; a larger number is a slip, and would be a large table.
   constexpr unsigned long MostHeads = 65536;
   const llvm::json::Object *Heads = Value.getAsObject();
@@ -114,11 +116,11 @@ ErrorText ConfigReader::readLayer(size_t Layer, const llvm::json::Value &Value) 
                        "in {{\"0\": [\"vertical_and_slash\", 1000, 6096, 0]}}",
                        Layer, Path);
   for (const auto &[Key, Entry] : *Heads) {
+    const llvm::StringRef Name = Key;
     const std::string Where =
-        fmt::format("head '{}' in layer {} of '{}'", Key.str().str(), Layer,
-                    Path);
+        fmt::format("head '{}' in layer {} of '{}'", Name.str(), Layer, Path);
     unsigned long Head = 0;
-    if (Key.str().getAsInteger(10, Head) || Head >= MostHeads)
+    if (Name.getAsInteger(10, Head) || Head >= MostHeads)
       return fmt::format("{} is not a head's number, expected 0 to {}", Where,
                          MostHeads - 1);
     HeadChoice Choice;
@@ -161,7 +163,8 @@ ErrorText ConfigReader::read() {
   for (size_t Layer = 0; Layer < Out.Layers.size(); ++Layer) {
     Out.Layers[Layer].resize(Out.NumHeads);
     Named[Layer].resize(Out.NumHeads);
-    Out.Missing += std::count(Named[Layer].begin(), Named[Layer].end(), false);
+    Out.Missing.push_back(
+        std::count(Named[Layer].begin(), Named[Layer].end(), false));
   }
   return std::nullopt;
 }
@@ -351,10 +354,11 @@ static void addRandomSets(const PatternWriter &Pattern, const HeadTable &Table,
         Columns = std::max(Columns, Choice.Vertical);
         Diagonals = std::max(Diagonals, Choice.Slash);
       }
-  auto Budget = [&](int64_t Size, int64_t Most) { return std::min(Size, Most); };
+  auto Budget = [&](int64_t Size, int64_t Most) {
+    return std::min(Size, Most);
+  };
   if (Pattern.has(VerticalSlash)) {
-    Out.push_back(
-        fmt::format("cols=random:{}@bxh", Budget(Columns, Length)));
+    Out.push_back(fmt::format("cols=random:{}@bxh", Budget(Columns, Length)));
     Out.push_back(
         fmt::format("diags=random:{}@bxh", Budget(Diagonals, Length)));
   }
@@ -375,7 +379,9 @@ ErrorText importers::importMInference(const MInferenceOptions &Options,
                          Options.Path,
                          counted(static_cast<int64_t>(NumLayers), "layer"),
                          NumLayers - 1, *Options.Layer);
-    Table.Layers = {Table.Layers[static_cast<size_t>(*Options.Layer)]};
+    const auto Layer = static_cast<size_t>(*Options.Layer);
+    Table.Layers = {Table.Layers[Layer]};
+    Table.Missing = {Table.Missing[Layer]};
   }
   PatternWriter Pattern(Table, !Options.Layer);
   Out = {};
@@ -384,9 +390,11 @@ ErrorText importers::importMInference(const MInferenceOptions &Options,
   Out.Text = Pattern.text();
   Out.Operands = Pattern.tables();
   if (Pattern.has(VerticalSlash)) {
-    Out.Beside.push_back(Pattern.table("vertical_size", [](const HeadChoice &C) {
-      return C.Kind == VerticalSlash ? std::max(C.Vertical, FewestColumns) : 0;
-    }));
+    Out.Beside.push_back(
+        Pattern.table("vertical_size", [](const HeadChoice &C) {
+          return C.Kind == VerticalSlash ? std::max(C.Vertical, FewestColumns)
+                                         : 0;
+        }));
     Out.Beside.push_back(Pattern.table("slash_size", [](const HeadChoice &C) {
       return C.Kind == VerticalSlash ? std::max(C.Slash, FewestDiagonals) : 0;
     }));
@@ -397,22 +405,25 @@ ErrorText importers::importMInference(const MInferenceOptions &Options,
   addRandomSets(Pattern, Table, Length, Out.Settings);
 
   Out.Findings.emplace_back(
-      "found", fmt::format("{} of {}, {} heads{}",
-                           Options.Layer ? fmt::format("layer {}", *Options.Layer)
-                                         : std::string("all layers"),
-                           NumLayers, NumHeads,
-                           Options.Layer ? "" : "; the layer is a parameter"));
+      "found",
+      fmt::format("{} of {}, {} heads{}",
+                  Options.Layer ? fmt::format("layer {}", *Options.Layer)
+                                : std::string("all layers"),
+                  NumLayers, NumHeads,
+                  Options.Layer ? "" : "; the layer is a parameter"));
   for (size_t I = 0; I < NumKinds; ++I)
     if (auto Kind = static_cast<HeadKind>(I); Pattern.has(Kind))
       Out.Findings.emplace_back(
-          Kinds[I].Theirs, fmt::format("{}, @{}",
-                                       counted(Pattern.count(Kind), "head"),
-                                       Kinds[I].Ours));
-  if (Table.Missing > 0 && !Options.Layer)
+          Kinds[I].Theirs,
+          fmt::format("{}, @{}", counted(Pattern.count(Kind), "head"),
+                      Kinds[I].Ours));
+  const int64_t Missing =
+      std::accumulate(Table.Missing.begin(), Table.Missing.end(), int64_t(0));
+  if (Missing > 0)
     Out.Findings.emplace_back(
         "not named", fmt::format("{}: vertical_and_slash 1000 6096, as in "
                                  "MInference",
-                                 counted(Table.Missing, "head")));
+                                 counted(Missing, "head")));
   if (!Out.Settings.empty())
     Out.Findings.emplace_back("indices",
                               "chosen at run time (see heddle import "

@@ -80,8 +80,7 @@ int64_t Operand::bytesAs(Storage How) const {
   case Storage::Csr: {
     const int64_t Last = std::max<int64_t>(1, Shape.back());
     const int64_t Groups = NumRows / Last;
-    return 4 * Groups *
-           (Last + 1 + capacity(Rows, static_cast<size_t>(Last)));
+    return 4 * Groups * (Last + 1 + capacity(Rows, static_cast<size_t>(Last)));
   }
   case Storage::Map:
     return NumRows * Size;

@@ -113,8 +113,7 @@ static ErrorText indexedKeys(const SortedLists &Columns,
 
 /// Ends the region of `Of` with what `Cover` says of the diagonals.
 static ErrorText addDiagonals(Keep &Of, Expr Past, Expr Column,
-                              SlashCover Cover,
-                              const SortedLists &Columns,
+                              SlashCover Cover, const SortedLists &Columns,
                               const SortedLists &Diagonals, int64_t Length) {
   const int64_t Blocks = (Length + IndexBlock - 1) / IndexBlock;
   const std::vector<int64_t> PerHead = {Columns.Batch, Columns.Heads};
@@ -122,10 +121,10 @@ static ErrorText addDiagonals(Keep &Of, Expr Past, Expr Column,
   Expr Met;
   switch (Cover) {
   case SlashCover::Exact: {
-    unsigned Set = Of.operand(
-        Operand::sets("diags", PerHead, Length, Diagonals.Rows));
-    Met = Of.called(
-        Of.member(Of.sub(Of.q(), Of.k()), Set, {Of.b(), Of.h()}), "slash");
+    unsigned Set =
+        Of.operand(Operand::sets("diags", PerHead, Length, Diagonals.Rows));
+    Met = Of.called(Of.member(Of.sub(Of.q(), Of.k()), Set, {Of.b(), Of.h()}),
+                    "slash");
     break;
   }
   case SlashCover::Spans: {
@@ -133,16 +132,14 @@ static ErrorText addDiagonals(Keep &Of, Expr Past, Expr Column,
     std::vector<std::vector<int32_t>> Offsets;
     for (const std::vector<int32_t> &D : Diagonals.Rows)
       Offsets.push_back(spanOffsets(D, End));
-    unsigned Set = Of.operand(
-        Operand::sets("spans", PerHead, End, std::move(Offsets)));
-    Expr Last = Of.called(Of.add(Of.times(Row, IndexBlock),
-                                 Of.constant(IndexBlock - 1)),
-                          "last");
+    unsigned Set =
+        Of.operand(Operand::sets("spans", PerHead, End, std::move(Offsets)));
+    Expr Last = Of.called(
+        Of.add(Of.times(Row, IndexBlock), Of.constant(IndexBlock - 1)), "last");
     Expr Inside = Of.called(
         Of.member(Of.sub(Last, Of.k()), Set, {Of.b(), Of.h()}), "inside");
     // A span that would begin before key 0 is shifted there.
-    Expr Early =
-        Of.called(Of.less(Of.k(), Of.constant(IndexBlock)), "early");
+    Expr Early = Of.called(Of.less(Of.k(), Of.constant(IndexBlock)), "early");
     Expr Cut = Of.called(Of.member(Last, Set, {Of.b(), Of.h()}), "cut");
     Met = Of.called(Of.either(Inside, Of.both(Early, Cut)), "span");
     break;
@@ -165,24 +162,25 @@ static ErrorText addDiagonals(Keep &Of, Expr Past, Expr Column,
 
 static std::vector<std::string> comment(SlashCover Cover) {
   std::vector<std::string> Lines = {
-      "Vertical-slash attention (Jiang et al., \"MInference 1.0\", 2024): causal,",
+      "Vertical-slash attention (Jiang et al., \"MInference 1.0\", 2024): "
+      "causal,",
       "columns and diagonals chosen at run time."};
   switch (Cover) {
   case SlashCover::Exact:
     Lines.emplace_back("Exact: diagonal s is the keys at distance s.");
     break;
   case SlashCover::Spans:
-    Lines.emplace_back(
-        "Cover: for 64 query rows together, diagonal s is the 64 keys that its");
-    Lines.emplace_back(
-        "pairs meet. %spans holds the offsets, counted back from the last row,");
+    Lines.emplace_back("Cover: for 64 query rows together, diagonal s is the "
+                       "64 keys that its");
+    Lines.emplace_back("pairs meet. %spans holds the offsets, counted back "
+                       "from the last row,");
     Lines.emplace_back("that some diagonal covers.");
     break;
   case SlashCover::Index:
-    Lines.emplace_back(
-        "Cover, as MInference's index builder lists it: spans of 64 keys, merged");
-    Lines.emplace_back(
-        "in steps of 64 keys where they nearly touch. %ranges holds their keys");
+    Lines.emplace_back("Cover, as MInference's index builder lists it: spans "
+                       "of 64 keys, merged");
+    Lines.emplace_back("in steps of 64 keys where they nearly touch. %ranges "
+                       "holds their keys");
     Lines.emplace_back("for every block of 64 rows.");
     break;
   }
@@ -204,13 +202,11 @@ ErrorText importers::importVerticalSlash(const VerticalSlashOptions &Options,
                        Options.Vertical, Columns.Batch, Columns.Heads,
                        Options.Slash, Diagonals.Batch, Diagonals.Heads);
   Keep Pattern("vertical_slash");
-  Expr Past = Pattern.called(
-      Pattern.notNegative(
-          Pattern.called(Pattern.sub(Pattern.q(), Pattern.k()), "d")),
-      "past");
-  unsigned Set =
-      Pattern.operand(Operand::sets("cols", {Columns.Batch, Columns.Heads},
-                                    Options.Length, Columns.Rows));
+  Expr Past = Pattern.called(Pattern.notNegative(Pattern.called(
+                                 Pattern.sub(Pattern.q(), Pattern.k()), "d")),
+                             "past");
+  unsigned Set = Pattern.operand(Operand::sets(
+      "cols", {Columns.Batch, Columns.Heads}, Options.Length, Columns.Rows));
   Expr Column = Pattern.called(
       Pattern.member(Pattern.k(), Set, {Pattern.b(), Pattern.h()}), "column");
   if (ErrorText Bad = addDiagonals(Pattern, Past, Column, Options.Cover,
@@ -224,15 +220,13 @@ ErrorText importers::importVerticalSlash(const VerticalSlashOptions &Options,
   Out.Shape = {Columns.Batch, Columns.Heads, Columns.Heads, Options.Length,
                Options.Length};
   Out.Findings = {
-      {"found", fmt::format("{}, {}, {}",
-                            counted(Columns.Batch, "sequence"),
+      {"found", fmt::format("{}, {}, {}", counted(Columns.Batch, "sequence"),
                             counted(Columns.Heads, "head"),
                             counted(Options.Length, "token"))},
       {"columns", fmt::format("{} per head, {} left out", Columns.lengths(),
                               counted(Columns.Duplicates, "duplicate"))},
-      {"diagonals",
-       fmt::format("{} per head, {} left out", Diagonals.lengths(),
-                   counted(Diagonals.Duplicates, "duplicate"))}};
+      {"diagonals", fmt::format("{} per head, {} left out", Diagonals.lengths(),
+                                counted(Diagonals.Duplicates, "duplicate"))}};
   int64_t Without = 0;
   for (const std::vector<int32_t> &Row : Diagonals.Rows)
     Without += static_cast<int64_t>(Row.empty() || Row.front() != 0);
