@@ -47,12 +47,20 @@ done
   echo
   echo "# Gallery"
   echo
-  echo "The patterns of \`examples/\` with their defaults, 4096 queries (down) by 4096 keys"
-  echo "(across), head 0, in tiles of 64 x 64."
+  echo "The patterns of \`examples/\`, 4096 queries (down) by 4096 keys (across) unless a"
+  echo "file says otherwise, head 0, in tiles of 64 x 64. Parameters have their defaults or"
+  echo "what the line \`Shown with\` of the file gives them."
   for pattern in examples/*.mlir; do
     name=$(basename "$pattern" .mlir)
-    "$build/bin/heddle" show "$pattern" --svg "$out/gallery/$name.svg" \
-      --shape b=1,hq=8,hkv=8,sq=4096,sk=4096,d=64 >/dev/null
+    given=$(sed -n 's|^// Shown with: ||p' "$pattern")
+    if [[ $given != *--shape* ]]; then
+      given+=" --shape b=1,hq=8,hkv=8,sq=4096,sk=4096,d=64"
+    fi
+    # Options and values are words without blanks, and '[' and '*' stay as they are.
+    set -f
+    # shellcheck disable=SC2086
+    "$build/bin/heddle" show "$pattern" --svg "$out/gallery/$name.svg" $given >/dev/null
+    set +f
     printf '\n## [%s](../../%s)\n\n![tiles of %s](%s.svg)\n' "$name" "$pattern" "$name" "$name"
   done
 } >"$out/gallery/README.md"

@@ -8,6 +8,8 @@
 // back to the beginning of the group it starts in, so that every earlier token is in
 // exactly one complete group. Core key j stands for tokens [16 j, 16 j + 16) and is
 // the second source; pooling is not part of the pattern.
+//
+// Shown with: --pattern cca_window
 
 attn.combine @cca_core [@cca_window, @cca_groups]
 

@@ -14,7 +14,7 @@
 //
 // Shown with: --set window=128
 
-attn.pattern @natten_1d(%window: index = 7) keep(%b, %h, %q, %k) {
+attn.pattern @natten_1d(%window: index) keep(%b, %h, %q, %k) {
   %c0 = arith.constant 0 : index
   %c2 = arith.constant 2 : index
   %c3 = arith.constant 3 : index

@@ -9,6 +9,8 @@
 // + log(count), which is exact when all dropped keys are alike. A head with
 // cut <= sink drops nothing (a retrieval head). The mean key is the one key of a
 // second source; making it is a mean over rows.
+//
+// Shown with: --pattern razor_held --set cut=fill:2500@1xh
 
 attn.combine @razor [@razor_held, @razor_mean]
 
