@@ -167,6 +167,15 @@ static Value emitFma(KernelBuilder &B, Value X, Value Y, Value Z) {
   return B.fma(X, Y, Z);
 }
 
+/// Division by what may be zero would stop the program.
+static bool dividesSafely(Operation &Op) {
+  APInt Divisor;
+  return !isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp>(
+             Op) ||
+         (matchPattern(Op.getOperand(1), m_ConstantInt(&Divisor)) &&
+          Divisor.isStrictlyPositive());
+}
+
 /// Types whose arithmetic stays in registers: no call, no soft float.
 static bool isNative(Type T) {
   return T.isIndex() || T.isF32() || (T.isInteger() && !T.isInteger(128));
@@ -177,7 +186,8 @@ Value RegionLifter::lifted(Operation &Op) {
   auto As = [&](auto Function) {
     return [this, &Op, Function](auto) { return function(Op, Function); };
   };
-  bool Native = llvm::all_of(Op.getResultTypes(), isNative);
+  bool Native =
+      llvm::all_of(Op.getResultTypes(), isNative) && dividesSafely(Op);
   return llvm::TypeSwitch<Operation *, Value>(&Op)
       .Case([&](attn::AtOp At) { return element(At); })
       .Case<arith::IndexCastOp, arith::TruncIOp, arith::ExtSIOp>(
@@ -231,7 +241,7 @@ RegionLifter::lift(Value Score, ArrayRef<Value> Query, ArrayRef<Value> Key) {
     if (!Result) {
       Op.emitOpError() << "has no code on the cpu target; expected elementwise "
                           "operations of 'arith' and 'math' on f32 and index, "
-                          "and 'attn.at'";
+                          "divisions by positive constants and 'attn.at'";
       return std::nullopt;
     }
     Map[Op.getResult(0)] = Result;
