@@ -113,7 +113,7 @@ LoadedKernel::~LoadedKernel() {
   if (Library)
     dlclose(Library);
   if (!Path.empty())
-    llvm::sys::fs::remove(Path);
+    EXPECT_FALSE(llvm::sys::fs::remove(Path));
 }
 
 void LoadedKernel::run(const heddle_args &Args, int64_t B, int64_t H,
