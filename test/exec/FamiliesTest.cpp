@@ -64,8 +64,8 @@ attn.pattern @per_head(%window: tensor<?xindex>, %sink: tensor<?xindex>)
   attn.keep %kept
 })",
         small(), [&](const Sizes &Of) {
-          return ValueList{Value::random(Random, {Of.HeadsQ}, 0, 120),
-                           Value::random(Random, {Of.HeadsQ}, 0, 9)};
+          return ValueList{Value::randomIntegers(Random, {Of.HeadsQ}, 0, 120),
+                           Value::randomIntegers(Random, {Of.HeadsQ}, 0, 9)};
         });
 }
 
@@ -83,9 +83,9 @@ attn.pattern @documents(%doc: tensor<?x?xindex>) keep(%b, %h, %q, %k) {
   for (bool IsSorted : {true, false})
     agree(Text, small(), [&](const Sizes &Of) {
       const int64_t Length = std::max(Of.SeqQ, Of.SeqK);
-      return ValueList{IsSorted
-                           ? Value::sorted(Random, {Of.Batch, Length}, 5)
-                           : Value::random(Random, {Of.Batch, Length}, 0, 4)};
+      return ValueList{
+          IsSorted ? Value::sorted(Random, {Of.Batch, Length}, 5)
+                   : Value::randomIntegers(Random, {Of.Batch, Length}, 0, 4)};
     });
 }
 
@@ -103,8 +103,8 @@ attn.pattern @vertical_slash(%cols: !attn.set, %diags: !attn.set)
 })",
         small(), [&](const Sizes &Of) {
           return ValueList{
-              Value::random(Random, {Of.Batch, Of.HeadsQ}, Of.SeqK),
-              Value::random(Random, {1, Of.HeadsQ}, Of.SeqK)};
+              Value::randomSets(Random, {Of.Batch, Of.HeadsQ}, Of.SeqK),
+              Value::randomSets(Random, {1, Of.HeadsQ}, Of.SeqK)};
         });
 }
 
@@ -124,7 +124,7 @@ attn.pattern @block_map(%blocks: !attn.set) keep(%b, %h, %q, %k) {
   attn.keep %kept
 })";
     agree(Text, small(), [&, Rows = Rows, Columns = Columns](const Sizes &Of) {
-      return ValueList{Value::random(
+      return ValueList{Value::randomSets(
           Random,
           {Of.Batch, 1, std::max<int64_t>(1, (Of.SeqQ + Rows - 1) / Rows)},
           (Of.SeqK + Columns - 1) / Columns)};
@@ -142,7 +142,7 @@ attn.pattern @columns(%cols: !attn.set) keep(%b, %h, %q, %k) {
   for (int Draw = 0; Draw < 60; ++Draw) {
     const auto Length = static_cast<int64_t>(Random() % 300);
     Sizes Of = {2, 2, 1, 50, Length, {}, {}};
-    Of.Params = {Value::random(Random, {2, 2}, Length)};
+    Of.Params = {Value::randomSets(Random, {2, 2}, Length)};
     ASSERT_TRUE(Kernels.agree(Of)) << "draw " << Draw;
   }
 }
@@ -239,7 +239,8 @@ TEST_F(Families, LinearBiasPerHead) {
   attn.score %y
 })"),
         small(), [&](const Sizes &Of) {
-          return ValueList{Value::random(Random, {Of.HeadsQ}, 0.01F, 0.5F)};
+          return ValueList{
+              Value::randomReals(Random, {Of.HeadsQ}, 0.01F, 0.5F)};
         });
 }
 
@@ -263,21 +264,23 @@ TEST_F(Families, BiasTablesAndFactors) {
 })"),
         small(), [&](const Sizes &Of) {
           return ValueList{
-              Value::random(Random, {Of.SeqQ, Of.SeqK}, -2.0F, 2.0F),
-              Value::random(Random, {Of.SeqK}, 0.5F, 1.5F)};
+              Value::randomReals(Random, {Of.SeqQ, Of.SeqK}, -2.0F, 2.0F),
+              Value::randomReals(Random, {Of.SeqK}, 0.5F, 1.5F)};
         });
 }
 
 TEST_F(Families, RotatesOnLoad) {
   KernelSpec Spec = small();
-  agree(causal("(%cos: tensor<?x?xf32>, %sin: tensor<?x?xf32>)",
-               "rotate(%cos, %sin)"),
-        Spec, [&](const Sizes &Of) {
-          const int64_t Length = std::max(Of.SeqQ, Of.SeqK);
-          return ValueList{
-              Value::random(Random, {Length, Spec.HeadDim / 2}, -1.0F, 1.0F),
-              Value::random(Random, {Length, Spec.HeadDim / 2}, -1.0F, 1.0F)};
-        });
+  agree(
+      causal("(%cos: tensor<?x?xf32>, %sin: tensor<?x?xf32>)",
+             "rotate(%cos, %sin)"),
+      Spec, [&](const Sizes &Of) {
+        const int64_t Length = std::max(Of.SeqQ, Of.SeqK);
+        return ValueList{
+            Value::randomReals(Random, {Length, Spec.HeadDim / 2}, -1.0F, 1.0F),
+            Value::randomReals(Random, {Length, Spec.HeadDim / 2}, -1.0F,
+                               1.0F)};
+      });
 }
 
 //===----------------------------------------------------------------------===//
@@ -294,7 +297,8 @@ TEST_F(Families, WeightsThatAreSums) {
 TEST_F(Families, SinkLogitPerHead) {
   agree(causal("(%sink: tensor<?xf32>)", "normalize softmax sink(%sink)"),
         small(), [&](const Sizes &Of) {
-          return ValueList{Value::random(Random, {Of.HeadsQ}, -2.0F, 2.0F)};
+          return ValueList{
+              Value::randomReals(Random, {Of.HeadsQ}, -2.0F, 2.0F)};
         });
 }
 

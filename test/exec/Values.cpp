@@ -131,8 +131,8 @@ Value Value::map(std::vector<int64_t> Shape, int64_t Size,
   return Value(std::move(Made));
 }
 
-Value Value::random(std::mt19937_64 &Random, std::vector<int64_t> Shape,
-                    int64_t Low, int64_t High) {
+Value Value::randomIntegers(std::mt19937_64 &Random, std::vector<int64_t> Shape,
+                            int64_t Low, int64_t High) {
   std::uniform_int_distribution<int64_t> Draw(Low, High);
   std::vector<int64_t> Elements(static_cast<size_t>(product(Shape)));
   for (int64_t &Element : Elements)
@@ -140,8 +140,8 @@ Value Value::random(std::mt19937_64 &Random, std::vector<int64_t> Shape,
   return table(std::move(Shape), std::move(Elements));
 }
 
-Value Value::random(std::mt19937_64 &Random, std::vector<int64_t> Shape,
-                    float Low, float High) {
+Value Value::randomReals(std::mt19937_64 &Random, std::vector<int64_t> Shape,
+                         float Low, float High) {
   std::uniform_real_distribution<float> Draw(Low, High);
   std::vector<float> Elements(static_cast<size_t>(product(Shape)));
   for (float &Element : Elements)
@@ -170,8 +170,8 @@ std::vector<int64_t> heddle::exec::chooseMembers(std::mt19937_64 &Random,
   return Chosen;
 }
 
-Value Value::random(std::mt19937_64 &Random, std::vector<int64_t> Shape,
-                    int64_t Size) {
+Value Value::randomSets(std::mt19937_64 &Random, std::vector<int64_t> Shape,
+                        int64_t Size) {
   std::vector<std::vector<int64_t>> Rows(static_cast<size_t>(product(Shape)));
   auto Below = [&](int64_t Count) {
     return static_cast<int64_t>(Random() % static_cast<uint64_t>(Count));

@@ -36,16 +36,18 @@ public:
                    const std::vector<std::vector<int64_t>> &Rows);
 
   /// Numbers in [Low, High].
-  static Value random(std::mt19937_64 &Random, std::vector<int64_t> Shape,
-                      int64_t Low, int64_t High);
-  static Value random(std::mt19937_64 &Random, std::vector<int64_t> Shape,
-                      float Low, float High);
+  static Value randomIntegers(std::mt19937_64 &Random,
+                              std::vector<int64_t> Shape, int64_t Low,
+                              int64_t High);
+  static Value randomReals(std::mt19937_64 &Random, std::vector<int64_t> Shape,
+                           float Low, float High);
   /// Ascending numbers along the last axis that begin at 0: document ids.
   static Value sorted(std::mt19937_64 &Random, std::vector<int64_t> Shape,
                       int64_t Groups);
-  /// Sets of different kinds: empty, full, the ends, one member, few, many.
-  static Value random(std::mt19937_64 &Random, std::vector<int64_t> Shape,
-                      int64_t Size);
+  /// Sets in any format, of different kinds: empty, full, the ends, one member,
+  /// few, many.
+  static Value randomSets(std::mt19937_64 &Random, std::vector<int64_t> Shape,
+                          int64_t Size);
 
   const heddle_value &get() const;
 
