@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "passes/Pipeline.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
 
@@ -15,5 +16,7 @@ void heddle::buildTilePipeline(OpPassManager &passes) {
   passes.addPass(createAttnTile());
   passes.addPass(createAttnExpandTiles());
   passes.addPass(createTileSimplify());
-  passes.addPass(mlir::createCSEPass());
+  // Kernels only: what the region of a pattern asks says what its parameters
+  // are, and is read once more when the descriptor is written.
+  passes.addNestedPass<func::FuncOp>(mlir::createCSEPass());
 }

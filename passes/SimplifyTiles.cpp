@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "dialect/tile/Tile.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/Passes.h"
 
@@ -25,8 +26,11 @@ struct TileSimplify : impl::TileSimplifyBase<TileSimplify> {
   void runOnOperation() override {
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal(true);
-    if (failed(applyPatternsGreedily(getOperation(), patterns, config)))
-      signalPassFailure();
+    // Kernels only: the regions of patterns stay as they were written.
+    getOperation().walk([&](func::FuncOp function) {
+      if (failed(applyPatternsGreedily(function, patterns, config)))
+        signalPassFailure();
+    });
   }
 
   FrozenRewritePatternSet patterns;

@@ -33,6 +33,8 @@ unsigned PatternOp::getParamRank(unsigned i) {
   BlockArgument param = getParam(i);
   if (auto table = dyn_cast<RankedTensorType>(param.getType()))
     return table.getRank();
+  if (!isa<SetType>(param.getType()))
+    return 0;
   for (OpOperand &use : param.getUses()) {
     if (auto in = dyn_cast<InOp>(use.getOwner()))
       return in.getIndices().size();

@@ -20,12 +20,12 @@ namespace {
 /// One random kernel, and a few problems for it.
 class KernelRun {
 public:
-  KernelRun(Compiler &Host, uint64_t Seed)
-      : Host(Host), Seed(Seed), Random(Seed * 2 + 1) {}
+  KernelRun(Compiler &Host, uint64_t Seed, Flavour Kind)
+      : Host(Host), Seed(Seed), Kind(Kind), Random(Seed * 2 + 1) {}
 
   /// False when the compiler refuses the pattern: few grow too large for it.
   bool run() {
-    const RandomPattern Made = makeRandomPattern(Seed);
+    const RandomPattern Made = makeRandomPattern(Seed, Kind);
     const Result<Pattern> What = Pattern::parse(
         Host, Made.Text, "seed" + std::to_string(Seed) + ".mlir");
     if (!What) {
@@ -44,11 +44,13 @@ private:
     const std::vector<std::string> Levels = hostLevels();
     Spec.Level = Levels[static_cast<size_t>(
         pick(Random, 0, static_cast<int64_t>(Levels.size()) - 1))];
-    Spec.Schedule = randomSchedule(Random, Spec.Level);
+    // On a grid, tiles are boxes, which the target knows to choose.
+    if (Kind != Flavour::Grid)
+      Spec.Schedule = randomSchedule(Random, Spec.Level);
     const std::optional<Program> Kernel = compile(Host, What, Spec);
     ASSERT_TRUE(Kernel) << "seed " << Seed << "\n" << Made.Text;
     for (int Problem = 0; Problem < 3; ++Problem) {
-      const Sizes Of = sizes(Made.Params);
+      const Sizes Of = sizes(Made);
       Operands Data(Of, Spec, static_cast<Layout>(pick(Random, 0, 2)),
                     static_cast<Placement>(pick(Random, 0, 1)));
       // Values around 0 would cancel in the long rows of a narrow v, and leave
@@ -61,7 +63,7 @@ private:
       ASSERT_TRUE(launchAndCompare(What, Spec, *Kernel, Of, Data,
                                    static_cast<int32_t>(pick(Random, 1, 3))))
           << "seed " << Seed << "\n"
-          << Made.Text;
+          << Made.describe();
     }
   }
 
@@ -80,26 +82,63 @@ private:
     }
   }
 
-  Sizes sizes(const std::vector<int64_t> &Params) {
+  /// The same sets in any of the forms that a caller may give.
+  Value valueOf(const RandomOperand &Operand) {
+    if (Operand.kind() == HEDDLE_INTEGER)
+      return Operand.integer();
+    if (Operand.kind() != HEDDLE_SET)
+      return Value::table(Operand.shape(), Operand.elements());
+    switch (pick(Random, 0, Operand.shape().empty() ? 1 : 2)) {
+    case 0:
+      return Value::sets(Operand.shape(), Operand.size(), Operand.lists());
+    case 1:
+      return Value::map(Operand.shape(), Operand.size(), Operand.lists());
+    default:
+      return Value::csr(Operand.shape(), Operand.size(), Operand.lists());
+    }
+  }
+
+  Sizes sizes(const RandomPattern &Made) {
     Sizes Of;
     Of.Batch = pick(Random, 1, 2);
     Of.HeadsKv = pick(Random, 1, 2);
     Of.HeadsQ = Of.HeadsKv * pick(Random, 1, 3);
     Of.SeqQ = length();
     Of.SeqK = length();
-    Of.Params = Params;
+    std::vector<Value> Params;
+    for (const RandomOperand &Operand : Made.Operands)
+      Params.push_back(valueOf(Operand));
+    Of.Params = std::move(Params);
+    int64_t Low = -90, High = 300;
+    switch (Kind) {
+    case Flavour::Plain:
+      break;
+    case Flavour::Tables: // Every position must be one that tables have.
+      Of.SeqQ = std::min(Of.SeqQ, NumTablePositions);
+      Of.SeqK = std::min(Of.SeqK, NumTablePositions);
+      Low = 0;
+      High = NumTablePositions - Of.SeqQ;
+      break;
+    case Flavour::Grid:
+      Of.SeqQ = 1;
+      for (int64_t Extent : Made.Extents)
+        Of.SeqQ *= Extent;
+      Of.SeqK = Of.SeqQ;
+      return Of;
+    }
     for (int64_t B = 0; B < Of.Batch; ++B)
-      Of.Origin.push_back(pick(Random, 0, 2) == 0 ? pick(Random, -90, 300) : 0);
+      Of.Origin.push_back(pick(Random, 0, 2) == 0 ? pick(Random, Low, High)
+                                                  : 0);
     return Of;
   }
 
   Compiler &Host;
   uint64_t Seed;
+  Flavour Kind;
   std::mt19937_64 Random;
 };
 
-TEST(KernelFuzz, AgreesWithTheInterpreter) {
-  const uint64_t Runs = numRuns(500);
+void checkKernels(uint64_t Runs, Flavour Kind) {
   std::atomic<uint64_t> Next{0}, Refused{0};
   auto Work = [&] {
     Compiler Host;
@@ -108,7 +147,7 @@ TEST(KernelFuzz, AgreesWithTheInterpreter) {
       const uint64_t Seed = Next.fetch_add(1);
       if (Seed >= Runs + Refused)
         return;
-      Refused += !KernelRun(Host, Seed).run();
+      Refused += !KernelRun(Host, Seed, Kind).run();
     }
   };
   std::vector<std::thread> Helpers;
@@ -119,5 +158,15 @@ TEST(KernelFuzz, AgreesWithTheInterpreter) {
     Helper.join();
   EXPECT_LE(Refused * 20, Runs + 20);
 }
+
+TEST(KernelFuzz, AgreesWithTheInterpreter) {
+  checkKernels(numRuns(500), Flavour::Plain);
+}
+
+TEST(KernelFuzz, AgreesOnTablesAndSets) {
+  checkKernels(numRuns(300), Flavour::Tables);
+}
+
+TEST(KernelFuzz, AgreesOnGrids) { checkKernels(numRuns(150), Flavour::Grid); }
 
 } // namespace

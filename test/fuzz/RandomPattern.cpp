@@ -42,16 +42,17 @@ RandomOperand RandomOperand::table(std::vector<int64_t> Shape,
   RandomOperand Result(HEDDLE_INTEGER_TABLE,
                        static_cast<int32_t>(Shape.size()));
   Memory &M = *Result.Content;
+  M.Shape = Shape;
   M.set(0, std::move(Shape), std::move(Values));
   M.Value.table = &M.Tensors[0];
   return Result;
 }
 
-RandomOperand
-RandomOperand::sets(std::vector<int64_t> Shape, int64_t Size,
-                    const std::vector<std::vector<int64_t>> &Lists) {
+RandomOperand RandomOperand::sets(std::vector<int64_t> Shape, int64_t Size,
+                                  std::vector<std::vector<int64_t>> Lists) {
   RandomOperand Result(HEDDLE_SET, static_cast<int32_t>(Shape.size()));
   Memory &M = *Result.Content;
+  M.Shape = Shape;
   size_t Capacity = 1;
   for (const auto &List : Lists)
     Capacity = std::max(Capacity, List.size());
@@ -70,6 +71,7 @@ RandomOperand::sets(std::vector<int64_t> Shape, int64_t Size,
   M.Sets.indices = &M.Tensors[0];
   M.Sets.lengths = &M.Tensors[1];
   M.Value.sets = &M.Sets;
+  M.Lists = std::move(Lists);
   return Result;
 }
 
@@ -269,7 +271,7 @@ private:
           List.push_back(X);
       Lists.push_back(std::move(List));
     }
-    Operands.push_back(RandomOperand::sets(Shape, Size, Lists));
+    Operands.push_back(RandomOperand::sets(Shape, Size, std::move(Lists)));
     Sets.push_back(A);
     return A.Type;
   }

@@ -26,9 +26,18 @@ public:
                              std::vector<int64_t> Values);
   /// Lists in row-major order of `Shape`, members in [0, Size).
   static RandomOperand sets(std::vector<int64_t> Shape, int64_t Size,
-                            const std::vector<std::vector<int64_t>> &Lists);
+                            std::vector<std::vector<int64_t>> Lists);
 
   const heddle_value &value() const { return Content->Value; }
+  int64_t integer() const { return Content->Value.integer; }
+  /// Of a table its extents and elements, of sets the extents of their indices,
+  /// their universe and members.
+  const std::vector<int64_t> &shape() const { return Content->Shape; }
+  const std::vector<int64_t> &elements() const { return Content->Elements[0]; }
+  int64_t size() const { return Content->Sets.size; }
+  const std::vector<std::vector<int64_t>> &lists() const {
+    return Content->Lists;
+  }
   heddle_param_kind kind() const { return Kind; }
   int32_t rank() const { return Rank; }
   std::string describe() const;
@@ -39,6 +48,8 @@ private:
     heddle_sets Sets = {};
     std::array<heddle_tensor, 2> Tensors = {};
     std::array<std::vector<int64_t>, 2> Shapes, Elements;
+    std::vector<int64_t> Shape;
+    std::vector<std::vector<int64_t>> Lists;
     void set(size_t Which, std::vector<int64_t> Shape,
              std::vector<int64_t> Values);
   };
