@@ -79,8 +79,8 @@ using Change = std::function<double(double, const Pair &)>;
 Outputs attend(const Inputs &In, const Keep &Kept, const Change &Score = {},
                const Change &Factor = {});
 
-/// Tiles of the sizes in `Of` that hold a kept pair, and those that hold nothing
-/// else and end within the keys.
+/// Tiles of the sizes in `Of` that hold a kept pair, and those that hold
+/// nothing else and end within the keys.
 struct TileCount {
   int64_t Live = 0, Full = 0;
 };

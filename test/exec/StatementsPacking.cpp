@@ -295,14 +295,14 @@ TEST(Modalities, AkiAndNaavitEqualTheirMasks) {
     auto Is = [&](int64_t I) { return Image[static_cast<size_t>(I)] == 1; };
     const Values Params = {{"image", Value::table({1, N}, Image)}};
     const Inputs In(2, 2, 1, N, N);
-    EXPECT_TRUE(Statement::example("aki").equals(
-        In, Params,
-        [&](const Pair &P) { return P.K <= P.Q || (Is(P.Q) && !Is(P.K)); }))
-        << N;
-    EXPECT_TRUE(Statement::example("naavit").equals(
-        In, Params,
-        [&](const Pair &P) { return P.K <= P.Q && !(Is(P.Q) && Is(P.K)); }))
-        << N;
+    auto IsAki = [&](const Pair &P) {
+      return P.K <= P.Q || (Is(P.Q) && !Is(P.K));
+    };
+    EXPECT_TRUE(Statement::example("aki").equals(In, Params, IsAki)) << N;
+    auto IsNaavit = [&](const Pair &P) {
+      return P.K <= P.Q && !(Is(P.Q) && Is(P.K));
+    };
+    EXPECT_TRUE(Statement::example("naavit").equals(In, Params, IsNaavit)) << N;
   }
 }
 

@@ -74,14 +74,14 @@ TEST(Power, WorkGrowsAsLengthTimesItsLogarithm) {
   for (int64_t N : {1024, 2048, 4096, 8192}) {
     const Inputs In(1, 1, 1, N, N, 1, 4);
     const Outputs Found = What.result(In, {});
-    const auto Rows =
-        static_cast<double>((N + Found.QueryTile - 1) / Found.QueryTile);
-    const double PerRow = static_cast<double>(Found.liveTiles()) / Rows;
+    const int64_t Rows = (N + Found.QueryTile - 1) / Found.QueryTile;
+    const double PerRow =
+        static_cast<double>(Found.liveTiles()) / static_cast<double>(Rows);
     // A row of tiles meets two blocks of queries at most, and one more power of
-    // two puts one block of keys, two tiles at most, before each.
-    const auto PerBlock = static_cast<double>(64 / Found.KeyTile + 2);
+    // two puts one more block of keys before each.
+    const int64_t PerBlock = 64 / Found.KeyTile + 2;
     if (Before > 0)
-      EXPECT_LE(PerRow, Before + 2 * PerBlock) << N;
+      EXPECT_LE(PerRow, Before + static_cast<double>(2 * PerBlock)) << N;
     Before = PerRow;
   }
 }
