@@ -33,7 +33,9 @@ done
   echo "<!-- Made by docs/generate.sh; do not edit. -->"
   echo
   echo "# Command lines"
-  for tool in heddle "heddle run" "heddle show" "heddle compile" "heddle targets" heddle-run; do
+  for tool in heddle "heddle run" "heddle show" "heddle compile" "heddle targets" \
+    "heddle import" "heddle import mask" "heddle import minference" \
+    "heddle import vertical-slash" "heddle import bsr" "heddle import flashmask" heddle-run; do
     printf '\n## `%s`\n\n```text\n' "$tool"
     # Word splitting gives program and subcommand.
     # shellcheck disable=SC2086

@@ -33,6 +33,7 @@ Command addRunCommand(CLI::App &Program);
 Command addShowCommand(CLI::App &Program);
 Command addCompileCommand(CLI::App &Program);
 Command addTargetsCommand(CLI::App &Program);
+Command addImportCommand(CLI::App &Program);
 
 /// Prints "heddle: error: <Text>" and returns 1.
 int fail(const std::string &Text);

@@ -41,7 +41,8 @@ int main(int Argc, char **Argv) {
       "wrong command line");
   const Command Commands[] = {addRunCommand(Program), addShowCommand(Program),
                               addCompileCommand(Program),
-                              addTargetsCommand(Program)};
+                              addTargetsCommand(Program),
+                              addImportCommand(Program)};
   try {
     Program.parse(Argc, Argv);
   } catch (const CLI::ParseError &Error) {

@@ -75,6 +75,8 @@ std::string report(const Import &From, const Written &Files);
 struct MInferenceOptions {
   std::string Path;
   std::optional<int64_t> Layer;
+  /// Tokens of the sequence that the reported command runs.
+  int64_t Length = 4096;
 };
 ErrorText importMInference(const MInferenceOptions &Options, Import &Out);
 

@@ -364,7 +364,7 @@ static void addRandomSets(const PatternWriter &Pattern, const HeadTable &Table,
   }
   if (Pattern.has(BlockSparse))
     Out.push_back(fmt::format("blocks=random:{}@bxhxq/64,size=k/64",
-                              Budget(KeyBlocks, Length / 64)));
+                              Budget(KeyBlocks, (Length + 63) / 64)));
 }
 
 ErrorText importers::importMInference(const MInferenceOptions &Options,
@@ -400,9 +400,8 @@ ErrorText importers::importMInference(const MInferenceOptions &Options,
     }));
   }
   const auto NumHeads = static_cast<int64_t>(Table.NumHeads);
-  constexpr int64_t Length = 4096;
-  Out.Shape = {1, NumHeads, NumHeads, Length, Length};
-  addRandomSets(Pattern, Table, Length, Out.Settings);
+  Out.Shape = {1, NumHeads, NumHeads, Options.Length, Options.Length};
+  addRandomSets(Pattern, Table, Options.Length, Out.Settings);
 
   Out.Findings.emplace_back(
       "found",

@@ -7,9 +7,9 @@
 // - a diagonal s < end becomes the span of 64 keys that ends at max(end - s,
 //   64): all keys that its 64 pairs meet, shifted where it would begin before
 //   key 0;
-// - spans are taken in ascending order; one that ends within 64 keys of the end
-//   of the range before it does not begin a range of its own but extends that
-//   one by 64 keys, which may be more than it needs;
+// - spans are taken in ascending order; one that overlaps or touches the range
+//   before it does not begin a range of its own but extends that one, where it
+//   ends later, by 64 keys, which may be more than it needs;
 // - a column is listed where no range holds it.
 //
 // The public builder walks both lists once and needs the diagonal 0 to do so;

@@ -23,14 +23,15 @@ protected:
   Import import(std::optional<int64_t> Layer = std::nullopt,
                 const std::string &Text = Config) {
     Import Out;
-    EXPECT_EQ(importMInference({writeText("config.json", Text), Layer}, Out),
-              std::nullopt);
+    EXPECT_EQ(
+        importMInference({writeText("config.json", Text), Layer, 4096}, Out),
+        std::nullopt);
     return Out;
   }
   std::string failure(const std::string &Text,
                       std::optional<int64_t> Layer = std::nullopt) {
     Import Out;
-    return importMInference({writeText("config.json", Text), Layer}, Out)
+    return importMInference({writeText("config.json", Text), Layer, 4096}, Out)
         .value_or("");
   }
 
@@ -161,6 +162,7 @@ TEST_F(MInferenceTest, Errors) {
   EXPECT_THAT(failure(Config, 2), HasSubstr("expected a layer from 0 to 1, "
                                             "found 2"));
   Import Out;
-  EXPECT_THAT(importMInference({path("absent.json"), {}}, Out).value_or(""),
-              HasSubstr("cannot open"));
+  EXPECT_THAT(
+      importMInference({path("absent.json"), {}, 4096}, Out).value_or(""),
+      HasSubstr("cannot open"));
 }
