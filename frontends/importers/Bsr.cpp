@@ -99,6 +99,12 @@ static ErrorText solveSizes(const BsrOptions &Options, const BlockRows &Blocks,
   Out = {Blocks.Batch, Blocks.Heads, Blocks.Heads,
          Options.Queries ? Options.Queries : Blocks.NumRows * Options.BlockRows,
          Options.Keys ? Options.Keys : Blocks.Columns * Options.BlockCols};
+  if (Out.Queries == 0 || Out.Keys == 0)
+    return fmt::format("'{}' has no {}; give --queries and --keys",
+                       Options.Indptr,
+                       Out.Queries == 0 ? "row"
+                                        : "live block, so that the "
+                                          "number of keys is not known");
   if (Out.Queries > Limit || Out.Keys > Limit)
     return fmt::format("'{}' is for {} queries and {} keys, expected at most "
                        "2^31 of each; check --block",
@@ -132,8 +138,6 @@ ErrorText importers::importBsr(const BsrOptions &Options, Import &Out) {
       Pattern.called(Pattern.floorDiv(Pattern.q(), Options.BlockRows), "row");
   Expr Column = Pattern.called(Pattern.floorDiv(Pattern.k(), Options.BlockCols),
                                "column");
-  if (Options.BlockRows == 1)
-    Row = Pattern.q();
   Expr Live = Pattern.called(
       Pattern.member(Column, Set, {Pattern.b(), Pattern.h(), Row}), "live");
   if (Options.Causal) {
@@ -149,15 +153,15 @@ ErrorText importers::importBsr(const BsrOptions &Options, Import &Out) {
       "queries x {} keys{}.",
       Options.BlockRows, Options.BlockCols, Options.Causal ? ", causal" : "")});
   Out.Operands = Pattern.operands();
-  const int64_t Live64 = Out.Operands.front().members();
+  const int64_t LiveBlocks = Out.Operands.front().members();
   const int64_t All = Blocks.Batch * Blocks.Heads * Blocks.NumRows * Columns;
   Out.Findings = {
       {"found", fmt::format("{}, {}, {} x {} blocks of {} x {}",
                             counted(Blocks.Batch, "sequence"),
                             counted(Blocks.Heads, "head"), Blocks.NumRows,
                             Columns, Options.BlockRows, Options.BlockCols)},
-      {"blocks", fmt::format("{} of {} live ({})", grouped(Live64),
-                             grouped(All), percentage(Live64, All))},
+      {"blocks", fmt::format("{} of {} live ({})", grouped(LiveBlocks),
+                             grouped(All), percentage(LiveBlocks, All))},
       {"mended",
        fmt::format("{} sorted, {} left out", counted(Blocks.Unsorted, "row"),
                    counted(Blocks.Duplicates, "duplicate"))}};

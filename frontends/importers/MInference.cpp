@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "frontends/importers/HeadTable.h"
 #include "frontends/importers/Import.h"
 #include "frontends/importers/Text.h"
-
-#include "llvm/Support/Error.h"
-#include "llvm/Support/JSON.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 #include <fmt/format.h>
 
@@ -14,160 +11,6 @@
 
 using namespace heddle;
 using namespace heddle::importers;
-
-namespace {
-
-enum HeadKind : uint8_t { AShape, VerticalSlash, BlockSparse };
-constexpr size_t NumKinds = 3;
-
-/// A kind in MInference's words, in ours, and how its sizes are called.
-struct KindNames {
-  const char *Theirs, *Ours;
-};
-constexpr KindNames Kinds[NumKinds] = {{"stream_llm", "a_shape"},
-                                       {"vertical_and_slash", "vertical_slash"},
-                                       {"block_sparse", "block_sparse"}};
-
-struct HeadChoice {
-  HeadKind Kind = VerticalSlash;
-  int32_t Vertical = 1000;
-  int32_t Slash = 6096;
-};
-
-/// What MInference does with these sizes when it chooses indices: it never
-/// takes fewer columns and diagonals than these, and always 100 key blocks per
-/// row of 64 x 64 blocks.
-constexpr int32_t FewestColumns = 30, FewestDiagonals = 50, KeyBlocks = 100;
-
-/// A config file as read: heads[layer][head].
-struct HeadTable {
-  std::vector<std::vector<HeadChoice>> Layers;
-  size_t NumHeads = 0;
-  /// Heads that the file does not name, by layer.
-  std::vector<int64_t> Missing;
-};
-
-/// Reads the file into the table.
-class ConfigReader {
-public:
-  ConfigReader(const std::string &Path, HeadTable &Out)
-      : Path(Path), Out(Out) {}
-  ErrorText read();
-
-private:
-  ErrorText readLayer(size_t Layer, const llvm::json::Value &Value);
-  ErrorText readHead(const std::string &Where, const llvm::json::Value &Value,
-                     HeadChoice &Choice);
-
-  const std::string &Path;
-  HeadTable &Out;
-  /// Whether the file names a head, parallel to the table.
-  std::vector<std::vector<bool>> Named;
-};
-
-} // namespace
-
-/// A size of at most 2^31 - 1, not negative.
-static bool readSize(const llvm::json::Value &Value, int32_t &Out) {
-  std::optional<int64_t> Number = Value.getAsInteger();
-  if (!Number || *Number < 0 || *Number > INT32_MAX)
-    return false;
-  Out = static_cast<int32_t>(*Number);
-  return true;
-}
-
-ErrorText ConfigReader::readHead(const std::string &Where,
-                                 const llvm::json::Value &Value,
-                                 HeadChoice &Choice) {
-  const llvm::json::Array *Entry = Value.getAsArray();
-  if (!Entry || Entry->size() < 3 || Entry->size() > 4)
-    return fmt::format("{} is not [kind, vertical size, slash size, score]",
-                       Where);
-  std::optional<llvm::StringRef> Kind = (*Entry)[0].getAsString();
-  if (!Kind)
-    return fmt::format("{} has no kind, expected a text first", Where);
-  const auto *Known = std::find_if(
-      std::begin(Kinds), std::end(Kinds),
-      [&](const KindNames &Names) { return *Kind == Names.Theirs; });
-  if (Known == std::end(Kinds))
-    return fmt::format("{} has kind '{}', expected one of stream_llm, "
-                       "vertical_and_slash, block_sparse; kinds whose budgets "
-                       "adapt to the input cannot be written as a table",
-                       Where, Kind->str());
-  Choice.Kind = static_cast<HeadKind>(Known - std::begin(Kinds));
-  if (!readSize((*Entry)[1], Choice.Vertical))
-    return fmt::format("{} has no vertical size, expected an integer from 0 to "
-                       "2^31 - 1 as second",
-                       Where);
-  if (!readSize((*Entry)[2], Choice.Slash))
-    return fmt::format("{} has no slash size, expected an integer from 0 to "
-                       "2^31 - 1 as third",
-                       Where);
-  return std::nullopt;
-}
-
-ErrorText ConfigReader::readLayer(size_t Layer,
-                                  const llvm::json::Value &Value) {
-  /// No model has more; a larger number is a slip, and would be a large table.
-  constexpr unsigned long MostHeads = 65536;
-  const llvm::json::Object *Heads = Value.getAsObject();
-  if (!Heads)
-    return fmt::format("layer {} of '{}' is not an object, expected heads as "
-                       "in {{\"0\": [\"vertical_and_slash\", 1000, 6096, 0]}}",
-                       Layer, Path);
-  for (const auto &[Key, Entry] : *Heads) {
-    const llvm::StringRef Name = Key;
-    const std::string Where =
-        fmt::format("head '{}' in layer {} of '{}'", Name.str(), Layer, Path);
-    unsigned long Head = 0;
-    if (Name.getAsInteger(10, Head) || Head >= MostHeads)
-      return fmt::format("{} is not a head's number, expected 0 to {}", Where,
-                         MostHeads - 1);
-    HeadChoice Choice;
-    if (ErrorText Bad = readHead(Where, Entry, Choice))
-      return Bad;
-    if (Out.Layers[Layer].size() <= Head) {
-      Out.Layers[Layer].resize(Head + 1);
-      Named[Layer].resize(Head + 1);
-    }
-    Out.Layers[Layer][Head] = Choice;
-    Named[Layer][Head] = true;
-  }
-  return std::nullopt;
-}
-
-ErrorText ConfigReader::read() {
-  auto Buffer = llvm::MemoryBuffer::getFile(Path);
-  if (!Buffer)
-    return fmt::format("cannot open '{}': {}", Path,
-                       Buffer.getError().message());
-  llvm::Expected<llvm::json::Value> Root =
-      llvm::json::parse((*Buffer)->getBuffer());
-  if (!Root)
-    return fmt::format("'{}' is not JSON: {}", Path,
-                       llvm::toString(Root.takeError()));
-  const llvm::json::Array *List = Root->getAsArray();
-  if (!List || List->empty())
-    return fmt::format("'{}' is not a head configuration of MInference, "
-                       "expected a list with an object per layer",
-                       Path);
-  Out.Layers.resize(List->size());
-  Named.resize(List->size());
-  for (size_t Layer = 0; Layer < List->size(); ++Layer) {
-    if (ErrorText Bad = readLayer(Layer, (*List)[Layer]))
-      return Bad;
-    Out.NumHeads = std::max(Out.NumHeads, Out.Layers[Layer].size());
-  }
-  if (Out.NumHeads == 0)
-    return fmt::format("'{}' names no head", Path);
-  for (size_t Layer = 0; Layer < Out.Layers.size(); ++Layer) {
-    Out.Layers[Layer].resize(Out.NumHeads);
-    Named[Layer].resize(Out.NumHeads);
-    Out.Missing.push_back(
-        std::count(Named[Layer].begin(), Named[Layer].end(), false));
-  }
-  return std::nullopt;
-}
 
 //===----------------------------------------------------------------------===//
 // The pattern
@@ -370,7 +213,7 @@ static void addRandomSets(const PatternWriter &Pattern, const HeadTable &Table,
 ErrorText importers::importMInference(const MInferenceOptions &Options,
                                       Import &Out) {
   HeadTable Table;
-  if (ErrorText Bad = ConfigReader(Options.Path, Table).read())
+  if (ErrorText Bad = readHeadTable(Options.Path, Table))
     return Bad;
   const size_t NumLayers = Table.Layers.size();
   if (Options.Layer) {

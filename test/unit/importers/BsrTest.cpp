@@ -118,6 +118,11 @@ TEST_F(BsrTest, Errors) {
               HasSubstr("indices.npy' has 1 at (0,), expected "
                         "a block of keys from 0 to 0"));
   Options = smallOptions();
+  Options.Indptr = writeI32("indptr.npy", {2}, {0, 0});
+  EXPECT_THAT(failure(Options), HasSubstr("has no live block"));
+  Options.Indptr = writeI32("indptr.npy", {1}, {0});
+  EXPECT_THAT(failure(Options), HasSubstr("has no row"));
+  Options = smallOptions();
   Options.Queries = 5;
   EXPECT_THAT(failure(Options),
               HasSubstr("has 1 row, but 5 queries in blocks of 4 have 2"));

@@ -143,6 +143,12 @@ TEST_F(MInferenceTest, OneKind) {
 
 TEST_F(MInferenceTest, Errors) {
   EXPECT_THAT(failure("[{\"0\": "), HasSubstr("config.json' is not JSON: "));
+  EXPECT_THAT(failure("[{} {}]"), HasSubstr("]: expected , or ]"));
+  EXPECT_THAT(failure(std::string(1000000, '[')),
+              HasSubstr("it nests 1000000 lists and objects"));
+  // Brackets in a text do not nest.
+  EXPECT_THAT(failure("[{\"" + std::string(100, '[') + "\\\"[\": 0}]"),
+              HasSubstr("is not a head's number"));
   EXPECT_THAT(failure("{}"), HasSubstr("expected a list with an object per "
                                        "layer"));
   EXPECT_THAT(failure("[]"), HasSubstr("expected a list"));
