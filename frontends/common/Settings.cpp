@@ -168,6 +168,9 @@ private:
       for (std::string_view Item : split(Rest, ','))
         if (Item.size() > 4 && Item.substr(Item.size() - 4) == ".npy")
           Out.Paths.emplace_back(Item);
+        else if (Item.find('=') == Item.npos)
+          return fmt::format("{}, where '{}' does not end in .npy", where(),
+                             Item);
         else if (ErrorText Bad = option(Item))
           return Bad;
       if (Out.Paths.size() < Format.Fewest || Out.Paths.size() > Format.Most)

@@ -188,9 +188,11 @@ ErrorText ShapeSolver::splitHeads() {
     return std::nullopt;
   const int64_t All = PackedHeads.Value;
   int64_t Queries = Sizes[Hq].Value, Keys = Sizes[Hkv].Value;
-  if (Queries < 0)
-    Queries = Keys < 0 ? All / 3 : All - 2 * Keys;
-  if (Keys < 0)
+  if (Queries < 0 && Keys < 0)
+    Queries = Keys = All / 3;
+  else if (Queries < 0)
+    Queries = All - 2 * Keys;
+  else if (Keys < 0)
     Keys = (All - Queries) / 2;
   if (Queries < 0 || Keys < 0 || Queries + 2 * Keys != All)
     return fmt::format("{} heads in {} cannot be split into those of q, k "

@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "dialect/attn/reference/Compare.h"
-#include "dialect/attn/reference/Trace.h"
 #include "frontends/common/Run.h"
 #include "frontends/heddle/Commands.h"
-
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/SymbolTable.h"
+#include "frontends/heddle/Interpreter.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
 #include <ctime>
-#include <limits>
 #include <memory>
-#include <new>
 
 using namespace heddle;
 using namespace heddle::cli;
@@ -45,182 +38,8 @@ double measureLoading() {
          static_cast<double>(Now.tv_nsec) * 1e-6;
 }
 
-/// The interpreter's answer to a run's problem.
-class Interpreter {
-public:
-  /// `Values` and `Data` must outlive it.
-  static Result<Interpreter> create(Compiler &With, const LoadedPattern &Loaded,
-                                    const RunOptions &Options,
-                                    const Problem &Sizes,
-                                    const PatternValues &Values,
-                                    const RunTensors &Data);
-
-  llvm::Expected<attn::ReferenceResult>
-  compute(const TensorTypes &Types) const {
-    attn::ReferenceOptions Options;
-    Options.ColumnSums = Types.ColumnSums;
-    Options.BlockQ = Types.BlockQ;
-    Options.BlockK = Types.BlockK;
-    return attn::computeReference(Meaning, Asked, Options);
-  }
-  llvm::Expected<attn::RowTrace> trace(const attn::TracePoint &Point) const {
-    return attn::traceRow(Meaning, Asked, Point);
-  }
-
-private:
-  Interpreter(Source From, attn::Variant Meaning)
-      : From(std::move(From)), Meaning(std::move(Meaning)) {}
-
-  Source From;
-  attn::Variant Meaning;
-  attn::AttentionProblem Asked;
-  std::vector<int64_t> Origins;
-};
-
 } // namespace
 
-/// The view of a tensor whose sequences may lie one after the other.
-static heddle_view viewOf(const Tensor &T,
-                          const std::vector<int64_t> &Offsets) {
-  heddle_view View = T.view();
-  if (!Offsets.empty()) {
-    View.shape[0] = static_cast<int64_t>(Offsets.size()) - 1;
-    View.offsets = Offsets.data();
-  }
-  return View;
-}
-
-Result<Interpreter>
-Interpreter::create(Compiler &With, const LoadedPattern &Loaded,
-                    const RunOptions &Options, const Problem &Sizes,
-                    const PatternValues &Values, const RunTensors &Data) {
-  // Normalising reports what is wrong with a pattern where it is wrong; the
-  // interpreter itself reads the regions, not the formula.
-  Result<Source> Normal = With.normalize(Loaded.From, Loaded.Name);
-  if (!Normal)
-    return Normal.failure();
-  mlir::FailureOr<attn::Variant> Meaning = attn::Variant::compile(
-      mlir::SymbolTable::lookupSymbolIn(Normal->module(), Loaded.Name));
-  if (mlir::failed(Meaning))
-    return Failure(fmt::format("cannot interpret pattern '@{}'", Loaded.Name));
-  llvm::Expected<attn::OperandList> Operands =
-      attn::OperandList::read(Values.data(), Meaning->params());
-  if (!Operands)
-    return Failure(llvm::toString(Operands.takeError()));
-  Interpreter Made(std::move(*Normal), std::move(*Meaning));
-  attn::AttentionProblem &Asked = Made.Asked;
-  Asked.Q = viewOf(Data.Q, Sizes.CuSeqlensQ);
-  Asked.K = viewOf(Data.K, Sizes.CuSeqlensK);
-  Asked.V = viewOf(Data.V, Sizes.CuSeqlensK);
-  for (size_t I = 0; I < Data.MoreK.size(); ++I)
-    Asked.More.push_back({Data.MoreK[I].view(), Data.MoreV[I].view()});
-  Asked.Type = Data.Q.dtype();
-  Made.Origins.assign(static_cast<size_t>(Sizes.Batch), Options.Origin);
-  Asked.Origin = Made.Origins;
-  Asked.Params = std::move(*Operands);
-  // The factor is what the kernel gets: rounded to f32.
-  Asked.Scale = Options.Scale != 0
-                    ? Options.Scale
-                    : static_cast<float>(
-                          1 / std::sqrt(static_cast<double>(Sizes.HeadDim)));
-  return Made;
-}
-
-/// Block maxima of a ragged batch as one matrix per sequence: a sequence has
-/// its rows after those of the one before it.
-static Tensor spreadBlocks(const Tensor &Packed, const Problem &Sizes,
-                           int64_t BlockQ) {
-  const int64_t Heads = Packed.shape()[1], Columns = Packed.shape()[3];
-  auto RowsOf = [&](int64_t B) {
-    const auto I = static_cast<size_t>(B);
-    return (Sizes.CuSeqlensQ[I + 1] - Sizes.CuSeqlensQ[I] + BlockQ - 1) /
-           BlockQ;
-  };
-  int64_t Rows = 0;
-  for (int64_t B = 0; B < Sizes.Batch; ++B)
-    Rows = std::max(Rows, RowsOf(B));
-  Tensor Result;
-  if (!Result.allocate(HEDDLE_F32, Sizes.Batch, Heads, Rows, Columns,
-                       Layout::Bhsd))
-    throw std::bad_alloc();
-  int64_t First = 0;
-  for (int64_t B = 0; B < Sizes.Batch; First += RowsOf(B), ++B)
-    for (int64_t H = 0; H < Heads; ++H)
-      for (int64_t I = 0; I < Rows; ++I)
-        for (int64_t J = 0; J < Columns; ++J)
-          Result.set(B, H, I, J,
-                     I < RowsOf(B) ? Packed.get(0, H, First + I, J) : 0);
-  return Result;
-}
-
-/// Puts a comparison into the report. A disagreement that has no size, such as
-/// a NaN against a number, counts as infinite.
-static CheckResult toReport(const attn::Comparison &Found, bool HasMore) {
-  using attn::ComparedOutput;
-  CheckResult Result;
-  Result.Against = "the interpreter";
-  Result.LargestO = Found.error(ComparedOutput::O);
-  Result.LargestLse = Found.error(ComparedOutput::Lse);
-  Result.HasMore = HasMore;
-  for (ComparedOutput Output :
-       {ComparedOutput::RowMax, ComparedOutput::ColumnSums,
-        ComparedOutput::BlockMax})
-    Result.LargestMore = std::max(Result.LargestMore, Found.error(Output));
-  const std::optional<attn::ComparedElement> &Where =
-      Found.FirstFailure ? Found.FirstFailure : Found.worst(ComparedOutput::O);
-  if (Where) {
-    Result.Batch = Where->B;
-    Result.Head = Where->H;
-    Result.Row = Where->Row;
-  }
-  if (!Found.passed() && Result.passed()) {
-    const ComparedOutput Output = Found.FirstFailure->Output;
-    (Output == ComparedOutput::O     ? Result.LargestO
-     : Output == ComparedOutput::Lse ? Result.LargestLse
-                                     : Result.LargestMore) =
-        std::numeric_limits<double>::infinity();
-  }
-  return Result;
-}
-
-/// Compares outputs and counts with the interpreter; `Why` says what differs.
-static ErrorText check(const Interpreter &Reference, const Problem &Sizes,
-                       const TensorTypes &Types, const OutputTensors &Data,
-                       Report &Out, std::string &Why) {
-  llvm::Expected<attn::ReferenceResult> Expected = Reference.compute(Types);
-  if (!Expected)
-    return "the interpreter cannot run the pattern: " +
-           llvm::toString(Expected.takeError());
-  const attn::Tolerance Allowed{CheckTolerance};
-  auto View = [](const Tensor &T) {
-    return T.exists() ? T.view() : heddle_view();
-  };
-  const Tensor Blocks = Types.hasBlockMax() && Sizes.isRagged()
-                            ? spreadBlocks(Data.BlockMax, Sizes, Types.BlockQ)
-                            : Data.BlockMax;
-  const heddle_view Lse = View(Data.Lse), RowMax = View(Data.RowMax),
-                    ColumnSums = View(Data.ColumnSums), BlockMax = View(Blocks);
-  attn::ResultViews Views;
-  Views.O = Data.O.view();
-  Views.Type = Data.O.dtype();
-  Views.Lse = Data.Lse.exists() ? &Lse : nullptr;
-  Views.RowMax = Types.RowMax ? &RowMax : nullptr;
-  Views.ColumnSums = Types.ColumnSums ? &ColumnSums : nullptr;
-  Views.BlockMax = Types.hasBlockMax() ? &BlockMax : nullptr;
-  llvm::Expected<attn::Comparison> Found =
-      attn::compare(*Expected, Views, Allowed);
-  if (!Found)
-    return llvm::toString(Found.takeError());
-  Out.Check =
-      toReport(*Found, Types.RowMax || Types.ColumnSums || Types.hasBlockMax());
-  llvm::raw_string_ostream Text(Why);
-  if (!Found->passed())
-    Found->print(Text, Allowed);
-  else if (Expected->KeptPairs != Out.Stats.kept_pairs)
-    Text << "the kernel counts " << Out.Stats.kept_pairs
-         << " kept pairs, the interpreter " << Expected->KeptPairs;
-  return std::nullopt;
-}
 static int printTraced(const RunArguments &Args, const Interpreter &Reference,
                        const attn::TracePoint &Point) {
   llvm::Expected<attn::RowTrace> Trace = Reference.trace(Point);
@@ -316,7 +135,7 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
     if (!Reference)
       return fail(Reference.failure());
     if (ErrorText Bad =
-            check(*Reference, What.Sizes, Types, Data.Out, Out, Difference))
+            Reference->check(What.Sizes, Types, Data.Out, Out, Difference))
       return fail(*Bad);
   }
   if (Difference.empty())

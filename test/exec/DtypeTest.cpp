@@ -60,10 +60,6 @@ TEST_P(Dtypes, AgreeRagged) {
         Sizes::ragged(2, 1, {3, 70, 0}, {10, 70, 5}, {Value(20)}), Order));
 }
 
-const char *nameOf(heddle_dtype Dtype) {
-  return Dtype == HEDDLE_F16 ? "f16" : Dtype == HEDDLE_BF16 ? "bf16" : "f32";
-}
-
 /// Every head dim in one dtype, and every pair of dtypes.
 std::vector<Case> cases() {
   const heddle_dtype All[] = {HEDDLE_F32, HEDDLE_F16, HEDDLE_BF16};
@@ -78,8 +74,9 @@ std::vector<Case> cases() {
 
 INSTANTIATE_TEST_SUITE_P(All, Dtypes, testing::ValuesIn(cases()),
                          [](const testing::TestParamInfo<Case> &Info) {
-                           return std::string(nameOf(std::get<0>(Info.param))) +
-                                  "_to_" + nameOf(std::get<1>(Info.param)) +
+                           return std::string(
+                                      dtypeName(std::get<0>(Info.param))) +
+                                  "_to_" + dtypeName(std::get<1>(Info.param)) +
                                   "_d" +
                                   std::to_string(std::get<2>(Info.param));
                          });

@@ -72,6 +72,9 @@ std::vector<std::string> exampleNames();
 /// The levels this machine runs, best first.
 std::vector<std::string> hostLevels();
 
+/// "f32", "f16" or "bf16".
+const char *dtypeName(heddle_dtype Dtype);
+
 /// What to compile.
 struct KernelSpec {
   int64_t HeadDim = 64;

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HEDDLE_FRONTENDS_HEDDLE_INTERPRETER_H
+#define HEDDLE_FRONTENDS_HEDDLE_INTERPRETER_H
+
+#include "dialect/attn/reference/Trace.h"
+#include "frontends/common/Run.h"
+#include "frontends/heddle/Commands.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace heddle::cli {
+
+/// The interpreter's answer to a run's problem.
+class Interpreter {
+public:
+  /// `Values` and `Data` must outlive it.
+  static Result<Interpreter> create(Compiler &With, const LoadedPattern &Loaded,
+                                    const frontend::RunOptions &Options,
+                                    const frontend::Problem &Sizes,
+                                    const frontend::PatternValues &Values,
+                                    const frontend::RunTensors &Data);
+
+  llvm::Expected<attn::ReferenceResult>
+  compute(const frontend::TensorTypes &Types) const {
+    attn::ReferenceOptions Options;
+    Options.ColumnSums = Types.ColumnSums;
+    Options.BlockQ = Types.BlockQ;
+    Options.BlockK = Types.BlockK;
+    return attn::computeReference(Meaning, Asked, Options);
+  }
+  llvm::Expected<attn::RowTrace> trace(const attn::TracePoint &Point) const {
+    return attn::traceRow(Meaning, Asked, Point);
+  }
+
+  /// Compares outputs and counts with the interpreter's; `Why` says what
+  /// differs.
+  ErrorText check(const frontend::Problem &Sizes,
+                  const frontend::TensorTypes &Types,
+                  const frontend::OutputTensors &Data, frontend::Report &Out,
+                  std::string &Why) const;
+
+private:
+  Interpreter(Source From, attn::Variant Meaning)
+      : From(std::move(From)), Meaning(std::move(Meaning)) {}
+
+  Source From;
+  attn::Variant Meaning;
+  attn::AttentionProblem Asked;
+  std::vector<int64_t> Origins;
+};
+
+} // namespace heddle::cli
+
+#endif // HEDDLE_FRONTENDS_HEDDLE_INTERPRETER_H
