@@ -111,41 +111,44 @@ TEST(Duo, MixedLaunchEqualsSeparateLaunches) {
   }
 }
 
-/// A cache of sink + window slots at any position gives what the whole sequence
-/// gives under the streaming mask.
+/// A cache of sink + ring slots at any position gives what the whole sequence
+/// gives under the streaming mask, whether the ring is as long as the window or
+/// still holds tokens that have left it.
 TEST(Duo, RingCacheDecodes) {
   const Statement What = Statement::example("duo_ring");
-  constexpr int64_t Sink = 8, Window = 24, Slots = Sink + Window, N = 200;
+  constexpr int64_t Sink = 8, Window = 24, N = 200;
   const Inputs Whole(1, 2, 1, N, N, 4);
   const Outputs Expected = attend(Whole, [](const Pair &P) {
     return P.K <= P.Q && (P.K < Sink || P.Q - P.K < Window);
   });
-  for (int64_t At : {0, 5, 8, 31, 32, 33, 100, 199}) {
-    Inputs Step(1, 2, 1, 1, Slots, 5);
-    Step.Origin = {At};
-    for (int64_t H = 0; H < 2; ++H)
-      std::copy_n(Whole.query(0, H, At), Whole.Depth,
-                  Step.Q.begin() + H * Whole.Depth);
-    std::vector<int64_t> Positions(Slots, -1);
-    for (int64_t P = 0; P <= At; ++P) {
-      const int64_t Slot = P < Sink ? P : Sink + (P - Sink) % Window;
-      Positions[static_cast<size_t>(Slot)] = P;
-      const size_t From = Whole.row(0, 0, P), To = Step.row(0, 0, Slot);
-      for (int64_t D = 0; D < Whole.Depth; ++D) {
-        const auto Feature = static_cast<size_t>(D);
-        Step.Sources[0].K[To + Feature] = Whole.Sources[0].K[From + Feature];
-        Step.Sources[0].V[To + Feature] = Whole.Sources[0].V[From + Feature];
+  for (int64_t Ring : {Window, Window + 9})
+    for (int64_t At : {0, 5, 8, 31, 32, 33, 40, 100, 199}) {
+      const int64_t Slots = Sink + Ring;
+      Inputs Step(1, 2, 1, 1, Slots, 5);
+      Step.Origin = {At};
+      for (int64_t H = 0; H < 2; ++H)
+        std::copy_n(Whole.query(0, H, At), Whole.Depth,
+                    Step.Q.begin() + H * Whole.Depth);
+      std::vector<int64_t> Positions(static_cast<size_t>(Slots), -1);
+      for (int64_t P = 0; P <= At; ++P) {
+        const int64_t Slot = P < Sink ? P : Sink + (P - Sink) % Ring;
+        Positions[static_cast<size_t>(Slot)] = P;
+        const size_t From = Whole.row(0, 0, P), To = Step.row(0, 0, Slot);
+        for (int64_t D = 0; D < Whole.Depth; ++D) {
+          const auto Feature = static_cast<size_t>(D);
+          Step.Sources[0].K[To + Feature] = Whole.Sources[0].K[From + Feature];
+          Step.Sources[0].V[To + Feature] = Whole.Sources[0].V[From + Feature];
+        }
       }
+      const Outputs Found =
+          What.result(Step, {{"pos", Value::table({1, Slots}, Positions)},
+                             {"sink", Sink},
+                             {"window", Window}});
+      for (int64_t H = 0; H < 2; ++H)
+        EXPECT_TRUE(
+            agree(pickRow(Step, Found, H, 0), pickRow(Whole, Expected, H, At)))
+            << "position " << At << ", head " << H << ", ring of " << Ring;
     }
-    const Outputs Found =
-        What.result(Step, {{"pos", Value::table({1, Slots}, Positions)},
-                           {"sink", Sink},
-                           {"window", Window}});
-    for (int64_t H = 0; H < 2; ++H)
-      EXPECT_TRUE(
-          agree(pickRow(Step, Found, H, 0), pickRow(Whole, Expected, H, At)))
-          << "position " << At << ", head " << H;
-  }
 }
 
 /// Spans alpha + beta * (N - alpha), for several N with one kernel.
