@@ -10,7 +10,6 @@
 #include <numeric>
 
 using namespace heddle;
-using heddle::attn::TileStatus;
 
 //===----------------------------------------------------------------------===//
 // Recording
