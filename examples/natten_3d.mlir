@@ -15,6 +15,9 @@ attn.pattern @natten_3d(%T: index, %H: index, %W: index,
     grid(%T x %H x %W) keep(%b, %h, %qt, %qy, %qx, %kt, %ky, %kx) {
   %fits = arith.cmpi sle, %wt, %T : index
   attn.require %fits, "'wt' is larger than the number of frames"
+  %c0 = arith.constant 0 : index
+  %some = arith.cmpi sgt, %wt, %c0 : index
+  attn.require %some, "'wt' is not positive"
   %d = arith.subi %qt, %kt : index
   %past = attn.in %d, #attn.interval<0, inf>
   %recent = arith.cmpi slt, %d, %wt : index

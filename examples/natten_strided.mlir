@@ -5,9 +5,10 @@
 // leader, so that windows move in steps and waste less of a tile.
 //
 // Left open in the paper: which query of an even group leads. Decided, as NATTEN's
-// code does: the right one of the two in the middle, moved into the axis. A stride
-// as large as the window gives blocks, 1 gives natten_2d.mlir; it is a constant
-// because divisors are.
+// code does: the right one of the two in the middle. Where a last group is cut off
+// before its leader, the code moves the leader into the axis; moving the window in
+// gives the same. A stride as large as the window gives blocks, 1 gives
+// natten_2d.mlir; it is a constant because divisors are.
 //
 // Shown with: --shape b=1,hq=1,hkv=1,sq=2304,sk=2304,d=64 --set H=48 --set W=48
 
@@ -22,7 +23,6 @@ attn.pattern @natten_strided(%H: index, %W: index, %wy: index = 12, %wx: index =
 // Along one axis of that length.
 attn.pattern @strided_axis(%length: index, %window: index) keep(%b, %h, %q, %k) {
   %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
   %c4 = arith.constant 4 : index
   %fits = arith.cmpi sle, %window, %length : index
@@ -32,10 +32,8 @@ attn.pattern @strided_axis(%length: index, %window: index) keep(%b, %h, %q, %k) 
   %group = arith.floordivsi %q, %c4 : index
   %first = arith.muli %group, %c4 : index
   %middle = arith.addi %first, %c2 : index
-  %border = arith.subi %length, %c1 : index
-  %leader = arith.minsi %middle, %border : index
   %half = arith.floordivsi %window, %c2 : index
-  %centred = arith.subi %leader, %half : index
+  %centred = arith.subi %middle, %half : index
   %last = arith.subi %length, %window : index
   %before = arith.minsi %centred, %last : index
   %start = arith.maxsi %before, %c0 : index

@@ -147,17 +147,28 @@ TEST(Natten, WorkIsLinearInTokens) {
   }
 }
 
-TEST(Natten, RefusesAWindowLargerThanItsAxis) {
-  const Inputs In(1, 1, 1, 63, 63);
-  const Values Good = {{"H", 7}, {"W", 9}, {"wy", 7}, {"wx", 9}};
-  const Statement What = Statement::example("natten_2d");
-  EXPECT_EQ(What.refusal(In, Good), "");
-  for (const char *Name : {"wy", "wx"}) {
-    Values Bad = Good;
-    Bad.insert_or_assign(Name, Value(10));
-    EXPECT_NE(What.refusal(In, Bad).find("larger than its axis"),
-              std::string::npos)
-        << What.refusal(In, Bad);
+TEST(Natten, RefusesAWindowThatDoesNotFitItsAxis) {
+  const Inputs In(1, 1, 1, 63, 63), Video(1, 1, 1, 126, 126);
+  const Values Image = {{"H", 7}, {"W", 9}, {"wy", 7}, {"wx", 9}};
+  Values Frames = Image;
+  Frames.insert({{"T", 2}, {"wt", 2}});
+  for (const char *Name : {"natten_2d", "natten_strided", "natten_3d"}) {
+    const Statement What = Statement::example(Name);
+    const bool IsVideo = std::string(Name) == "natten_3d";
+    const Inputs &Of = IsVideo ? Video : In;
+    const Values &Good = IsVideo ? Frames : Image;
+    EXPECT_EQ(What.refusal(Of, Good), "") << "windows as large as their axes";
+    for (const char *Window : {"wt", "wy", "wx"}) {
+      if (!Good.count(Window))
+        continue;
+      Values Bad = Good;
+      Bad.insert_or_assign(Window, Value(10));
+      EXPECT_NE(What.refusal(Of, Bad).find("larger than"), std::string::npos)
+          << Name << ", " << Window << ": " << What.refusal(Of, Bad);
+      Bad.insert_or_assign(Window, Value(0));
+      EXPECT_NE(What.refusal(Of, Bad).find("not positive"), std::string::npos)
+          << Name << ", " << Window << ": " << What.refusal(Of, Bad);
+    }
   }
 }
 
