@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Patterns given by indices at run time: vertical-slash (MInference), block
-// maps (MInference, SeerAttention, VMoBA), chunks (DHSA), stripes
-// (AnchorAttention).
+// A-shape, and patterns given by indices at run time: vertical-slash
+// (MInference), block maps (MInference, SeerAttention, VMoBA), chunks (DHSA),
+// stripes (AnchorAttention).
 
 #include "test/exec/Statement.h"
 
@@ -31,6 +31,20 @@ Lists drawLists(std::mt19937_64 &Random, int64_t Rows, int64_t Size,
 }
 
 constexpr int64_t Lengths[] = {1, 63, 64, 65, 200, 333};
+
+TEST(AShape, EqualsItsMask) {
+  const Statement What = Statement::example("a_shape");
+  for (int64_t N : Lengths)
+    for (auto [Sink, Window] :
+         {std::pair<int64_t, int64_t>{0, 1}, {5, 64}, {70, 0}, {400, 400}}) {
+      const Inputs In(2, 2, 1, N, N);
+      EXPECT_TRUE(What.equals(In, {{"sink", Sink}, {"window", Window}},
+                              [S = Sink, W = Window](const Pair &P) {
+                                return P.K <= P.Q && (P.K < S || P.Q - P.K < W);
+                              }))
+          << "length " << N << ", sink " << Sink << ", window " << Window;
+    }
+}
 
 TEST(VerticalSlash, ExactEqualsItsMask) {
   const Statement What = Statement::example("vertical_slash");
