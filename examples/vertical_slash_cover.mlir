@@ -15,7 +15,7 @@
 // index builder covers. Causal by token, so no key after the query, and no column
 // depends on a span, so none is missing, with or without distance 0.
 //
-// Shown with: --set cols=random:12@1xh --set spans=[64,65,66,67,900,901]
+// Shown with: --set cols=random:12@1xh --set spans=random:100%@1x1x1,size=192
 
 attn.pattern @vertical_slash_cover(%cols: !attn.set, %spans: !attn.set) keep(%b, %h, %q, %k) {
   %c63 = arith.constant 63 : index
