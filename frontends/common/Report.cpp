@@ -14,6 +14,10 @@ double Report::density() const {
   return Pairs > 0 ? static_cast<double>(Stats.kept_pairs) / Pairs : 0;
 }
 
+double Report::sparseEfficiency() const {
+  return SparseSeconds > 0 ? DenseSeconds * density() / SparseSeconds : 0;
+}
+
 double Report::indexShare() const {
   return MedianSeconds > 0 ? IndexMilliseconds * 1e-3 / MedianSeconds : 0;
 }
@@ -127,6 +131,11 @@ std::string Report::text() const {
   Line("speed",
        fmt::format("{} useful, {} executed", speed(rate(usefulFlop()), FmaPeak),
                    speed(rate(executedFlop()), FmaPeak)));
+  if (SparseSeconds > 0)
+    Line("dense", fmt::format("{} in turn with {}: sparse efficiency {:.1f} %, "
+                              "dense time x density / time",
+                              duration(DenseSeconds), duration(SparseSeconds),
+                              100 * sparseEfficiency()));
   if (FmaPeak > 0)
     Line("peak", fmt::format("{:.2f} GFLOP/s of multiply-adds, measured on {} "
                              "thread{}",
@@ -264,6 +273,10 @@ std::string Report::json() const {
   Out.integer("threads", Threads);
   Out.integer("repeat", Repeat);
   Out.number("median_ms", MedianSeconds * 1e3);
+  if (SparseSeconds > 0) {
+    Out.number("dense_ms", DenseSeconds * 1e3);
+    Out.number("sparse_efficiency", sparseEfficiency());
+  }
   Out.number("gflops_useful", rate(usefulFlop()));
   Out.number("gflops_executed", rate(executedFlop()));
   if (FmaPeak > 0) {

@@ -39,6 +39,9 @@ struct Report {
   /// The part of it that checked and prepared tables and sets.
   double IndexMilliseconds = 0;
   double MedianSeconds = 0;
+  /// With every pair kept and under the pattern, launched in turn; 0 where
+  /// nobody asked.
+  double DenseSeconds = 0, SparseSeconds = 0;
   /// Measured on as many threads, GFLOP/s; 0 when unknown.
   double FmaPeak = 0;
 
@@ -54,6 +57,9 @@ struct Report {
   /// The time that preparing tables and sets took, as a fraction of one launch;
   /// 0 where no time was measurable.
   double indexShare() const;
+  /// Dense time * density / time: 1 where a kept pair costs what it costs in
+  /// dense attention.
+  double sparseEfficiency() const;
   /// FLOP as GFLOP/s at the median time; 0 where no time was measurable.
   double rate(double Flop) const;
 

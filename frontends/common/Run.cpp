@@ -214,6 +214,24 @@ ErrorText Runner::run(RunTensors &Data, Report &Out) {
   return std::nullopt;
 }
 
+ErrorText Runner::runBeside(Runner &Dense, OutputTensors &DenseOut,
+                            RunTensors &Data, Report &Out) {
+  std::vector<double> DenseTimes, Times;
+  for (int64_t I = 0; I < Options->Repeat; ++I) {
+    Clock::time_point Start = Clock::now();
+    if (ErrorText Bad = Dense.launch(Data, DenseOut))
+      return Bad;
+    DenseTimes.push_back(secondsSince(Start));
+    Start = Clock::now();
+    if (ErrorText Bad = launch(Data, Data.Out))
+      return Bad;
+    Times.push_back(secondsSince(Start));
+  }
+  Out.DenseSeconds = median(std::move(DenseTimes));
+  Out.SparseSeconds = median(std::move(Times));
+  return std::nullopt;
+}
+
 /// Every output that may go to a file, with the path, which may be empty.
 static std::array<std::pair<const std::string *, const Tensor *>, 5>
 listOutputs(const RunOptions &Options, const OutputTensors &Data) {

@@ -51,6 +51,11 @@ public:
   /// the report: counts, times, and the machine's peak on as many threads.
   ErrorText run(RunTensors &Data, Report &Out);
 
+  /// Launches in turn with `Dense`, which has every pair of the same problem
+  /// kept, `Options.repeat` times each, and puts both times into the report.
+  ErrorText runBeside(Runner &Dense, OutputTensors &DenseOut, RunTensors &Data,
+                      Report &Out);
+
   const heddle_code &code() const { return *heddle_plan_code(Plan.get()); }
   /// One value per sequence, as --origin says.
   const std::vector<int64_t> &origins() const { return Origins; }

@@ -25,6 +25,7 @@ struct RunArguments {
   /// The first, parsed.
   heddle_dtype Input = HEDDLE_F32;
   std::vector<std::string> Targets;
+  bool Efficiency = false;
 };
 
 using SteadyClock = std::chrono::steady_clock;
@@ -101,6 +102,43 @@ struct Asked {
 
 } // namespace
 
+/// Times the same problem with every pair kept, in turn with the pattern.
+static ErrorText measureEfficiency(const RunArguments &Args,
+                                   CompileOptions Build, Compiler &With,
+                                   const Problem &Sizes, Runner &Main,
+                                   RunTensors &Data, Report &Out) {
+  Result<Source> Text =
+      With.parse("attn.pattern @dense keep(%b, %h, %q, %k) {\n"
+                 "  %every = arith.constant true\n"
+                 "  attn.keep %every\n"
+                 "}\n",
+                 "dense.mlir");
+  if (!Text)
+    return Text.failure().str();
+  Build.Pattern = Build.Kernel = "dense";
+  Build.Outputs = {};
+  // Boxes are for grids; the sizes of tiles are the target's own again.
+  Build.Schedule = {};
+  Result<Program> Dense = With.jit(*Text, Build);
+  if (!Dense)
+    return Dense.failure().str();
+  RunOptions Options = Args.Run;
+  Options.Origin = 0;
+  TensorTypes Types;
+  Types.Input = Args.Input;
+  Types.Output = static_cast<heddle_dtype>(
+      heddle_kernel_entry(Dense->kernel())->output_dtype);
+  OutputTensors DenseOut;
+  if (ErrorText Bad = allocateOutputs(Sizes, Types, Options.Order, DenseOut))
+    return Bad;
+  const PatternValues None;
+  Runner Other;
+  if (ErrorText Bad =
+          Other.prepare(Dense->kernel(), nullptr, Sizes, None, Options))
+    return Bad;
+  return Main.runBeside(Other, DenseOut, Data, Out);
+}
+
 static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
                      const Asked &What,
                      std::vector<std::pair<std::string, double>> Before) {
@@ -128,6 +166,10 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
     return fail(*Bad);
   if (ErrorText Bad = Main.run(Data, Out))
     return fail(*Bad);
+  if (Args.Efficiency)
+    if (ErrorText Bad =
+            measureEfficiency(Args, Build, With, What.Sizes, Main, Data, Out))
+      return fail(*Bad);
   std::string Difference;
   if (Options.Check) {
     Result<Interpreter> Reference = Interpreter::create(
@@ -203,6 +245,10 @@ static int run(const CLI::App &Line, RunArguments &Args) {
   Asked What{std::move(*Loaded), {}, {}};
   if (ErrorText Bad = ask(Options, Types, What))
     return fail(*Bad);
+  if (Args.Efficiency && What.Loaded.Info.NumSources > 1)
+    return failUsage(Line, "--efficiency compares with dense attention over "
+                           "one source of keys, found a pattern with " +
+                               std::to_string(What.Loaded.Info.NumSources));
   if (Point)
     return trace(Args, With, What, Types, *Point);
   Build.Pattern = What.Loaded.Name;
@@ -231,12 +277,15 @@ Command cli::addRunCommand(CLI::App &Program) {
                    "targets or levels to choose from (see heddle targets)")
       ->delimiter(',');
   Line->add_option("--schedule", Args->Schedule, ScheduleHelp);
+  Line->add_flag("--efficiency", Args->Efficiency,
+                 "also time dense attention of the same shape, in turn, and "
+                 "report dense time * density / time");
   CLI::Option *Trace = Line->add_option(
       "--trace", Args->Trace,
       "explain one row, as in b=0,h=3,q=17: its kept keys, scores, weights and "
       "output by the interpreter; runs no kernel");
-  for (const char *Other :
-       {"-o", "--lse", "--row-max", "--column-sums", "--block-max", "--check"})
+  for (const char *Other : {"-o", "--lse", "--row-max", "--column-sums",
+                            "--block-max", "--check", "--efficiency"})
     Trace->excludes(Line->get_option(Other));
   Line->footer(
       std::string(operandHelp()) +
@@ -245,6 +294,9 @@ Command cli::addRunCommand(CLI::App &Program) {
       "  heddle run examples/causal.mlir --shape hq=8,sq=1024,d=64 --check\n"
       "  heddle run examples/a_shape.mlir --set sink=4 window=256 --shape "
       "b=1,hq=8,hkv=2,sq=4096,sk=4096,d=64 --threads 1 --json\n"
+      "  heddle run examples/block_sparse.mlir --set "
+      "'rows=random:10%@bxhxq/64,size=k/64' --shape sq=8192,d=128 "
+      "--efficiency\n"
       "  heddle run examples/causal.mlir --q q.npy --k k.npy --v v.npy -o "
       "o.npy --lse lse.npy\n"
       "  heddle run examples/sliding_window.mlir --dtype bf16 --layout packed "
