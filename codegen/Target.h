@@ -73,6 +73,9 @@ struct KernelShape {
   /// Keys of a group of a grouped normaliser, which is the key tile then; 0 for
   /// the others.
   int64_t Group = 0;
+  /// Queries of a block that the pattern treats alike, 0 where it does not look
+  /// at blocks: tiles that fit into blocks see one row of them.
+  int64_t QueryBlock = 0;
 };
 
 class Target {

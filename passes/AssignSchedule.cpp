@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/Target.h"
+#include "dialect/attn/Formula.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/KernelSpec.h"
@@ -95,6 +96,8 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     shape.V = tensorType(attention.getV()).getDimSize(3);
     shape.Axes = patterns.front().getQueryGrid().size();
     shape.Group = patterns.front().getNormalization().getGroup();
+    if (attn::FormulaAttr formula = patterns.front().getFormulaAttr())
+      shape.QueryBlock = attn::queryBlock(formula);
     attn::OutputsAttr outputs = attention.getRequestedOutputs();
     attn::ScheduleAttr schedule = attention.getScheduleAttr();
     if (!schedule)

@@ -123,8 +123,17 @@ attn::ScheduleAttr cpu::chooseSchedule(mlir::MLIRContext *Context,
            (L->QueryTile + KeyTile) * (Shape.Qk + Shape.V) * 4 > 512 * 1024)
       KeyTile /= 2;
   }
+  // A query tile that straddles two rows of blocks computes what either keeps:
+  // the largest one that does not wins from a density of about a half on.
+  int64_t QueryTile = L->QueryTile;
+  if (Shape.QueryBlock > 0 && Shape.Axes == 0)
+    for (int64_t Tile = L->QueryTile; Tile > 0; Tile -= L->Lanes)
+      if (Shape.QueryBlock % Tile == 0) {
+        QueryTile = Tile;
+        break;
+      }
   return attn::ScheduleAttr::get(
-      Context, L->QueryTile, KeyTile, largestDivisor(KeyTile, L->Rows),
-      L->Lanes, largestDivisor(KeyTile, L->Unroll),
-      boxOf(L->QueryTile, Shape.Axes), boxOf(KeyTile, Shape.Axes));
+      Context, QueryTile, KeyTile, largestDivisor(KeyTile, L->Rows), L->Lanes,
+      largestDivisor(KeyTile, L->Unroll), boxOf(QueryTile, Shape.Axes),
+      boxOf(KeyTile, Shape.Axes));
 }

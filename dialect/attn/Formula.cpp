@@ -299,6 +299,22 @@ unsigned numSymbols(FormulaAttr formula) {
   return count;
 }
 
+int64_t queryBlock(FormulaAttr formula) {
+  int64_t block = 0;
+  forEachExpr(formula, [&](AffineExpr expr) {
+    expr.walk([&](AffineExpr sub) {
+      auto quotient = dyn_cast<AffineBinaryOpExpr>(sub);
+      if (!quotient || sub.getKind() != AffineExprKind::FloorDiv)
+        return;
+      auto query = dyn_cast<AffineDimExpr>(quotient.getLHS());
+      if (query && query.getPosition() == DimQ)
+        block = std::gcd(
+            block, cast<AffineConstantExpr>(quotient.getRHS()).getValue());
+    });
+  });
+  return block;
+}
+
 static FormulaAttr getConnective(MLIRContext *context, FormulaKind kind,
                                  ArrayRef<FormulaAttr> children = {}) {
   return FormulaAttr::get(context, kind, children, AffineExpr(), {}, {},

@@ -79,6 +79,11 @@ void forEachExpr(FormulaAttr formula,
 /// parameter's symbol; 0 when none is.
 unsigned numSymbols(FormulaAttr formula);
 
+/// The number of consecutive queries that a formula treats alike where it looks
+/// at them in blocks: the common divisor of all c of `q floordiv c`, 0 when
+/// there is none.
+int64_t queryBlock(FormulaAttr formula);
+
 FormulaAttr getAlways(mlir::MLIRContext *context);
 FormulaAttr getNever(mlir::MLIRContext *context);
 FormulaAttr getAll(mlir::MLIRContext *context,
