@@ -12,8 +12,9 @@ def TileToCpu : Pass<"tile-to-cpu", "::mlir::ModuleOp"> {
     of the C ABI whose body is `scf`, `arith`, `vector` and `llvm`. Queries run
     along the lanes of vectors, keys and features along rows: tiles that are
     computed live in the task's workspace as `[feature][query]`, row statistics
-    as vectors, rows of k and v are read where they are and broadcast one
-    element at a time. No reduction crosses lanes. Tiles vanish from the values
+    as vectors, rows of k and v are read where they are, or as f32 copies where
+    they are narrower, listed or rotated, and broadcast one element at a time. No
+    reduction of the products crosses lanes. Tiles vanish from the values
     a loop carries; each becomes a fixed piece of the workspace, and a verb
     writes over its operand where nobody needs the operand any more. Masks are
     one integer word per key and vector. The level in `tile.entry` decides the

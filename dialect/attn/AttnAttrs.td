@@ -231,8 +231,9 @@ def Attn_OutputsAttr : Attn_Attr<"Outputs", "outputs"> {
     `row_max`: the largest changed score of every row, -inf for one without;
     `column_sums`: for every key the sum of its weights over the queries;
     `block_max`: for every block of `block_q` x `block_k` the largest weight of
-    its pairs, 0 for a block without; 0 x 0 means none. All in f32, with axes
-    (batch, query head, …).
+    its pairs, at least 0; 0 x 0 means none. Weights are those before a factor of
+    the score region. All in f32, with axes (batch, query head, …). Column sums
+    and block maxima are those of plain sequences with one source of keys.
 
     Rules: `[outputs-1]` block sizes are both 0, or both positive and at most
     512.

@@ -199,8 +199,7 @@ ReferenceResult makeResult(const AttentionProblem &Problem,
   if (Options.BlockQ > 0) {
     Out.BlockRows = ceilDiv(Longest, Options.BlockQ);
     Out.BlockColumns = ceilDiv(LongestKeys, Options.BlockK);
-    Out.BlockMax.resize(Elements(false, Out.BlockRows * Out.BlockColumns),
-                        -std::numeric_limits<double>::infinity());
+    Out.BlockMax.resize(Elements(false, Out.BlockRows * Out.BlockColumns));
   }
   return Out;
 }
@@ -246,9 +245,6 @@ heddle::attn::computeReference(const Variant &Pattern,
     Helper.join();
   if (Shared.Failure)
     return std::move(Shared.Failure);
-  // A block without a kept pair.
-  std::replace(Result.BlockMax.begin(), Result.BlockMax.end(),
-               -std::numeric_limits<double>::infinity(), 0.0);
   Result.KeptPairs = Shared.KeptPairs.load();
   return Result;
 }
