@@ -87,6 +87,59 @@ TEST(Natten, TwoDimensions) {
     }
 }
 
+/// Every axis has a dilation and a causal flag of its own: rows three apart,
+/// and columns that are not after the query.
+TEST(Natten, DilationAndCausalityPerAxis) {
+  const Statement What(
+      Statement::example("natten_2d")
+              .with("attn.apply @natten_axis(%H", "attn.apply @dilated(%H")
+              .with("attn.apply @natten_axis(%W", "attn.apply @causal(%W")
+              .text() +
+          R"(
+attn.pattern @causal(%length: index, %window: index) keep(%b, %h, %q, %k) {
+  %d = arith.subi %q, %k : index
+  %past = attn.in %d, #attn.interval<0, inf>
+  %near = arith.cmpi slt, %d, %window : index
+  %kept = arith.andi %past, %near : i1
+  attn.keep %kept
+}
+attn.pattern @dilated(%length: index, %window: index) keep(%b, %h, %q, %k) {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %d = arith.subi %q, %k : index
+  %kin = attn.in %d, #attn.residue<0, 3>
+  %phase = attn.mod %q, 3
+  %rest = arith.subi %length, %phase : index
+  %tokens = arith.ceildivsi %rest, %c3 : index
+  %i = arith.floordivsi %q, %c3 : index
+  %j = arith.floordivsi %k, %c3 : index
+  %half = arith.floordivsi %window, %c2 : index
+  %centred = arith.subi %i, %half : index
+  %last = arith.subi %tokens, %window : index
+  %before = arith.minsi %centred, %last : index
+  %start = arith.maxsi %before, %c0 : index
+  %step = arith.subi %j, %start : index
+  %after = arith.cmpi sge, %step, %c0 : index
+  %inside = arith.cmpi slt, %step, %window : index
+  %near = arith.andi %after, %inside : i1
+  %kept = arith.andi %kin, %near : i1
+  attn.keep %kept
+}
+)",
+      "natten_2d");
+  for (const Grid2 &G : {Grid2{9, 8}, Grid2{20, 17}, Grid2{31, 24}}) {
+    const Inputs In(2, 2, 1, G.H * G.W, G.H * G.W);
+    EXPECT_TRUE(What.equals(In, {{"H", G.H}, {"W", G.W}, {"wy", 3}, {"wx", 5}},
+                            [&](const Pair &P) {
+                              const int64_t Back = P.Q % G.W - P.K % G.W;
+                              return isNear(P.Q / G.W, P.K / G.W, G.H, 3, 3) &&
+                                     Back >= 0 && Back < 5;
+                            }))
+        << G.H << "x" << G.W;
+  }
+}
+
 TEST(Natten, ThreeDimensionsCausalInTime) {
   const Statement What = Statement::example("natten_3d");
   struct Grid3 {
