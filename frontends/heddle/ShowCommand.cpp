@@ -24,7 +24,7 @@ namespace {
 struct ShowArguments {
   PatternOptions Pattern;
   std::vector<std::string> Items;
-  std::string Shape, Tile, Head, Batch, Origin, Svg, Colour = "auto";
+  std::string Shape, Tile, Head, Batch, Origin, Svg, Csr, Colour = "auto";
   bool Json = false;
 };
 
@@ -197,6 +197,9 @@ static int show(const CLI::App &Line, ShowArguments &Args) {
   if (!Args.Svg.empty())
     if (llvm::Error Bad = writeShowSvg(*Shown, Args.Svg))
       return fail(llvm::toString(std::move(Bad)));
+  if (!Args.Csr.empty())
+    if (llvm::Error Bad = writeShowCsr(*Shown, Args.Csr))
+      return fail(llvm::toString(std::move(Bad)));
   std::string Text;
   llvm::raw_string_ostream Out(Text);
   if (Args.Json) {
@@ -231,6 +234,9 @@ Command cli::addShowCommand(CLI::App &Program) {
   Line->add_option("--origin", Args->Origin,
                    "absolute position of query 0 (default 0)");
   Line->add_option("--svg", Args->Svg, "write the picture to this file too");
+  Line->add_option("--csr", Args->Csr,
+                   "write the live tiles in CSR to this name followed by "
+                   ".indptr.npy and .indices.npy");
   Line->add_flag("--json", Args->Json,
                  "print counts and runs of tiles as JSON");
   Line->add_option("--color,--colour", Args->Colour,
@@ -243,6 +249,8 @@ Command cli::addShowCommand(CLI::App &Program) {
       "  heddle show examples/causal.mlir --shape sq=1024\n"
       "  heddle show examples/a_shape.mlir --shape sq=4096,sk=4096 --set "
       "window=512 --tile 128x128 --svg a_shape.svg\n"
-      "  heddle show examples/s2_shards.mlir --shape hq=8,sq=2048 --head 5");
+      "  heddle show examples/s2_shards.mlir --shape hq=8,sq=2048 --head 5\n"
+      "  heddle show examples/s2_shards.mlir --shape hq=8,sq=2048 --head 5 "
+      "--csr head5");
   return {Line, [Line, Args] { return show(*Line, *Args); }};
 }

@@ -41,6 +41,12 @@ void printShowSvg(const ShowResult &Result, llvm::raw_ostream &Os);
 /// Writes the SVG to a file that appears complete or not at all.
 llvm::Error writeShowSvg(const ShowResult &Result, llvm::StringRef Path);
 
+/// Writes the live tiles in CSR, what block-sparse kernels elsewhere take:
+/// `Prefix`.indptr.npy, one number more than query tiles, and
+/// `Prefix`.indices.npy, the key tiles of each in ascending order; both i64,
+/// with axes of extent 1 for the sequence and the head before.
+llvm::Error writeShowCsr(const ShowResult &Result, const std::string &Prefix);
+
 /// "@a_shape(sink = 64, window = 1024)".
 std::string describePattern(const ShowResult &Result);
 /// "1,234,567".
