@@ -197,26 +197,25 @@ TEST(Settings, RefusesWhatIsNoOperand) {
   const struct {
     const Parameter &Of;
     const char *Text, *Message;
-  } Cases[] = {
-      {Table, "", "expected a table"},
-      {Table, "5", "expected a table"},
-      {Table, "normal@q", "expected a table"},
-      {Table, "iota", "expected a shape, as in 'iota@k'"},
-      {Table, "iota@q,size=3", "'size=3' is none of seed=NUMBER"},
-      {Table, "iota@q,seed=x", "expected an integer"},
-      {Table, "iota@q,seed=1,seed=2", "'seed' twice"},
-      {Table, "[1,2", "lacks a ']'"},
-      {Table, "[1,2]x", "'x' after its list"},
-      {Table, "[1,[2]]", "mixes numbers and lists"},
-      {Table, "[[[1]]]", "deeper than the 2"},
-      {Reals, "sorted:3@q", "expected a table"},
-      {Sets, "all", "expected sets"},
-      {Sets, "lists:", "'' does not end in .npy"},
-      {Sets, "lists:size=4", "expected 1 or 2 .npy files, found 0"},
-      {Sets, "csr:a.npy", "expected 2 .npy files, found 1"},
-      {Sets, "map:a.npy,size=4", "the size of a map"},
-      {Sets, "lists:a.npy,seed=4", "'seed=4' is none of size=NUMBER"},
-      {Sets, "lists:a.npy,size=4,size=4", "'size' twice"}};
+  } Cases[] = {{Table, "", "expected a table"},
+               {Table, "5", "expected a table"},
+               {Table, "normal@q", "expected a table"},
+               {Table, "iota", "expected a shape, as in 'iota@k'"},
+               {Table, "iota@q,size=3", "'size=3' is none of seed=NUMBER"},
+               {Table, "iota@q,seed=x", "expected an integer"},
+               {Table, "iota@q,seed=1,seed=2", "'seed' twice"},
+               {Table, "[1,2", "lacks a ']'"},
+               {Table, "[1,2]x", "'x' after its list"},
+               {Table, "[1,[2]]", "mixes numbers and lists"},
+               {Table, "[[[1]]]", "deeper than the 2"},
+               {Reals, "sorted:3@q", "expected a table"},
+               {Sets, "all", "expected sets"},
+               {Sets, "lists:", "'' does not end in .npy"},
+               {Sets, "lists:size=4", "expected 1 or 2 .npy files, found 0"},
+               {Sets, "csr:a.npy", "expected 2 .npy files, found 1"},
+               {Sets, "map:a.npy,size=4", "the size of a map"},
+               {Sets, "lists:a.npy,seed=4", "'seed=4' is none of size=NUMBER"},
+               {Sets, "lists:a.npy,size=4,size=4", "'size' twice"}};
   for (const auto &Case : Cases) {
     Setting Out;
     expectText(parseOne(Case.Of, Case.Text, Out), {Case.Message});
@@ -267,8 +266,7 @@ TEST(Values, WrittenTablesAndSets) {
 
 TEST(Values, GeneratedTables) {
   PatternValues Made;
-  ASSERT_FALSE(
-      makeOne({"t", HEDDLE_INTEGER_TABLE, 2}, "sorted:4@bxk", Made));
+  ASSERT_FALSE(makeOne({"t", HEDDLE_INTEGER_TABLE, 2}, "sorted:4@bxk", Made));
   const auto *Ids = static_cast<const int32_t *>(Made.data()->table->data);
   EXPECT_EQ(Made.data()->table->shape[0], 2);
   for (int64_t Row = 0; Row < 2; ++Row)
@@ -446,8 +444,7 @@ TEST(Run, Medians) {
 TEST(Run, WritesBothOutputsOrNone) {
   ScratchFolder Folder;
   RunTensors Data;
-  ASSERT_FALSE(
-      loadTensors({}, {1, 2, 1, 3, 3, 4, 4}, {}, Layout::Bshd, Data));
+  ASSERT_FALSE(loadTensors({}, {1, 2, 1, 3, 3, 4, 4}, {}, Layout::Bshd, Data));
   Data.Out.O.fillNormal(1);
   Data.Out.Lse.fillNormal(2);
   RunOptions Options;
