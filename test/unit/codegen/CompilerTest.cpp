@@ -86,7 +86,7 @@ TEST(Compiler, RefusesBadOptions) {
   EXPECT_EQ(Error([](CompileOptions &O) { O.HeadDimV = -1; }),
             "error: head dim of v is -1; expected 1 to 512");
   EXPECT_EQ(Error([](CompileOptions &O) { O.Dtype = "f8"; }),
-            "error: unknown dtype 'f8'; expected 'f32'");
+            "error: unknown dtype 'f8'; expected 'f32', 'f16' or 'bf16'");
   EXPECT_EQ(Error([](CompileOptions &O) {
               O.Targets = {"abacus"};
             }).find("error: unknown target 'abacus'; expected one of '"),
