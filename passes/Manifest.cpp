@@ -2,11 +2,14 @@
 
 #include "passes/Manifest.h"
 
+#include "runtime/src/Dtype.h"
+
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace heddle;
 using llvm::json::OStream;
+using runtime::dtypeName;
 
 std::string heddle::compilerName() { return "heddle " HEDDLE_VERSION; }
 
@@ -22,24 +25,6 @@ heddle_dtype KernelInfo::dtype() const {
 
 heddle_dtype KernelInfo::outputDtype() const {
   return dtypeOf(Spec.entry.getOutputType());
-}
-
-static llvm::StringRef dtypeName(heddle_dtype Dtype) {
-  switch (Dtype) {
-  case HEDDLE_F32:
-    return "f32";
-  case HEDDLE_F16:
-    return "f16";
-  case HEDDLE_BF16:
-    return "bf16";
-  case HEDDLE_I32:
-    return "i32";
-  case HEDDLE_I64:
-    return "i64";
-  case HEDDLE_BOOL:
-    return "bool";
-  }
-  llvm_unreachable("every dtype has a name");
 }
 
 heddle_param_kind heddle::paramKind(mlir::Type Type) {

@@ -435,22 +435,22 @@ private:
 };
 } // namespace
 
-Attribute ListAttr::parse(AsmParser &parser, Type) {
+/// `<p0[b, q]>`
+template <typename Access> static Attribute parseAccessAttr(AsmParser &parser) {
   if (parser.parseLess())
     return {};
   auto access = FormulaParser(parser).parseAccess();
   if (failed(access) || parser.parseGreater())
     return {};
-  return get(parser.getContext(), access->first, access->second);
+  return Access::get(parser.getContext(), access->first, access->second);
+}
+
+Attribute ListAttr::parse(AsmParser &parser, Type) {
+  return parseAccessAttr<ListAttr>(parser);
 }
 
 Attribute ReadAttr::parse(AsmParser &parser, Type) {
-  if (parser.parseLess())
-    return {};
-  auto access = FormulaParser(parser).parseAccess();
-  if (failed(access) || parser.parseGreater())
-    return {};
-  return get(parser.getContext(), access->first, access->second);
+  return parseAccessAttr<ReadAttr>(parser);
 }
 
 Attribute FormulaAttr::parse(AsmParser &parser, Type) {

@@ -2,6 +2,8 @@
 
 #include "frontends/cpp/Patterns.h"
 
+#include "passes/Manifest.h"
+
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -19,21 +21,10 @@ llvm::SmallVector<attn::PatternOp> heddle::sourcesOf(mlir::Operation *Symbol) {
   return Result;
 }
 
-static heddle_param_kind kindOf(mlir::Type Type) {
-  if (Type.isF32())
-    return HEDDLE_REAL;
-  if (mlir::isa<attn::SetType>(Type))
-    return HEDDLE_SET;
-  if (auto Table = mlir::dyn_cast<mlir::RankedTensorType>(Type))
-    return Table.getElementType().isIndex() ? HEDDLE_INTEGER_TABLE
-                                            : HEDDLE_REAL_TABLE;
-  return HEDDLE_INTEGER;
-}
-
 static PatternParam describe(attn::PatternOp Pattern, unsigned I) {
   PatternParam Result;
   Result.Name = Pattern.getParamName(I).str();
-  Result.Kind = kindOf(Pattern.getParamType(I));
+  Result.Kind = paramKind(Pattern.getParamType(I));
   Result.Rank = static_cast<int32_t>(Pattern.getParamRank(I));
   Result.Default = Pattern.getParamDefault(I);
   if (auto Real =
