@@ -17,7 +17,8 @@ Expr importers::perSlice(Keep &Of, const Mask &From, const std::string &Name,
     return Of.integer(Name, Values.front());
   unsigned Table = Of.operand(
       Operand::table(Name, {From.Batch, From.Heads},
-                     std::vector<int32_t>(Values.begin(), Values.end())));
+                     std::vector<int32_t>(Values.begin(), Values.end()))
+          .collapsed());
   return Of.at(Table, {Of.b(), Of.h()});
 }
 

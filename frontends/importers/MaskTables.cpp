@@ -18,8 +18,9 @@ static Expr perPosition(Keep &Of, const Mask &From, const std::string &Name,
                         std::vector<int32_t> Values, Expr Position) {
   const int64_t Extent = static_cast<int64_t>(Values.size()) /
                          static_cast<int64_t>(From.Slices.size());
-  unsigned Table = Of.operand(Operand::table(
-      Name, {From.Batch, From.Heads, Extent}, std::move(Values)));
+  unsigned Table = Of.operand(
+      Operand::table(Name, {From.Batch, From.Heads, Extent}, std::move(Values))
+          .collapsed());
   return Of.at(Table, {Of.b(), Of.h(), Position});
 }
 
@@ -39,8 +40,9 @@ Fit importers::fitDocuments(const Mask &From) {
     IsCausal &= S.Nearest >= 0;
   }
   Keep Of("documents");
-  unsigned Table = Of.operand(
-      Operand::table("doc", {From.Batch, From.Heads, From.Keys}, Ids));
+  unsigned Table =
+      Of.operand(Operand::table("doc", {From.Batch, From.Heads, From.Keys}, Ids)
+                     .collapsed());
   Expr Same = Of.called(Of.equal(Of.at(Table, {Of.b(), Of.h(), Of.q()}),
                                  Of.at(Table, {Of.b(), Of.h(), Of.k()})),
                         "same");

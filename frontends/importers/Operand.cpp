@@ -30,6 +30,38 @@ Operand Operand::table(std::string Name, std::vector<int64_t> Shape,
   return Result;
 }
 
+/// Whether all of `Count` stretches of `Length` elements are equal.
+static bool repeats(const int32_t *First, int64_t Count, int64_t Length) {
+  for (int64_t I = 1; I < Count; ++I)
+    if (!std::equal(First, First + Length, First + I * Length))
+      return false;
+  return true;
+}
+
+Operand Operand::collapsed() && {
+  if (Values.empty())
+    return std::move(*this);
+  for (size_t Axis = 0; Axis < std::min<size_t>(2, Shape.size()); ++Axis) {
+    const int64_t Extent = Shape[Axis];
+    int64_t Length = 1;
+    for (size_t Inner = Axis + 1; Inner < Shape.size(); ++Inner)
+      Length *= Shape[Inner];
+    const int64_t Outer =
+        static_cast<int64_t>(Values.size()) / (Extent * Length);
+    bool Same = true;
+    for (int64_t I = 0; I < Outer; ++I)
+      Same &= repeats(Values.data() + I * Extent * Length, Extent, Length);
+    if (!Same)
+      continue;
+    for (int64_t I = 0; I < Outer; ++I)
+      std::copy_n(Values.begin() + I * Extent * Length, Length,
+                  Values.begin() + I * Length);
+    Values.resize(static_cast<size_t>(Outer * Length));
+    Shape[Axis] = 1;
+  }
+  return std::move(*this);
+}
+
 Operand Operand::sets(std::string Name, std::vector<int64_t> Shape,
                       int64_t Size, std::vector<std::vector<int32_t>> Rows) {
   Operand Result;

@@ -27,6 +27,9 @@ struct Operand {
   /// A table of integers with these extents; elements in row-major order.
   static Operand table(std::string Name, std::vector<int64_t> Shape,
                        std::vector<int32_t> Values);
+  /// The table with extent 1 along each of the first two axes that nothing
+  /// depends on.
+  Operand collapsed() &&;
   /// Sets of integers in [0, Size), one per row of `Rows`, whose numbers are
   /// those of `Shape` in row-major order. Rows need be neither sorted nor free
   /// of duplicates; they are afterwards. Stored in the form that takes the

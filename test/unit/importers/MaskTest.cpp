@@ -110,6 +110,12 @@ TEST_F(MaskTest, NumbersPerHead) {
                            return K <= Q || K < 5 + B;
                          })),
             "prefix, 8");
+  // A sink per sequence and a window per head: two and three elements.
+  EXPECT_EQ(imported(Dense(2, 3, 40, 40)
+                         .fill([](int64_t B, int64_t H, int64_t Q, int64_t K) {
+                           return K <= Q && (Q - K < 5 + 9 * H || K < 3 + B);
+                         })),
+            "a_shape, 20");
 }
 
 TEST_F(MaskTest, Tables) {
