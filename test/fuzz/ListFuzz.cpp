@@ -142,7 +142,7 @@ attn.pattern @chunks(%chunk: tensor<?xindex>, %rows: !attn.set)
          int64_t Length = std::max(queryEnd(Of), atLeastOne(Of.SeqK));
          return std::vector<Value>{
              Value::sorted(Random, {Length}, 9),
-             Value::randomSets(Random, {orOne(Random, Of.HeadsQ), Length}, 9)};
+             Value::randomSets(Random, {orOne(Random, Of.HeadsQ), 9}, 9)};
        }},
   };
 }
