@@ -55,8 +55,11 @@ def Attn_PatternOp : Attn_Op<"pattern", [
     `maxsi`, `cmpi` and `select` on `index`; `andi`, `ori`, `xori`, `select` on
     `i1`; `attn.in`, `attn.at`, `attn.apply`, `attn.require` and
     `attn.num_keys`. The score region may use these but for `attn.in`,
-    `attn.apply` and `attn.require`, and on `f32` the elementwise operations of
-    `arith` and `math`, and `arith.sitofp` and `index_cast` to get there.
+    `attn.apply` and `attn.require`, and on `f32` of `arith` `addf`, `subf`,
+    `mulf`, `divf`, `negf`, `maximumf`, `minimumf`, `maxnumf`, `minnumf`, `cmpf` and
+    `select`, of `math` `absf`, `ceil`, `floor`, `exp`, `exp2`, `log`, `log2`,
+    `sqrt`, `rsqrt`, `tanh`, `sin`, `cos`, `erf`, `powf` and `fma`, and
+    `arith.sitofp` and `index_cast` to get there.
 
     Rules: `[pattern-1]` the region's arguments are the parameters followed by
     the coordinates, all `index` (a score region has the score, an `f32`, before
@@ -432,7 +435,8 @@ def Attn_AttentionOp : Attn_Op<"attention", [
 
     The score region, the normaliser and the rotation are those of the pattern.
     Further keys and values (`and k(…) v(…)`) are the further sources of an
-    `attn.combine`. A normaliser without a log-sum-exp leaves `lse` at 0.
+    `attn.combine`. With a normaliser that has no log-sum-exp `lse` is not
+    written.
 
     Rules: `[attention-1]` q, k, v and o have rank 4, lse rank 3; `[attention-2]`
     q, k and v have one element type, f32, f16 or bf16, so has o, and lse is f32; `[attention-3]` the

@@ -16,8 +16,9 @@ def Tile_Dialect : Dialect {
   let name = "tile";
   let summary = "one attention kernel in value semantics";
   let description = [{
-    The target-neutral level: iteration over `!attn.tiles` and about a dozen
-    verbs on tiles. A tile is a ranked tensor of static shape. Queries run along
+    The target-neutral level: iteration over `!attn.tiles` and verbs on
+    tiles: about a dozen for plain attention, a few more for listed keys, boxes,
+    score regions and sums over columns. A tile is a ranked tensor of static shape. Queries run along
     axis 0 of query-side tiles (`q`, scores, `o`, and the rank-1 row statistics
     `m`, `l`); keys run along axis 0 of key-side tiles (`k`, `v`).
 

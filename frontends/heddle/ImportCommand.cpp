@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontends/common/Numbers.h"
+#include "frontends/common/RunOptions.h"
 #include "frontends/heddle/Commands.h"
 #include "frontends/importers/Import.h"
 
@@ -101,24 +102,13 @@ static int runVerticalSlash(VerticalSlashArguments &Args) {
   return finish(importVerticalSlash(Args.Options, From), From, Args);
 }
 
-static ErrorText parseBlock(const std::string &Text, BsrOptions &Out) {
-  constexpr int64_t MostRows = int64_t(1) << 20;
-  if (Text.empty())
-    return std::nullopt;
-  std::vector<std::string_view> Parts = split(Text, 'x');
-  if (Parts.size() != 2)
-    return fmt::format("--block is '{}', expected queries x keys, as in 64x64",
-                       Text);
-  if (ErrorText Bad = parseInteger(Parts[0], "the height in --block", 1,
-                                   MostRows, Out.BlockRows))
-    return Bad;
-  return parseInteger(Parts[1], "the width in --block", 1, MostRows,
-                      Out.BlockCols);
-}
-
 static int runBsr(BsrArguments &Args) {
-  if (ErrorText Bad = parseBlock(Args.Block, Args.Options))
-    return refuse(Args, *Bad);
+  constexpr int64_t MostRows = int64_t(1) << 20;
+  if (!Args.Block.empty())
+    if (ErrorText Bad =
+            parsePair(Args.Block, "--block", MostRows, Args.Options.BlockRows,
+                      Args.Options.BlockCols))
+      return refuse(Args, *Bad);
   if (ErrorText Bad = parseOption(Args.Queries, "--queries", 1, MostTokens,
                                   Args.Options.Queries))
     return refuse(Args, *Bad);
