@@ -28,6 +28,10 @@ for name in ("HEDDLE_LEVEL", "HEDDLE_CPU_FEATURES", "ASAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
+# The build may leave the benchmarks out.
+if config.heddle_bench:
+    config.available_features.add("bench")
+
 config.substitutions += [
     ("%{path}", config.environment["PATH"]),
     ("%heddle_src", config.heddle_source_dir),
