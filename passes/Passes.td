@@ -43,6 +43,38 @@ def AttnNormalizePattern : Pass<"attn-normalize-pattern", "::mlir::ModuleOp"> {
   }];
 }
 
+def AttnFuseMerge : Pass<"attn-fuse-merge", "::mlir::ModuleOp"> {
+  let summary = "a merge of attentions as one attention over several sources";
+  let description = [{
+    A row's softmax over the keys of several attentions is what their merge by
+    log-sum-exp gives: an `attn.merge` of attentions of one q, scale, origin and
+    schedule becomes one `attn.attention` under an `attn.combine`, which keeps the
+    sums in registers and writes no partial result. Merges of merges are
+    flattened first. Parameters that have one name but different arguments get
+    names of their own, in copies of their patterns. A part that is no attention,
+    whose results are used elsewhere, or whose pattern cannot be combined
+    (`[combine-3]`) stays a part of a merge, with a remark that says why.
+
+    Before:
+
+    ```mlir
+    %o0, %l0 = attn.attention @window(%w : index) q(%q) k(%k0) v(%v0) scale(%s) : …
+    %o1, %l1 = attn.attention @all() q(%q) k(%k1) v(%v1) scale(%s) : …
+    %o, %lse = attn.merge o(%o0, %o1 : …) lse(%l0, %l1 : …) -> …
+    ```
+
+    After:
+
+    ```mlir
+    attn.combine @window_and_all [@window, @all]
+    …
+    %o, %lse = attn.attention @window_and_all(%w : index) q(%q) k(%k0) v(%v0)
+      scale(%s) and k(%k1 : …) v(%v1 : …) : …
+    ```
+  }];
+  let dependentDialects = ["::heddle::attn::AttnDialect"];
+}
+
 def AttnAssignSchedule : Pass<"attn-assign-schedule", "::mlir::ModuleOp"> {
   let summary = "chooses the sizes every kernel is built with";
   let description = [{
@@ -87,9 +119,10 @@ def AttnTile : Pass<"attn-tile", "::mlir::ModuleOp"> {
     query tile of one head, `<name>_count`, which counts what that task visits,
     and `<name>_check`, which says whether a problem meets the pattern's conditions
     and stays inside its tables; with column sums or block maxima further
-    `<name>_columns`, which sweeps one tile of keys when all tasks are done. The
-    function must do nothing but the attention, on its own arguments. Requires
-    formulas and entries; afterwards no `attn.attention` is left in such functions.
+    `<name>_columns`, which sweeps one tile of a source's keys when all tasks are
+    done. The function must do nothing but the attention, on its own arguments.
+    Requires formulas and entries; afterwards no `attn.attention` is left in such
+    functions.
 
     Before:
 

@@ -8,6 +8,7 @@
 using namespace mlir;
 
 void heddle::buildAttnPipeline(OpPassManager &passes) {
+  passes.addPass(createAttnFuseMerge());
   passes.addPass(createAttnNormalizePattern());
   passes.addPass(createAttnAssignSchedule());
 }

@@ -37,6 +37,9 @@ class ReadAttr;
 
 namespace heddle::attn {
 
+/// Sources that one attention can have.
+inline constexpr size_t kMaxSources = 8;
+
 /// Parameter `number` of pattern `source` among several patterns.
 struct UnitedParam {
   unsigned source;

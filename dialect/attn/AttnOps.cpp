@@ -95,9 +95,6 @@ LogicalResult ApplyOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
 // attn.combine
 //===----------------------------------------------------------------------===//
 
-/// Sources that one launch can have.
-static constexpr size_t kMaxSources = 8;
-
 LogicalResult CombineOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   if (getSources().size() < 2 || getSources().size() > kMaxSources)
     return emitOpError("[combine-1] expected two to ")

@@ -133,6 +133,56 @@ TEST_F(Merge, SoftmaxByLogSumExp) {
   }
 }
 
+/// What `attn-fuse-merge` rests on: merging attentions over several sources is
+/// one attention over their combination.
+TEST_F(Merge, OfAttentionsIsTheirCombination) {
+  const std::string Patterns =
+      "attn.pattern @near(%w: index) keep(%b, %h, %q, %k) {\n"
+      "  %d = arith.subi %q, %k : index\n"
+      "  %near = arith.cmpi slt, %d, %w : index\n"
+      "  attn.keep %near\n"
+      "}\n"
+      "attn.pattern @some(%n: index) keep(%b, %h, %q, %k) {\n"
+      "  %some = arith.cmpi slt, %k, %n : index\n"
+      "  attn.keep %some\n"
+      "}\n";
+  const Compiled Near =
+      make(Patterns.substr(0, Patterns.find("attn.pattern", 1)));
+  const Compiled Some = make(Patterns.substr(Patterns.find("attn.pattern", 1)));
+  const Compiled Both = make(Patterns + "attn.combine @both [@near, @some]\n");
+  constexpr int64_t Window = 30;
+  for (const int64_t MoreKeys : {0, 1, 65, 130}) {
+    SCOPED_TRACE(MoreKeys);
+    const int64_t Limit = MoreKeys / 2;
+    const Sizes Of = {
+        1,  Heads, 1,         Queries, Keys, {Keys - Queries}, {Window, Limit},
+        {}, {},    {MoreKeys}};
+    Operands Whole(Of, Spec);
+    ASSERT_TRUE(launchAndCompare(Both.What, Spec, Both.Kernel, Of, Whole, 1));
+    // The same tensors, one source at a time.
+    std::vector<Operands> Parts;
+    Sizes First = Of, Second = Of;
+    First.MoreKeys = Second.MoreKeys = {};
+    First.Params = {Window};
+    Second.Params = {Limit};
+    Second.SeqK = MoreKeys;
+    Parts.emplace_back(First, Spec);
+    Parts.emplace_back(Second, Spec);
+    auto Copy = [](const Tensor &From, Tensor &To, int64_t Rows) {
+      for (int64_t S = 0; S < Rows; ++S)
+        for (int64_t T = 0; T < Width; ++T)
+          To.at(0, 0, S, T) = From.at(0, 0, S, T);
+    };
+    Copy(Whole.MoreK[0], Parts[1].K, MoreKeys);
+    Copy(Whole.MoreV[0], Parts[1].V, MoreKeys);
+    ASSERT_TRUE(
+        launchAndCompare(Near.What, Spec, Near.Kernel, First, Parts[0], 1));
+    ASSERT_TRUE(
+        launchAndCompare(Some.What, Spec, Some.Kernel, Second, Parts[1], 1));
+    expectNear(mergeByLse(Parts), Whole, /*HasLse=*/true);
+  }
+}
+
 /// A sink counts once: it is a part of its own, with no value.
 TEST_F(Merge, SinkIsAPartOfItsOwn) {
   const Compiled Plain = make(pieceText("", ""));

@@ -126,3 +126,14 @@ attn.combine @both [@no_parameter, @everything]
 // CHECK: module @more attributes {attn.x = #attn.list<p1[b, h]>, attn.y = #attn.read<p0[b, q floordiv 64]>}
 module @more attributes {attn.x = #attn.list<p1[b, h]>, attn.y = #attn.read<p0[b, q floordiv 64]>} {
 }
+
+// CHECK-LABEL: func.func @merge
+func.func @merge(%o0: tensor<?x8x?x64xf32>, %l0: tensor<?x8x?xf32>,
+                 %o1: tensor<2x8x?x64xf16>, %l1: tensor<2x8x?xf32>)
+    -> (tensor<?x8x?x64xbf16>, tensor<?x8x?xf32>) {
+  // CHECK: attn.merge o(%{{.*}}, %{{.*}} : tensor<?x8x?x64xf32>, tensor<2x8x?x64xf16>) lse(%{{.*}}, %{{.*}} : tensor<?x8x?xf32>, tensor<2x8x?xf32>) -> tensor<?x8x?x64xbf16>, tensor<?x8x?xf32>
+  %o, %lse = attn.merge o(%o0, %o1 : tensor<?x8x?x64xf32>, tensor<2x8x?x64xf16>)
+    lse(%l0, %l1 : tensor<?x8x?xf32>, tensor<2x8x?xf32>)
+    -> tensor<?x8x?x64xbf16>, tensor<?x8x?xf32>
+  return %o, %lse : tensor<?x8x?x64xbf16>, tensor<?x8x?xf32>
+}
