@@ -54,8 +54,9 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     if (shape.Group && schedule.getKeyTile() != shape.Group)
       return "'key_tile' is " + number(schedule.getKeyTile()) +
              ", expected the " + number(shape.Group) + " keys of a group";
-    // One task has the maxima of a block's columns to itself.
-    if (outputs.hasBlockMax() &&
+    // One task has the maxima of a block's columns to itself, but on a grid,
+    // where boxes and blocks cut one another.
+    if (outputs.hasBlockMax() && shape.Axes == 0 &&
         schedule.getKeyTile() % outputs.getBlockK() != 0)
       return "'key_tile' is " + number(schedule.getKeyTile()) +
              ", expected a multiple of the " + number(outputs.getBlockK()) +
@@ -68,7 +69,7 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     attn::ScheduleAttr schedule =
         target.chooseSchedule(&getContext(), level, shape);
     // Blocks that the usual tile would cut decide the tile, as groups do.
-    if (!shape.Group && outputs.hasBlockMax() &&
+    if (!shape.Group && outputs.hasBlockMax() && shape.Axes == 0 &&
         schedule.getKeyTile() % outputs.getBlockK() != 0) {
       shape.Group = outputs.getBlockK();
       schedule = target.chooseSchedule(&getContext(), level, shape);

@@ -12,17 +12,15 @@
 using namespace heddle;
 using namespace mlir;
 
-/// The one source; a combination has no columns of its own.
-static constexpr unsigned kSource = 0;
-
 /// Weights of pairs under a normaliser without a sum, 0 where they are not
 /// kept.
-static Value buildKeptWeights(KernelFrame &frame, const QueryTile &queries,
-                              const KeyTile &keys, const PairTile &pairs) {
+static Value buildKeptWeights(KernelFrame &frame, unsigned source,
+                              const QueryTile &queries, const KeyTile &keys,
+                              const PairTile &pairs) {
   ImplicitLocOpBuilder &b = frame.b;
   Value masked = tile::MaskOp::create(b, pairs.scores, pairs.bits);
   if (frame.spec.normalizer().getKind() != attn::NormalizerKind::Identity)
-    return buildWeights(frame, kSource, queries, keys, masked);
+    return buildWeights(frame, source, queries, keys, masked);
   // The other functions take -inf to 0.
   attn::ScheduleAttr schedule = frame.spec.entry.getSchedule();
   auto modify = tile::ModifyOp::create(
@@ -31,7 +29,8 @@ static Value buildKeptWeights(KernelFrame &frame, const QueryTile &queries,
       schedule.getKeyBox());
   OpBuilder::InsertionGuard guard(b);
   Type index = b.getIndexType();
-  SmallVector<Type> types = {b.getF32Type(), index, index, index, index};
+  SmallVector<Type> types = {b.getF32Type()};
+  types.append(frame.spec.first().getNumCoordinates(), index);
   Block *block = b.createBlock(&modify.getBody(), {}, types,
                                SmallVector<Location>(types.size(), b.getLoc()));
   Value score = block->getArgument(0);
@@ -43,14 +42,15 @@ static Value buildKeptWeights(KernelFrame &frame, const QueryTile &queries,
   return modify.getResult(0);
 }
 
-/// Adds what one tile of queries gives to the columns.
-static void addTile(KernelFrame &frame, const QueryTile &queries,
-                    const KeyTile &keys) {
+/// Adds what one tile of queries gives to the columns of a source.
+static void addTile(KernelFrame &frame, unsigned source,
+                    const QueryTile &queries, const KeyTile &keys) {
   ImplicitLocOpBuilder &b = frame.b;
   attn::OutputsAttr outputs = frame.spec.outputs();
+  const KernelFrame::Source &to = frame.sources[source];
   Value rows =
-      frame.loadQueries(kSource, queries, buildQueryFactor(frame, kSource));
-  PairTile pairs = buildPairTile(frame, kSource, queries, rows, keys,
+      frame.loadQueries(source, queries, buildQueryFactor(frame, source));
+  PairTile pairs = buildPairTile(frame, source, queries, rows, keys,
                                  /*wantScores=*/true);
   Value weights;
   if (frame.spec.isSoftmax()) {
@@ -63,41 +63,60 @@ static void addTile(KernelFrame &frame, const QueryTile &queries,
                              frame.batch, frame.head, queries.rows);
     weights = tile::WeightsOp::create(b, scores, lse, pairs.bits);
   } else {
-    weights = buildKeptWeights(frame, queries, keys, pairs);
+    weights = buildKeptWeights(frame, source, queries, keys, pairs);
   }
-  Value firstKey = keys.first.front();
   if (outputs.getColumnSums())
-    tile::AddColumnsOp::create(b, weights, queries.count, frame.columnSums,
-                               frame.batch, frame.head, firstKey);
+    tile::AddColumnsOp::create(b, weights, queries.count, to.columnSums,
+                               frame.batch, frame.head, keys.rows);
   if (outputs.hasBlockMax())
-    tile::RaiseBlocksOp::create(b, weights, queries.count, frame.blockMax,
-                                frame.batch, frame.head, queries.rows, firstKey,
-                                outputs.getBlockQ(), outputs.getBlockK());
+    tile::RaiseBlocksOp::create(
+        b, weights, queries.count, to.blockMax, frame.batch, frame.head,
+        queries.rows, keys.rows, outputs.getBlockQ(), outputs.getBlockK());
 }
 
-void heddle::buildColumnsKernel(KernelFrame &frame) {
+/// Sweeps the queries over a tile of the source's keys.
+static void buildSweep(KernelFrame &frame, unsigned source) {
   ImplicitLocOpBuilder &b = frame.b;
-  frame.open("columns", {}, {});
-  Value firstKey =
-      arith::MulIOp::create(b, frame.tile, frame.constant(frame.keyTile()));
-  Value tiles = emitCeilDiv(b, frame.dim(tile::Axis::Position, frame.q),
-                            frame.queryTile());
+  // Queries outside of a grid keep nothing, and so have no weights.
+  attn::FormulaAttr formula =
+      frame.ofExistingQueries(source, frame.spec.sources[source].formula);
+  SmallVector<Value> firstKey = frame.firstKeyOf(frame.tile);
   scf::ForOp::create(
-      b, frame.constant(int64_t{0}), tiles, frame.constant(int64_t{1}),
-      ValueRange(), [&](OpBuilder &, Location, Value number, ValueRange) {
+      b, frame.constant(int64_t{0}), frame.numQueryTiles(),
+      frame.constant(int64_t{1}), ValueRange(),
+      [&](OpBuilder &, Location, Value number, ValueRange) {
         QueryTile queries = frame.buildQueryTile(number);
-        attn::FormulaAttr formula = frame.spec.sources[kSource].formula;
         attn::EmittedStatus answer =
-            frame.emitStatus(kSource, formula, queries, firstKey);
+            frame.emitStatus(source, formula, queries, firstKey);
         Value isLive =
             arith::CmpIOp::create(b, arith::CmpIPredicate::ne, answer.status,
                                   frame.constantStatus(tile::Empty));
         scf::IfOp::create(b, isLive, [&](OpBuilder &, Location) {
-          addTile(frame, queries,
-                  frame.buildKeyTile(kSource, firstKey, answer.status));
+          KeyTile keys = frame.buildKeyTile(source, firstKey, answer.status);
+          keys.formula = formula;
+          addTile(frame, source, queries, keys);
           scf::YieldOp::create(b);
         });
         scf::YieldOp::create(b);
       });
+}
+
+void heddle::buildColumnsKernel(KernelFrame &frame) {
+  ImplicitLocOpBuilder &b = frame.b;
+  Value wanted = frame.open("columns", {b.getIndexType()}, {});
+  unsigned numSources = frame.spec.sources.size();
+  for (unsigned source = 0; source < numSources; ++source) {
+    if (numSources == 1) {
+      buildSweep(frame, source);
+      break;
+    }
+    Value isWanted =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, wanted,
+                              frame.constant(static_cast<int64_t>(source)));
+    scf::IfOp::create(b, isWanted, [&](OpBuilder &, Location) {
+      buildSweep(frame, source);
+      scf::YieldOp::create(b);
+    });
+  }
   func::ReturnOp::create(b);
 }

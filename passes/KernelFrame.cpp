@@ -29,7 +29,7 @@ Value KernelFrame::open(StringRef kind, TypeRange extra, TypeRange results) {
   for (size_t i = 0; i < spec.sources.size(); ++i)
     types.append({ofQk, rowsOf(entry.getV(), entry.getInputType())});
   types.push_back(rowsOf(entry.getV(), entry.getOutputType()));
-  types.append(4, rowsOf(1, f32));
+  types.append(2 + 2 * spec.sources.size(), rowsOf(1, f32));
   types.append({index, f32});
   for (const KernelParam &param : spec.params)
     types.push_back(param.type);
@@ -53,7 +53,10 @@ Value KernelFrame::open(StringRef kind, TypeRange extra, TypeRange results) {
   for (Source &source : sources)
     source.k = view(argument()), source.v = view(argument());
   o = view(argument()), lse = view(argument()), rowMax = view(argument());
-  columnSums = view(argument()), blockMax = view(argument());
+  for (Source &source : sources) {
+    source.columnSums = view(argument());
+    source.blockMax = view(argument());
+  }
   origin = argument(), scale = argument();
   params.clear();
   for (size_t i = 0; i < spec.params.size(); ++i)
@@ -120,6 +123,40 @@ static Value buildPositions(KernelFrame &frame, ValueRange first,
   return tile::PositionsOp::create(frame.b, type, first, extents, box);
 }
 
+SmallVector<Value> KernelFrame::boxStart(Value number, ArrayRef<Value> extents,
+                                         ArrayRef<int64_t> box) {
+  // Boxes are counted row by row, the innermost axis fastest.
+  SmallVector<Value> first(box.size());
+  for (size_t axis = box.size(); axis-- > 0;) {
+    Value at = number;
+    if (axis > 0) {
+      Value boxes = emitCeilDiv(b, extents[axis], box[axis]);
+      at = arith::RemUIOp::create(b, number, boxes);
+      number = arith::DivUIOp::create(b, number, boxes);
+    }
+    first[axis] = arith::MulIOp::create(b, at, constant(box[axis]));
+  }
+  return first;
+}
+
+Value KernelFrame::numQueryTiles() {
+  if (!spec.hasGrid())
+    return emitCeilDiv(b, dim(tile::Axis::Position, q), queryTile());
+  Value tiles;
+  for (auto [extent, size] :
+       llvm::zip_equal(extents(spec.first().getQueryGrid()), queryBox())) {
+    Value boxes = emitCeilDiv(b, extent, size);
+    tiles = tiles ? arith::MulIOp::create(b, tiles, boxes) : boxes;
+  }
+  return tiles;
+}
+
+SmallVector<Value> KernelFrame::firstKeyOf(Value number) {
+  if (!spec.hasGrid())
+    return {arith::MulIOp::create(b, number, constant(keyTile()))};
+  return boxStart(number, extents(spec.first().getKeyGrid()), keyBox());
+}
+
 QueryTile KernelFrame::buildQueryTile(Value number) {
   QueryTile result;
   if (!spec.hasGrid()) {
@@ -130,20 +167,10 @@ QueryTile KernelFrame::buildQueryTile(Value number) {
         constant(queryTile()));
     return result;
   }
-  // Boxes are counted row by row, the innermost axis fastest.
   SmallVector<Value> ends = extents(spec.first().getQueryGrid());
-  SmallVector<int64_t> box = queryBox();
-  result.first.resize(box.size());
-  for (size_t axis = box.size(); axis-- > 0;) {
-    Value at = number;
-    if (axis > 0) {
-      Value boxes = emitCeilDiv(b, ends[axis], box[axis]);
-      at = arith::RemUIOp::create(b, number, boxes);
-      number = arith::DivUIOp::create(b, number, boxes);
-    }
-    result.first[axis] = arith::MulIOp::create(b, at, constant(box[axis]));
-  }
-  result.rows = buildPositions(*this, result.first, ends, box, queryTile());
+  result.first = boxStart(number, ends, queryBox());
+  result.rows =
+      buildPositions(*this, result.first, ends, queryBox(), queryTile());
   result.count = constant(queryTile());
   return result;
 }

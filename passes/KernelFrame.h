@@ -54,9 +54,9 @@ public:
 
   // Arguments of the function, see the `tile` dialect.
   mlir::Value batch, head, tile, origin, scale;
-  mlir::TypedValue<attn::ViewType> q, o, lse, rowMax, columnSums, blockMax;
+  mlir::TypedValue<attn::ViewType> q, o, lse, rowMax;
   struct Source {
-    mlir::TypedValue<attn::ViewType> k, v;
+    mlir::TypedValue<attn::ViewType> k, v, columnSums, blockMax;
     mlir::Value numKeys;
     /// The values of its pattern's parameters.
     llvm::SmallVector<mlir::Value> params;
@@ -87,8 +87,12 @@ public:
   /// The status of a key tile, as a constant.
   mlir::Value constantStatus(tile::Status status);
 
+  /// How many tiles the queries of a sequence have.
+  mlir::Value numQueryTiles();
   /// Tile number `number` of the queries.
   QueryTile buildQueryTile(mlir::Value number);
+  /// The first key of tile number `number`, one coordinate per axis.
+  llvm::SmallVector<mlir::Value> firstKeyOf(mlir::Value number);
   /// The key tile that starts at `first`.
   KeyTile buildKeyTile(unsigned source, mlir::ValueRange first,
                        mlir::Value status);
@@ -121,6 +125,10 @@ public:
 private:
   attn::ScheduleAttr schedule() const { return spec.entry.getSchedule(); }
   llvm::SmallVector<mlir::Value> extents(llvm::ArrayRef<int64_t> grid);
+  /// Where box number `number` of a grid begins.
+  llvm::SmallVector<mlir::Value> boxStart(mlir::Value number,
+                                          llvm::ArrayRef<mlir::Value> extents,
+                                          llvm::ArrayRef<int64_t> box);
   mlir::Value rotate(unsigned source, mlir::Value rows, mlir::Value at);
 
   mlir::func::FuncOp function;

@@ -57,7 +57,7 @@ static llvm::StringRef kindName(heddle_param_kind Kind) {
 /// The arguments of a launch: what they are and how their axes are called.
 static void writeArguments(OStream &Json, const KernelInfo &Kernel) {
   auto Write = [&](llvm::StringRef Role, llvm::StringRef Dtype,
-                   std::initializer_list<llvm::StringLiteral> Axes, bool Output,
+                   std::initializer_list<llvm::StringRef> Axes, bool Output,
                    bool Optional) {
     Json.object([&] {
       Json.attribute("role", Role);
@@ -88,11 +88,17 @@ static void writeArguments(OStream &Json, const KernelInfo &Kernel) {
   attn::OutputsAttr Outputs = Kernel.Spec.outputs();
   if (Outputs.getRowMax())
     Write("row_max", "f32", {"batch", "heads_q", "seq_q"}, true, true);
-  if (Outputs.getColumnSums())
-    Write("column_sums", "f32", {"batch", "heads_q", "seq_k"}, true, true);
-  if (Outputs.hasBlockMax())
-    Write("block_max", "f32", {"batch", "heads_q", "blocks_q", "blocks_k"},
-          true, true);
+  for (size_t I = 0; I < Kernel.Spec.sources.size(); ++I) {
+    std::string Number = I > 0 ? std::to_string(I) : "";
+    if (Outputs.getColumnSums())
+      Write("column_sums" + Number, "f32",
+            {"batch", "heads_q", I > 0 ? "more_seq_k" : "seq_k"}, true, true);
+    if (Outputs.hasBlockMax())
+      Write("block_max" + Number, "f32",
+            {"batch", "heads_q", "blocks_q",
+             I > 0 ? "more_blocks_k" : "blocks_k"},
+            true, true);
+  }
   Write("origin", "i64", {"batch"}, false, true);
 }
 

@@ -46,13 +46,6 @@ struct AttnTile : impl::AttnTileBase<AttnTile> {
   /// What this level has no words for.
   static LogicalResult checkClauses(attn::AttentionOp attention,
                                     const KernelSpec &spec) {
-    if (spec.outputs().hasColumns() &&
-        (spec.hasGrid() || spec.sources.size() > 1))
-      return attention.emitOpError()
-             << "asks for column sums or block maxima of "
-             << spec.entry.getPattern() << ", which has "
-             << (spec.hasGrid() ? "a token grid" : "several sources")
-             << "; expected one plain sequence of keys";
     for (const KernelSource &source : spec.sources) {
       attn::PatternOp pattern = source.pattern;
       if (!pattern.getRotate().empty() && spec.entry.getQk() % 2 != 0)

@@ -33,13 +33,19 @@ struct Signature {
         End(Type.getNumInputs()) {
     while (Origin < End && isa<attn::ViewType>(Type.getInput(Origin)))
       ++Origin;
-    if (Kind == KernelKind::Count && End > 0)
+    if (hasLast(Kind) && End > 0)
       --End;
   }
 
-  /// q, k and v per source, o, lse, row_max, column_sums, block_max.
+  /// Kinds with an argument behind the parameters.
+  static bool hasLast(KernelKind Kind) {
+    return Kind == KernelKind::Count || Kind == KernelKind::Columns;
+  }
+
+  /// q, k and v per source, o, lse, row_max, column_sums and block_max per
+  /// source.
   unsigned numViews() const { return Origin - FirstView; }
-  unsigned numSources() const { return (numViews() - 6) / 2; }
+  unsigned numSources() const { return (numViews() - 4) / 4; }
   unsigned scale() const { return Origin + 1; }
   unsigned firstParam() const { return Origin + 2; }
 
@@ -76,7 +82,7 @@ LogicalResult heddle::cpu::checkKernel(func::FuncOp Kernel, KernelKind Kind) {
   FunctionType Type = Kernel.getFunctionType();
   Signature S(Type, Kind);
   bool Ok = S.firstParam() <= S.End && S.numViews() >= 8 &&
-            S.numViews() % 2 == 0 && Type.getInput(S.Origin).isIndex() &&
+            S.numViews() % 4 == 0 && Type.getInput(S.Origin).isIndex() &&
             Type.getInput(S.scale()).isF32();
   for (unsigned I = 0; Ok && I < S.FirstView; ++I)
     Ok = Type.getInput(I).isIndex();
@@ -84,13 +90,17 @@ LogicalResult heddle::cpu::checkKernel(func::FuncOp Kernel, KernelKind Kind) {
     Ok = isParameter(Type.getInput(I));
   if (Ok && Kind == KernelKind::Count)
     Ok = Type.getInput(S.End).isInteger(1);
+  if (Ok && Kind == KernelKind::Columns)
+    Ok = Type.getInput(S.End).isIndex();
   if (!Ok)
     return Kernel.emitOpError()
            << "has the arguments " << Type << "; expected ("
            << (Kind == KernelKind::Check ? "" : "index, index, index, ")
-           << "views of q, of k and v for every source and of five outputs, "
-              "index, f32, parameters...)"
-           << (Kind == KernelKind::Count ? " followed by i1" : "");
+           << "views of q, of k and v for every source, of three outputs and "
+              "of two for every source, index, f32, parameters...)"
+           << (Kind == KernelKind::Count     ? " followed by i1"
+               : Kind == KernelKind::Columns ? " followed by index"
+                                             : "");
   if (Type.getNumResults() != numResults(Kind) ||
       !llvm::all_of(Type.getResults(),
                     [](mlir::Type T) { return T.isIndex(); }))
@@ -121,11 +131,13 @@ void TileLowering::mapViews(unsigned First, unsigned NumSources) {
     Map(Sources, I * sizeof(heddle_source) + offsetof(heddle_source, k));
     Map(Sources, I * sizeof(heddle_source) + offsetof(heddle_source, v));
   }
-  for (size_t Output :
-       {offsetof(heddle_args, o), offsetof(heddle_args, lse),
-        offsetof(heddle_args, row_max), offsetof(heddle_args, column_sums),
-        offsetof(heddle_args, block_max)})
+  for (size_t Output : {offsetof(heddle_args, o), offsetof(heddle_args, lse),
+                        offsetof(heddle_args, row_max)})
     Map(Args, Output);
+  for (unsigned I = 0; I < NumSources; ++I)
+    for (size_t Output : {offsetof(heddle_source, column_sums),
+                          offsetof(heddle_source, block_max)})
+      Map(Sources, I * sizeof(heddle_source) + Output);
 }
 
 void TileLowering::mapParameters(unsigned First, unsigned End) {
@@ -171,9 +183,11 @@ void TileLowering::mapArguments() {
                 arith::CmpIOp::create(B, arith::CmpIPredicate::ne,
                                       Entry->getArgument(4),
                                       B.constant(B.getI32IntegerAttr(0))));
+  if (Kind == KernelKind::Columns)
+    Scalars.map(Kernel.getArgument(S.End), B.toIndex(Entry->getArgument(4)));
   Value Memory;
   if (hasWorkspace()) {
-    Memory = Entry->getArgument(4);
+    Memory = Entry->getArguments().back();
   } else {
     // Counting and checking get no workspace from their caller and hardly ever
     // need any: the size is filled in at the end.
@@ -292,11 +306,6 @@ Value TileLowering::headAddress(Value View, Value Batch, Value Head) {
   Value At = B.add(sequenceStart(View, Batch),
                    B.mul(B.toI64(Head), viewStride(View, 1)));
   return B.offset(viewData(View), At, storageType(View));
-}
-
-Value TileLowering::rowAddress(Value View, Value Batch, Value Head, Value Row) {
-  return B.offset(headAddress(View, Batch, Head),
-                  B.mul(B.toI64(Row), viewStride(View, 2)), storageType(View));
 }
 
 mlir::Type TileLowering::storageType(Value View) {

@@ -171,13 +171,12 @@ void TileLowering::lower(tile::AddColumnsOp Op) {
   Sums.Weights = cast<RankedTensorType>(Op.getP().getType());
   Sums.P = stored(Op.getP()).Base;
   Sums.Rows = B.min(scalarI64(Op.getRows()), B.i64(Sums.Weights.getDimSize(0)));
-  Value Key = scalarI64(Op.getK0());
-  Value Left = arith::SubIOp::create(B, sequenceLength(Op.getView()), Key);
-  Sums.Keys = B.select(noData(Op.getView()), B.i64(0), Left);
-  Sums.To = rowAddress(Op.getView(), scalar(Op.getB()), scalar(Op.getH()), Key);
-  Sums.Stride = viewStride(Op.getView(), 2);
+  RowSource &To = Sums.To;
+  To = rowSource(Op.getView(), Op.getB(), Op.getH(), Op.getK0());
+  To.Length = B.select(noData(Op.getView()), B.i64(0), To.Length);
   Shared.call(B, "add_columns", Sums.Weights.getShape(),
-              {&Sums.P, &Sums.Rows, &Sums.To, &Sums.Stride, &Sums.Keys},
+              {&Sums.P, &Sums.Rows, &To.Base, &To.Stride, &To.Length, &To.First,
+               &To.Positions},
               [&](KernelBuilder &Inside) { emitColumnSums(Inside, Sums); });
 }
 
@@ -190,15 +189,22 @@ void TileLowering::lower(tile::RaiseBlocksOp Op) {
   Value Rows =
       B.min(scalarI64(Op.getRows()), B.i64(Maxima.Weights.getDimSize(0)));
   Maxima.Rows = B.select(noData(Op.getView()), B.i64(0), Rows);
-  Maxima.FirstRow = scalarI64(Op.getRow0());
-  Maxima.FirstKey = scalarI64(Op.getK0());
+  auto PlacesOf = [&](Value V) {
+    return isTile(V) ? TilePlaces{{}, stored(V).Base}
+                     : TilePlaces{scalarI64(V), {}};
+  };
+  Maxima.Queries = PlacesOf(Op.getRow0());
+  Maxima.Keys = PlacesOf(Op.getK0());
+  if (Maxima.isScattered())
+    Maxima.Line = Scratch->allocate(rowLength(B, Maxima.Weights) * 4).Base;
   Maxima.To = headAddress(Op.getView(), scalar(Op.getB()), scalar(Op.getH()));
   Maxima.Stride = viewStride(Op.getView(), 2);
   Maxima.Columns = viewShape(Op.getView(), 3);
   ArrayRef<int64_t> Shape = Maxima.Weights.getShape();
   Shared.call(B, "raise_blocks",
               {Shape[0], Shape[1], Maxima.BlockQ, Maxima.BlockK},
-              {&Maxima.P, &Maxima.Rows, &Maxima.FirstRow, &Maxima.FirstKey,
-               &Maxima.To, &Maxima.Stride, &Maxima.Columns},
+              {&Maxima.P, &Maxima.Rows, &Maxima.Queries.First,
+               &Maxima.Queries.List, &Maxima.Keys.First, &Maxima.Keys.List,
+               &Maxima.To, &Maxima.Stride, &Maxima.Columns, &Maxima.Line},
               [&](KernelBuilder &Inside) { emitBlockMaxima(Inside, Maxima); });
 }

@@ -56,7 +56,7 @@ private:
   /// A field of the argument structure.
   mlir::Value argument(size_t Field, mlir::Type T);
 
-  // Views. `Batch`, `Head` and `Row` are lowered scalars; rows count within the
+  // Views. `Batch` and `Head` are lowered scalars; rows count within the
   // sequence.
   /// What `Make` makes of a view, made at the top for uses inside of loops.
   mlir::Value ofView(mlir::Value View, size_t Key,
@@ -80,8 +80,6 @@ private:
   mlir::Value sequenceLength(mlir::Value View);
   mlir::Value headAddress(mlir::Value View, mlir::Value Batch,
                           mlir::Value Head);
-  mlir::Value rowAddress(mlir::Value View, mlir::Value Batch, mlir::Value Head,
-                         mlir::Value Row);
   /// Rows from `Row` on, an index or a list; operands are of the tile level.
   RowSource rowSource(mlir::Value View, mlir::Value Batch, mlir::Value Head,
                       mlir::Value Row);

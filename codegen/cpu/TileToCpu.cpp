@@ -23,6 +23,8 @@ static LLVM::LLVMFunctionType abiType(MLIRContext *Context, KernelKind Kind) {
   SmallVector<Type> Arguments{Ptr, I64, I64, I64};
   if (Kind == KernelKind::Count)
     Arguments.push_back(IntegerType::get(Context, 32));
+  if (Kind == KernelKind::Columns)
+    Arguments.push_back(I64);
   Arguments.push_back(Ptr);
   return LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Context),
                                      Arguments);

@@ -232,8 +232,14 @@ def Attn_OutputsAttr : Attn_Attr<"Outputs", "outputs"> {
     `column_sums`: for every key the sum of its weights over the queries;
     `block_max`: for every block of `block_q` x `block_k` the largest weight of
     its pairs, at least 0; 0 x 0 means none. Weights are those before a factor of
-    the score region. All in f32, with axes (batch, query head, …). Column sums
-    and block maxima are those of plain sequences with one source of keys.
+    the score region. All in f32, with axes (batch, query head, …).
+
+    On a token grid queries and keys count by the row-major numbers of their
+    tokens, so that sums are per token and blocks are stretches of tokens. Every
+    source of an `attn.combine` has sums and maxima of its own, of the weights
+    under the normaliser of all sources. The results of an `attn.attention`
+    follow in this order: row maxima, the column sums of every source, the block
+    maxima of every source.
 
     Rules: `[outputs-1]` block sizes are both 0, or both positive and at most
     512.

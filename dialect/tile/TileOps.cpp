@@ -109,11 +109,15 @@ static bool isStorageType(Type type) {
   return type.isF32() || type.isF16() || type.isBF16();
 }
 
-/// Rows are a first row, or one token for each.
+/// Places along an axis of a tile are a first one, or one token for each.
+static bool countsTokens(Value places, RankedTensorType tile, unsigned axis) {
+  auto tokens = dyn_cast<RankedTensorType>(places.getType());
+  return !tokens || (tokens.getRank() == 1 && tile.getRank() > axis &&
+                     tokens.getDimSize(0) == tile.getDimSize(axis));
+}
+
 static bool countsRows(Value rows, RankedTensorType tile) {
-  auto tokens = dyn_cast<RankedTensorType>(rows.getType());
-  return !tokens || (tokens.getRank() == 1 && tile.getRank() >= 1 &&
-                     tokens.getDimSize(0) == tile.getDimSize(0));
+  return countsTokens(rows, tile, 0);
 }
 
 LogicalResult LoadOp::verify() {
@@ -349,6 +353,9 @@ LogicalResult AddColumnsOp::verify() {
     return emitOpError("[add_columns-1] expected p of rank 2 and a view of "
                        "width 1, found ")
            << tensorType(getP()) << " and " << getView().getType();
+  if (!countsTokens(getK0(), tensorType(getP()), 1))
+    return emitOpError("[add_columns-2] expected a token per key of ")
+           << tensorType(getP()) << ", found " << getK0().getType();
   return success();
 }
 
@@ -360,5 +367,11 @@ LogicalResult RaiseBlocksOp::verify() {
                        "block sizes, found ")
            << tensorType(getP()) << ", " << static_cast<int64_t>(getBlockQ())
            << " and " << static_cast<int64_t>(getBlockK());
+  for (auto [tokens, axis, name] :
+       {std::tuple(getRow0(), 0, "row"), {getK0(), 1, "key"}})
+    if (!countsTokens(tokens, tensorType(getP()), axis))
+      return emitOpError("[raise_blocks-2] expected a token per ")
+             << name << " of " << tensorType(getP()) << ", found "
+             << tokens.getType();
   return success();
 }

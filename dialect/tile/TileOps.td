@@ -24,10 +24,12 @@ def Tile_Dialect : Dialect {
 
     The function that holds a kernel carries the string attribute `tile.kernel`
     and the following arguments: `%b, %h, %tile : index`; views of q, of k and v
-    for every source, of o, lse, row_max, column_sums and block_max (without
-    storage where nobody asked for them); `%origin : index` (the absolute position
-    of query 0); `%scale : f32`; the pattern parameters, in the types of the
-    pattern; for a `"count"` kernel further `%exact : i1`. A `"check"` kernel has
+    for every source, of o, lse and row_max, of column_sums and block_max for
+    every source (without storage where nobody asked for them); `%origin : index`
+    (the absolute position of query 0); `%scale : f32`; the pattern parameters, in
+    the types of the pattern; for a `"count"` kernel further `%exact : i1`, for a
+    `"columns"` kernel, whose `%tile` is a tile of keys, `%source : index`, the
+    number of the source that they belong to. A `"check"` kernel has
     the same arguments without `%b, %h, %tile` and returns index values: the number
     of the first check that fails, from one, or 0, and for a read outside of a
     table the smallest and the largest index and the extent.
@@ -686,11 +688,13 @@ def Tile_WeightsOp : Tile_Op<"weights", [Pure, AllTypesMatch<["s", "p"]>]> {
 def Tile_AddColumnsOp : Tile_Op<"add_columns", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "adds the sums of a tile's columns to a view";
   let description = [{
-    Adds `sum over i < rows of p[i, j]` to element `k0 + j` of head `h` of sequence
-    `b`, for the keys that exist. A view without storage is left alone. The
-    elements of these keys belong to the running task alone.
+    Adds `sum over i < rows of p[i, j]` to the element of key j for head `h` of
+    sequence `b`, for the keys that exist: key j is `k0 + j`, or the j-th of a list
+    of tokens. A view without storage is left alone. The elements of these keys
+    belong to the running task alone.
 
-    Rule: `[add_columns-1]` p has rank 2 and the view width 1.
+    Rules: `[add_columns-1]` p has rank 2 and the view width 1; `[add_columns-2]`
+    there are as many tokens as keys.
 
     Example:
 
@@ -704,9 +708,9 @@ def Tile_AddColumnsOp : Tile_Op<"add_columns", [MemoryEffects<[MemRead, MemWrite
     ```
   }];
   let arguments = (ins Tile_Tile:$p, Index:$rows, Attn_ViewType:$view,
-                       Index:$b, Index:$h, Index:$k0);
+                       Index:$b, Index:$h, Tile_Rows:$k0);
   let assemblyFormat = [{
-    $p `rows` $rows `,` $view `[` $b `,` $h `,` $k0 `]` attr-dict
+    $p `rows` $rows `,` $view `[` $b `,` $h `,` $k0 custom<RowType>(type($k0)) `]` attr-dict
     `:` type($p) `,` type($view)
   }];
   let hasVerifier = 1;
@@ -716,12 +720,16 @@ def Tile_RaiseBlocksOp : Tile_Op<"raise_blocks", [MemoryEffects<[MemRead, MemWri
   let summary = "raises maxima of blocks to those of a tile";
   let description = [{
     Row `r` of the view, for head `h` of sequence `b`, has one element per block of
-    keys. For every row i < rows and every key j that exists, the element of row
-    `(row0 + i) / block_q` and column `(k0 + j) / block_k` becomes the maximum of
-    itself and p[i, j]. A view without storage is left alone. The columns belong
-    to the running task alone.
+    keys. For every row i < rows and every key j that exist, the element of row
+    `query / block_q` and column `key / block_k` becomes the maximum of itself and
+    p[i, j]. The query is `row0 + i`, or the i-th of a list of tokens; the key
+    likewise. p is 0 for keys that do not exist. A view without storage is left
+    alone. The columns belong to the running task alone where queries and keys are
+    consecutive; with a list, other tasks may raise the same elements at the same
+    time.
 
-    Rule: `[raise_blocks-1]` p has rank 2 and the block sizes are positive.
+    Rules: `[raise_blocks-1]` p has rank 2 and the block sizes are positive;
+    `[raise_blocks-2]` there are as many tokens as rows or keys.
 
     Example:
 
@@ -735,10 +743,11 @@ def Tile_RaiseBlocksOp : Tile_Op<"raise_blocks", [MemoryEffects<[MemRead, MemWri
     ```
   }];
   let arguments = (ins Tile_Tile:$p, Index:$rows, Attn_ViewType:$view,
-                       Index:$b, Index:$h, Index:$row0, Index:$k0,
+                       Index:$b, Index:$h, Tile_Rows:$row0, Tile_Rows:$k0,
                        I64Attr:$block_q, I64Attr:$block_k);
   let assemblyFormat = [{
-    $p `rows` $rows `,` $view `[` $b `,` $h `]` `at` `(` $row0 `,` $k0 `)`
+    $p `rows` $rows `,` $view `[` $b `,` $h `]`
+    `at` `(` $row0 custom<RowType>(type($row0)) `,` $k0 custom<RowType>(type($k0)) `)`
     `by` $block_q `x` $block_k attr-dict `:` type($p) `,` type($view)
   }];
   let hasVerifier = 1;

@@ -31,14 +31,15 @@ CheckResult frontend::compareOutputs(const OutputTensors &Got,
                   HasLse ? Got.Lse.get(B, H, I, 0) : 0.0F,
                   HasLse ? Want.Lse.get(B, H, I, 0) : 0.0F);
   });
-  for (Tensor OutputTensors::*Member :
-       {&OutputTensors::RowMax, &OutputTensors::ColumnSums,
-        &OutputTensors::BlockMax}) {
-    const Tensor &Found = Got.*Member, &Wanted = Want.*Member;
+  auto AddMore = [&](const Tensor &Found, const Tensor &Wanted) {
     forEachRow(Found, [&](int64_t B, int64_t H, int64_t I) {
       for (int64_t F = 0; F < Found.shape()[3]; ++F)
         Result.addMore(Found.get(B, H, I, F), Wanted.get(B, H, I, F));
     });
-  }
+  };
+  AddMore(Got.RowMax, Want.RowMax);
+  for (auto Member : {&OutputTensors::ColumnSums, &OutputTensors::BlockMax})
+    for (size_t Source = 0; Source < (Got.*Member).size(); ++Source)
+      AddMore((Got.*Member)[Source], (Want.*Member)[Source]);
   return Result;
 }

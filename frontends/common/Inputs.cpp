@@ -27,11 +27,14 @@ ErrorText frontend::checkMemory(const Problem &Sizes,
   double Floats = Rows;
   if (Types.RowMax)
     Floats += Rows;
-  if (Types.ColumnSums)
-    Floats += Product(Batch, Sizes.HeadsQ, Sizes.SeqK, 1);
-  if (Types.hasBlockMax())
-    Floats += Product(Batch, Sizes.HeadsQ, Sizes.blockRows(Types.BlockQ),
-                      Sizes.blockColumns(Types.BlockK));
+  for (size_t Source = 0; Source < Sizes.numSources(); ++Source) {
+    if (Types.ColumnSums)
+      Floats +=
+          Product(Sizes.keyBatch(Source), Sizes.HeadsQ, Sizes.keys(Source), 1);
+    if (Types.hasBlockMax())
+      Floats += Product(Batch, Sizes.HeadsQ, Sizes.blockRows(Types.BlockQ),
+                        Sizes.blockColumns(Types.BlockK, Source));
+  }
   const double Needed =
       static_cast<double>(npy::elementBytes(Types.Input)) *
           (Rows * static_cast<double>(Sizes.HeadDim) + Keys * Dims) +
@@ -130,14 +133,17 @@ ErrorText frontend::allocateOutputs(const Problem &Sizes,
   if (Fits && Types.RowMax)
     Fits =
         Out.RowMax.allocate(HEDDLE_F32, Batch, Heads, Sizes.SeqQ, 1, Order, 3);
-  if (Fits && Types.ColumnSums)
-    Fits = Out.ColumnSums.allocate(HEDDLE_F32, Batch, Heads, Sizes.SeqK, 1,
-                                   Order, 3);
-  // One matrix per head, whatever the layout of rows.
-  if (Fits && Types.hasBlockMax())
-    Fits = Out.BlockMax.allocate(
-        HEDDLE_F32, Batch, Heads, Sizes.blockRows(Types.BlockQ),
-        Sizes.blockColumns(Types.BlockK), Layout::Bhsd);
+  for (size_t Source = 0; Source < Sizes.numSources(); ++Source) {
+    if (Fits && Types.ColumnSums)
+      Fits = Out.ColumnSums.emplace_back().allocate(
+          HEDDLE_F32, Sizes.keyBatch(Source), Heads, Sizes.keys(Source), 1,
+          Order, 3);
+    // One matrix per head, whatever the layout of rows.
+    if (Fits && Types.hasBlockMax())
+      Fits = Out.BlockMax.emplace_back().allocate(
+          HEDDLE_F32, Batch, Heads, Sizes.blockRows(Types.BlockQ),
+          Sizes.blockColumns(Types.BlockK, Source), Layout::Bhsd);
+  }
   if (!Fits)
     return fmt::format("no memory for the output ({} x {} x {} x {})", Batch,
                        Heads, Sizes.SeqQ, Sizes.ValueDim);

@@ -24,8 +24,9 @@ struct TensorTypes {
 
 /// What a launch writes. What there is none of, or is not wanted, stays empty.
 struct OutputTensors {
-  Tensor O, Lse;
-  Tensor RowMax, ColumnSums, BlockMax;
+  Tensor O, Lse, RowMax;
+  /// By source.
+  std::vector<Tensor> ColumnSums, BlockMax;
 };
 
 /// The tensors of a run. Everything is allocated; outputs are not set.

@@ -126,6 +126,14 @@ private:
 
 /// Handles of several tensors, and their addresses.
 struct Handles {
+  /// The first one and a list of the others, null where there are none.
+  const heddle_tensor *first() const {
+    return Addresses.empty() ? nullptr : Addresses.front();
+  }
+  const heddle_tensor *const *others() const {
+    return Addresses.empty() ? nullptr : Addresses.data() + 1;
+  }
+
   explicit Handles(const std::vector<Tensor> &Of) {
     for (const Tensor &T : Of)
       Values.push_back(T.handle());
@@ -142,8 +150,7 @@ ErrorText Runner::launch(const RunTensors &Inputs, OutputTensors &Out) {
   const Handle Q(Inputs.Q), K(Inputs.K), V(Inputs.V), O(Out.O);
   const Handle Lse(Out.Lse, Out.Lse.exists());
   const Handle RowMax(Out.RowMax, Out.RowMax.exists());
-  const Handle ColumnSums(Out.ColumnSums, Out.ColumnSums.exists());
-  const Handle BlockMax(Out.BlockMax, Out.BlockMax.exists());
+  const Handles ColumnSums(Out.ColumnSums), BlockMax(Out.BlockMax);
   const Handles MoreK(Inputs.MoreK), MoreV(Inputs.MoreV);
   heddle_tensors All = {};
   All.q = Q.get();
@@ -155,8 +162,10 @@ ErrorText Runner::launch(const RunTensors &Inputs, OutputTensors &Out) {
   All.more_k = MoreK.Addresses.data();
   All.more_v = MoreV.Addresses.data();
   All.row_max = RowMax.get();
-  All.column_sums = ColumnSums.get();
-  All.block_max = BlockMax.get();
+  All.column_sums = ColumnSums.first();
+  All.block_max = BlockMax.first();
+  All.more_column_sums = ColumnSums.others();
+  All.more_block_max = BlockMax.others();
   return toText(heddle_launch(Plan.get(), &All, Pool.get()));
 }
 
@@ -232,38 +241,45 @@ ErrorText Runner::runBeside(Runner &Dense, OutputTensors &DenseOut,
   return std::nullopt;
 }
 
-/// Every output that may go to a file, with the path, which may be empty.
-static std::array<std::pair<const std::string *, const Tensor *>, 5>
-listOutputs(const RunOptions &Options, const OutputTensors &Data) {
-  return {{{&Options.OutputPath, &Data.O},
-           {&Options.LsePath, &Data.Lse},
-           {&Options.RowMaxPath, &Data.RowMax},
-           {&Options.ColumnSumsPath, &Data.ColumnSums},
-           {&Options.BlockMaxPath, &Data.BlockMax}}};
+ErrorText frontend::checkOutputs(const RunOptions &Options) {
+  for (const OutputPlace &File : Options.outputFiles())
+    if (ErrorText Bad = npy::checkWritable(File.Path))
+      return Bad;
+  return std::nullopt;
 }
 
-ErrorText frontend::checkOutputs(const RunOptions &Options) {
-  for (auto [Path, Data] : listOutputs(Options, {}))
-    if (!Path->empty())
-      if (ErrorText Bad = npy::checkWritable(*Path))
-        return Bad;
-  return std::nullopt;
+/// What goes to a file.
+static const Tensor &outputOf(const OutputTensors &Data, FileRole Role,
+                              size_t Source) {
+  switch (Role) {
+  case FileRole::O:
+    return Data.O;
+  case FileRole::Lse:
+    return Data.Lse;
+  case FileRole::RowMax:
+    return Data.RowMax;
+  case FileRole::ColumnSums:
+    return Data.ColumnSums[Source];
+  case FileRole::BlockMax:
+    break;
+  }
+  return Data.BlockMax[Source];
 }
 
 ErrorText frontend::writeOutputs(const RunOptions &Options,
                                  const OutputTensors &Data) {
-  auto All = listOutputs(Options, Data);
-  std::array<npy::PendingFile, 5> Files;
+  const std::vector<OutputPlace> All = Options.outputFiles();
+  std::vector<npy::PendingFile> Files(All.size());
   // All that can fail for want of space comes before the first file appears.
-  for (size_t I = 0; I < All.size(); ++I)
-    if (auto [Path, Tensor] = All[I]; !Path->empty())
-      if (ErrorText Bad = npy::stage(*Path, Tensor->storedShape(),
-                                     Tensor->data(), Files[I], Tensor->dtype()))
-        return Bad;
-  for (size_t I = 0; I < All.size(); ++I)
-    if (!All[I].first->empty())
-      if (ErrorText Bad = Files[I].commit())
-        return Bad;
+  for (size_t I = 0; I < All.size(); ++I) {
+    const Tensor &Of = outputOf(Data, All[I].Role, All[I].Source);
+    if (ErrorText Bad = npy::stage(All[I].Path, Of.storedShape(), Of.data(),
+                                   Files[I], Of.dtype()))
+      return Bad;
+  }
+  for (npy::PendingFile &File : Files)
+    if (ErrorText Bad = File.commit())
+      return Bad;
   return std::nullopt;
 }
 

@@ -58,10 +58,12 @@ void frontend::addRunOptions(CLI::App &Command, RunOptions &Options) {
   Command.add_option("--row-max", Options.RowMaxPath,
                      "write the largest score of every row to this .npy");
   Command.add_option("--column-sums", Options.ColumnSumsPath,
-                     "write the sum of the weights of every key to this .npy");
+                     "write the sum of the weights of every key to this .npy; "
+                     "for a further source to one with its number, as in "
+                     "sums.1.npy");
   Command.add_option("--block-max", Options.BlockMaxText,
                      "write the largest weight of every block to a .npy, as in "
-                     "64x64=max.npy");
+                     "64x64=max.npy; further sources as with --column-sums");
   Command.add_option("--threads", Options.ThreadsText,
                      "threads (default: one per core)");
   Command.add_option("--repeat", Options.RepeatText,
@@ -138,17 +140,12 @@ static ErrorText parseMoreKeys(const std::string &Text,
 
 /// Two outputs must not have one file.
 static ErrorText checkDistinct(const RunOptions &Options) {
-  const std::pair<const char *, const std::string *> Files[] = {
-      {"-o", &Options.OutputPath},
-      {"--lse", &Options.LsePath},
-      {"--row-max", &Options.RowMaxPath},
-      {"--column-sums", &Options.ColumnSumsPath},
-      {"--block-max", &Options.BlockMaxPath}};
-  for (const auto &A : Files)
-    for (const auto &B : Files)
-      if (&A < &B && !A.second->empty() && *A.second == *B.second)
-        return fmt::format("{} and {} both name '{}'", A.first, B.first,
-                           *A.second);
+  const std::vector<OutputPlace> Files = Options.outputFiles();
+  for (const OutputPlace &A : Files)
+    for (const OutputPlace &B : Files)
+      if (&A < &B && A.Path == B.Path)
+        return fmt::format("{} and {} both name '{}'", A.Option, B.Option,
+                           A.Path);
   return std::nullopt;
 }
 
@@ -213,6 +210,35 @@ TensorTypes RunOptions::types() const {
   Result.BlockQ = BlockQ;
   Result.BlockK = BlockK;
   return Result;
+}
+
+/// "sums.npy" for the first source, "sums.1.npy" for the next.
+static std::string pathOfSource(const std::string &Path, size_t Source) {
+  constexpr std::string_view Suffix = ".npy";
+  if (Source == 0)
+    return Path;
+  const bool Has =
+      Path.size() > Suffix.size() &&
+      Path.compare(Path.size() - Suffix.size(), Suffix.npos, Suffix) == 0;
+  return fmt::format("{}.{}{}",
+                     Path.substr(0, Path.size() - (Has ? Suffix.size() : 0)),
+                     Source, Has ? Suffix : "");
+}
+
+std::vector<OutputPlace> RunOptions::outputFiles() const {
+  std::vector<OutputPlace> Files;
+  auto Add = [&](FileRole Role, const char *Option, const std::string &Path,
+                 size_t NumSources) {
+    for (size_t Source = 0; !Path.empty() && Source < NumSources; ++Source)
+      Files.push_back({Role, Source, Option, pathOfSource(Path, Source)});
+  };
+  const size_t NumSources = 1 + MoreKeys.size();
+  Add(FileRole::O, "-o", OutputPath, 1);
+  Add(FileRole::Lse, "--lse", LsePath, 1);
+  Add(FileRole::RowMax, "--row-max", RowMaxPath, 1);
+  Add(FileRole::ColumnSums, "--column-sums", ColumnSumsPath, NumSources);
+  Add(FileRole::BlockMax, "--block-max", BlockMaxPath, NumSources);
+  return Files;
 }
 
 /// "0,5,12" or a file. Whether they ascend is checked by the runtime too, but

@@ -18,6 +18,17 @@ class ParseError;
 
 namespace heddle::frontend {
 
+/// What a file gets.
+enum class FileRole { O, Lse, RowMax, ColumnSums, BlockMax };
+
+/// An output that goes to a file.
+struct OutputPlace {
+  FileRole Role;
+  size_t Source; ///< Of column sums and block maxima.
+  const char *Option;
+  std::string Path;
+};
+
 /// The options that every command running kernels has.
 struct RunOptions {
   std::string Shape;
@@ -43,6 +54,9 @@ struct RunOptions {
   ErrorText parse();
   /// What the kernel must read and write, as far as options say.
   TensorTypes types() const;
+  /// All files to be written. Further sources have files of their own beside
+  /// those that the options name: "sums.1.npy", … beside "sums.npy".
+  std::vector<OutputPlace> outputFiles() const;
 };
 
 /// Declares the options on a command.

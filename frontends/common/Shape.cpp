@@ -57,8 +57,8 @@ int64_t Problem::blockRows(int64_t Block) const {
   return Rows;
 }
 
-int64_t Problem::blockColumns(int64_t Block) const {
-  return ceilDivide(longestK(), Block);
+int64_t Problem::blockColumns(int64_t Block, size_t Source) const {
+  return ceilDivide(Source == 0 ? longestK() : keys(Source), Block);
 }
 
 double Problem::pairs() const {

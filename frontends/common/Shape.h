@@ -36,10 +36,19 @@ struct Problem {
   /// The longest sequence.
   int64_t longestQ() const;
   int64_t longestK() const;
+  size_t numSources() const { return 1 + MoreKeys.size(); }
+  /// Keys of a source, and the batch extent of what has one element per key:
+  /// further sources have parts of their own for every sequence.
+  int64_t keys(size_t Source) const {
+    return Source == 0 ? SeqK : MoreKeys[Source - 1];
+  }
+  int64_t keyBatch(size_t Source) const {
+    return Source == 0 ? tensorBatch() : Batch;
+  }
   /// Blocks of the block maxima: those of all sequences of a ragged batch one
   /// after the other, as many columns as the longest needs.
   int64_t blockRows(int64_t Block) const;
-  int64_t blockColumns(int64_t Block) const;
+  int64_t blockColumns(int64_t Block, size_t Source) const;
   /// All (query, key) pairs of all sequences, query heads and sources.
   double pairs() const;
 };

@@ -75,13 +75,18 @@ static std::string moreTensors(const BuildPlan &What,
         I - 1, What.Shape.Qk, What.Shape.V);
   if (What.Outputs.RowMax)
     Out << "     row_max      (batch, heads_q, seq_q)\n";
-  if (What.Outputs.ColumnSums)
-    Out << "     column_sums  (batch, heads_q, seq_k)\n";
-  if (What.Outputs.hasBlockMax())
-    Out << llvm::formatv(
-        "     block_max    (batch, heads_q, ceil(seq_q / {0}), "
-        "ceil(seq_k / {1}))\n",
-        What.Outputs.BlockQ, What.Outputs.BlockK);
+  for (int64_t I = 0; I < Pattern.NumSources; ++I) {
+    const std::string More = I > 0 ? "more_" : "",
+                      At = I > 0 ? llvm::formatv("[{0}]", I - 1).str() : "";
+    if (What.Outputs.ColumnSums)
+      Out << llvm::formatv("     {0,-12} (batch, heads_q, {1}seq_k{2})\n",
+                           More + "column_sums" + At, More, At);
+    if (What.Outputs.hasBlockMax())
+      Out << llvm::formatv("     {0,-12} (batch, heads_q, ceil(seq_q / {1}), "
+                           "ceil({2}seq_k{3} / {4}))\n",
+                           More + "block_max" + At, What.Outputs.BlockQ, More,
+                           At, What.Outputs.BlockK);
+  }
   return Text;
 }
 

@@ -256,9 +256,9 @@ static void buildKernel(mlir::OpBuilder &Builder, mlir::Operation *Pattern,
   if (What.Outputs.RowMax)
     More.push_back(PerRow);
   if (What.Outputs.ColumnSums)
-    More.push_back(PerRow);
+    More.append(NumSources, PerRow);
   if (What.Outputs.hasBlockMax())
-    More.push_back(Rows(Dynamic, F32));
+    More.append(NumSources, Rows(Dynamic, F32));
   if (!More.empty())
     Outputs = attn::OutputsAttr::get(Builder.getContext(), What.Outputs.RowMax,
                                      What.Outputs.ColumnSums,

@@ -131,18 +131,25 @@ ErrorText Interpreter::check(const Problem &Sizes, const TensorTypes &Types,
   auto View = [](const Tensor &T) {
     return T.exists() ? T.view() : heddle_view();
   };
-  const Tensor Blocks = Types.hasBlockMax() && Sizes.isRagged()
-                            ? spreadBlocks(Data.BlockMax, Sizes, Types.BlockQ)
-                            : Data.BlockMax;
-  const heddle_view Lse = View(Data.Lse), RowMax = View(Data.RowMax),
-                    ColumnSums = View(Data.ColumnSums), BlockMax = View(Blocks);
+  std::vector<Tensor> Blocks;
+  for (const Tensor &Given : Data.BlockMax)
+    Blocks.push_back(Sizes.isRagged() ? spreadBlocks(Given, Sizes, Types.BlockQ)
+                                      : Given);
+  const heddle_view Lse = View(Data.Lse), RowMax = View(Data.RowMax);
+  std::vector<heddle_view> ColumnSums, BlockMax;
+  for (const Tensor &T : Data.ColumnSums)
+    ColumnSums.push_back(T.view());
+  for (const Tensor &T : Blocks)
+    BlockMax.push_back(T.view());
   attn::ResultViews Views;
   Views.O = Data.O.view();
   Views.Type = Data.O.dtype();
   Views.Lse = Data.Lse.exists() ? &Lse : nullptr;
   Views.RowMax = Types.RowMax ? &RowMax : nullptr;
-  Views.ColumnSums = Types.ColumnSums ? &ColumnSums : nullptr;
-  Views.BlockMax = Types.hasBlockMax() ? &BlockMax : nullptr;
+  for (const heddle_view &Of : ColumnSums)
+    Views.ColumnSums.push_back(&Of);
+  for (const heddle_view &Of : BlockMax)
+    Views.BlockMax.push_back(&Of);
   llvm::Expected<attn::Comparison> Found =
       attn::compare(*Expected, Views, Allowed);
   if (!Found)

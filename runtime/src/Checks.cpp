@@ -44,9 +44,10 @@ static heddle_error *checkSequence(const heddle_plan &Plan, int64_t Queries,
   for (heddle_view *View : {&Args.q, &Args.o, &Args.lse, &Args.row_max})
     setLength(*View, Queries);
   heddle_source &Source = Operands.Sources.front();
-  for (heddle_view *View : {&Source.k, &Source.v, &Args.column_sums})
+  for (heddle_view *View : {&Source.k, &Source.v, &Source.column_sums})
     setLength(*View, Keys);
-  Args.block_max.offsets = nullptr;
+  for (heddle_source &Of : Operands.Sources)
+    Of.block_max.offsets = nullptr;
   Args.origin = &Origin;
   int64_t Range[3] = {0, 0, 0};
   int64_t Failed = Plan.Code->check(&Args, Range);

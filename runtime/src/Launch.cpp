@@ -28,17 +28,25 @@ private:
   heddle_error *bindInput(const std::string &Name, const heddle_tensor *Tensor,
                           heddle_view &View);
   heddle_error *bindSources();
-  heddle_error *bindOutput(const char *Name, const heddle_tensor *Tensor,
+  heddle_error *bindOutput(const std::string &Name, const heddle_tensor *Tensor,
                            int32_t Rank, int32_t Dtype, heddle_view &View);
   /// An output that the caller need not want, and the kernel need not have.
-  heddle_error *bindExtra(const char *Name, const heddle_tensor *Tensor,
+  heddle_error *bindExtra(const std::string &Name, const heddle_tensor *Tensor,
                           int32_t Rank, bool Has, heddle_view &View);
+  /// Column sums and block maxima of all sources.
+  heddle_error *bindColumns();
   heddle_error *checkSharing() const;
+  static bool wantsColumns(const heddle_source &Source) {
+    return Source.column_sums.data || Source.block_max.data;
+  }
   bool wantsColumns() const {
-    return Args.column_sums.data || Args.block_max.data;
+    const std::vector<heddle_source> &Sources = Operands.Sources;
+    return std::any_of(
+        Sources.begin(), Sources.end(),
+        [](const heddle_source &Source) { return wantsColumns(Source); });
   }
   void allocateLse();
-  void runColumns(heddle_pool &Pool);
+  void runColumns(heddle_pool &Pool, size_t Source);
 
   const heddle_plan &Plan;
   const heddle_entry &Entry;
@@ -84,17 +92,18 @@ heddle_error *Launch::bindSources() {
   return nullptr;
 }
 
-heddle_error *Launch::bindOutput(const char *Name, const heddle_tensor *Tensor,
-                                 int32_t Rank, int32_t Dtype,
-                                 heddle_view &View) {
-  if (heddle_error *E = bindTensor(Name, Tensor, Rank, Dtype, View))
+heddle_error *Launch::bindOutput(const std::string &Name,
+                                 const heddle_tensor *Tensor, int32_t Rank,
+                                 int32_t Dtype, heddle_view &View) {
+  if (heddle_error *E = bindTensor(Name.c_str(), Tensor, Rank, Dtype, View))
     return E;
   Outputs.push_back({Name, &View, Dtype});
   return nullptr;
 }
 
-heddle_error *Launch::bindExtra(const char *Name, const heddle_tensor *Tensor,
-                                int32_t Rank, bool Has, heddle_view &View) {
+heddle_error *Launch::bindExtra(const std::string &Name,
+                                const heddle_tensor *Tensor, int32_t Rank,
+                                bool Has, heddle_view &View) {
   if (!Tensor)
     return nullptr;
   if (!Has)
@@ -103,6 +112,33 @@ heddle_error *Launch::bindExtra(const char *Name, const heddle_tensor *Tensor,
                      "it; leave it null",
                      Name, Entry.name);
   return bindOutput(Name, Tensor, Rank, HEDDLE_F32, View);
+}
+
+heddle_error *Launch::bindColumns() {
+  const struct {
+    const char *Name;
+    const heddle_tensor *First;
+    const heddle_tensor *const *More;
+    int32_t Rank;
+    bool Has;
+    heddle_view heddle_source::*View;
+  } Outputs[] = {{"column_sums", Tensors.column_sums, Tensors.more_column_sums,
+                  3, Entry.has_column_sums != 0, &heddle_source::column_sums},
+                 {"block_max", Tensors.block_max, Tensors.more_block_max, 4,
+                  Entry.has_block_max != 0, &heddle_source::block_max}};
+  std::vector<heddle_source> &Sources = Operands.Sources;
+  for (const auto &Output : Outputs) {
+    if (heddle_error *E = bindExtra(Output.Name, Output.First, Output.Rank,
+                                    Output.Has, Sources[0].*Output.View))
+      return E;
+    for (size_t I = 1; Output.More && I < Sources.size(); ++I)
+      if (heddle_error *E =
+              bindExtra(fmt::format("more_{}[{}]", Output.Name, I - 1),
+                        Output.More[I - 1], Output.Rank, Output.Has,
+                        Sources[I].*Output.View))
+        return E;
+  }
+  return nullptr;
 }
 
 heddle_error *Launch::checkSharing() const {
@@ -133,11 +169,7 @@ heddle_error *Launch::bind() {
   if (heddle_error *E = bindExtra("row_max", Tensors.row_max, 3,
                                   Entry.has_row_max != 0, Args.row_max))
     return E;
-  if (heddle_error *E = bindExtra("column_sums", Tensors.column_sums, 3,
-                                  Entry.has_column_sums != 0, Args.column_sums))
-    return E;
-  if (heddle_error *E = bindExtra("block_max", Tensors.block_max, 4,
-                                  Entry.has_block_max != 0, Args.block_max))
+  if (heddle_error *E = bindColumns())
     return E;
   if (heddle_error *E = checkSharing())
     return E;
@@ -177,17 +209,17 @@ static void clear(const heddle_view &View) {
                     View.shape[3], 0.0F);
 }
 
-void Launch::runColumns(heddle_pool &Pool) {
-  clear(Args.column_sums);
-  clear(Args.block_max);
+void Launch::runColumns(heddle_pool &Pool, size_t Source) {
+  const heddle_source &Of = Operands.Sources[Source];
+  clear(Of.column_sums);
+  clear(Of.block_max);
   const heddle_code &Code = *Plan.Code;
-  // Tiles that share a column of blocks go to one thread, one after the other.
+  // Tiles that share a column of blocks go to one thread, one after the other;
+  // those of a grid, which may share any, come to terms by themselves.
   int64_t Group = 1;
-  if (Args.block_max.data)
+  if (Of.block_max.data && Entry.grid_axes == 0)
     Group = Entry.block_k / std::gcd(Entry.block_k, Code.key_tile);
-  auto NumTiles = [&](int64_t B) {
-    return ceilDivide(Plan.numKeys(B), Code.key_tile);
-  };
+  auto NumTiles = [&](int64_t B) { return Plan.numKeyTiles(B, Source); };
   // Groups of the sequences before each, and of all of them.
   std::vector<int64_t> Starts(1, 0);
   for (int64_t B = 0; B < Plan.Batch; ++B)
@@ -205,7 +237,8 @@ void Launch::runColumns(heddle_pool &Pool) {
       int64_t Begin = Local % Groups * Group;
       int64_t End = std::min(Begin + Group, NumTiles(B));
       for (int64_t Tile = Begin; Tile < End; ++Tile)
-        Code.columns(&Args, B, Local / Groups, Tile, Workspace);
+        Code.columns(&Args, B, Local / Groups, Tile,
+                     static_cast<int64_t>(Source), Workspace);
     }
   });
 }
@@ -224,8 +257,9 @@ void Launch::run(heddle_pool &Pool) {
       Code.task(&Args, T.Batch, T.Head, T.Tile, Workspace);
     }
   });
-  if (wantsColumns())
-    runColumns(Pool);
+  for (size_t Source = 0; Source < Operands.Sources.size(); ++Source)
+    if (wantsColumns(Operands.Sources[Source]))
+      runColumns(Pool, Source);
 }
 
 heddle_error *heddle_launch(const heddle_plan *plan,

@@ -58,16 +58,22 @@ KernelArgs heddle_plan::emptyArgs() const {
   Args.q = View(HeadsQ, SeqQ, Entry->d_qk, Queries);
   Args.o = View(HeadsQ, SeqQ, Entry->d_v, Queries);
   Args.lse = Args.row_max = View(HeadsQ, SeqQ, 1, Queries);
-  Args.column_sums = View(HeadsQ, SeqK, 1, Keys);
-  Args.block_max = View(HeadsQ, BlockRows, BlockColumns,
-                        isRagged() ? OffsetsBlock.data() : nullptr);
-  Result.Sources.push_back({View(HeadsKv, SeqK, Entry->d_qk, Keys),
-                            View(HeadsKv, SeqK, Entry->d_v, Keys)});
-  // Further sources are the same for all sequences of a batch, as tensors of a
-  // plain batch.
+  auto AddSource = [&](int64_t Length, const int64_t *Offsets) {
+    // Of no use to a kernel without block maxima, which has no columns of them.
+    int64_t Columns =
+        BlockColumns.empty() ? 0 : BlockColumns[Result.Sources.size()];
+    Result.Sources.push_back(
+        {View(HeadsKv, Length, Entry->d_qk, Offsets),
+         View(HeadsKv, Length, Entry->d_v, Offsets),
+         View(HeadsQ, Length, 1, Offsets),
+         View(HeadsQ, BlockRows, Columns,
+              isRagged() ? OffsetsBlock.data() : nullptr)});
+  };
+  AddSource(SeqK, Keys);
+  // Further sources have one length for all sequences of a batch, as tensors of
+  // a plain batch.
   for (int64_t Length : MoreSeqK)
-    Result.Sources.push_back({View(HeadsKv, Length, Entry->d_qk, nullptr),
-                              View(HeadsKv, Length, Entry->d_v, nullptr)});
+    AddSource(Length, nullptr);
   Args.sources = Result.Sources.data();
   Args.origin = Origin.data();
   Args.operands = Operands.operands();
@@ -107,34 +113,43 @@ static int64_t numBoxes(const heddle_plan &Plan, const int64_t (&Grid)[3],
   return Count;
 }
 
+int64_t heddle_plan::numQueryTiles(int64_t B) const {
+  if (Entry->grid_axes > 0)
+    return numBoxes(*this, Entry->query_grid, Code->query_box);
+  return ceilDivide(numQueries(B), Code->query_tile);
+}
+
+int64_t heddle_plan::numKeyTiles(int64_t B, size_t Source) const {
+  if (Entry->grid_axes > 0)
+    return numBoxes(*this, Entry->key_grid, Code->key_box);
+  return ceilDivide(numKeys(B, Source), Code->key_tile);
+}
+
 /// Fills in how many tiles and blocks every sequence has.
 static void countTiles(heddle_plan &Plan) {
   const heddle_entry &Entry = *Plan.Entry;
-  const heddle_code &Code = *Plan.Code;
-  bool Grid = Entry.grid_axes > 0;
-  int64_t MoreTiles = 0;
-  for (int64_t Length : Plan.MoreSeqK)
-    MoreTiles += ceilDivide(Length, Code.key_tile);
   Plan.TileStarts.assign(1, 0);
   int64_t Copies = Plan.ClassBatches > 0 ? Plan.Batch / Plan.ClassBatches : 0;
   for (int64_t B = 0; B < Plan.ClassBatches; ++B) {
-    int64_t Tiles = Grid ? numBoxes(Plan, Entry.query_grid, Code.query_box)
-                         : ceilDivide(Plan.numQueries(B), Code.query_tile);
-    int64_t KeyTiles = Grid ? numBoxes(Plan, Entry.key_grid, Code.key_box)
-                            : ceilDivide(Plan.numKeys(B), Code.key_tile);
+    int64_t Tiles = Plan.numQueryTiles(B), KeyTiles = 0;
+    for (size_t Source = 0; Source <= Plan.MoreSeqK.size(); ++Source)
+      KeyTiles += Plan.numKeyTiles(B, Source);
     Plan.TileStarts.push_back(Plan.TileStarts.back() + Tiles);
-    Plan.TilesPerHead += Copies * Tiles * (KeyTiles + MoreTiles);
+    Plan.TilesPerHead += Copies * Tiles * KeyTiles;
   }
   if (!Entry.has_block_max)
     return;
   Plan.OffsetsBlock.assign(1, 0);
+  Plan.BlockColumns.assign(1, 0);
+  int64_t &First = Plan.BlockColumns.front();
   for (int64_t B = 0; B < (Plan.isRagged() ? Plan.Batch : 1); ++B) {
     Plan.OffsetsBlock.push_back(Plan.OffsetsBlock.back() +
                                 ceilDivide(Plan.numQueries(B), Entry.block_q));
-    Plan.BlockColumns =
-        std::max(Plan.BlockColumns, ceilDivide(Plan.numKeys(B), Entry.block_k));
+    First = std::max(First, ceilDivide(Plan.numKeys(B), Entry.block_k));
   }
   Plan.BlockRows = Plan.OffsetsBlock.back();
+  for (int64_t Length : Plan.MoreSeqK)
+    Plan.BlockColumns.push_back(ceilDivide(Length, Entry.block_k));
 }
 
 /// Copies sizes, and prepares and checks operands.
@@ -246,6 +261,7 @@ int64_t heddle_plan_bytes(const heddle_plan *plan) {
   };
   return Bytes(plan->Order) + Bytes(plan->Runs) + Bytes(plan->Origin) +
          Bytes(plan->OffsetsQ) + Bytes(plan->OffsetsK) +
-         Bytes(plan->OffsetsBlock) + Bytes(plan->MoreSeqK) +
-         Bytes(plan->TileStarts) + plan->Operands.bytes();
+         Bytes(plan->OffsetsBlock) + Bytes(plan->BlockColumns) +
+         Bytes(plan->MoreSeqK) + Bytes(plan->TileStarts) +
+         plan->Operands.bytes();
 }

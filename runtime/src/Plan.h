@@ -52,8 +52,10 @@ struct heddle_plan {
   std::vector<int64_t> MoreSeqK;
   heddle::runtime::OperandStore Operands;
 
-  /// Rows and columns of block_max, for all sequences of a ragged batch.
-  int64_t BlockRows = 0, BlockColumns = 0;
+  /// Rows of block_max, for all sequences of a ragged batch, and its columns
+  /// for every source.
+  int64_t BlockRows = 0;
+  std::vector<int64_t> BlockColumns;
   /// Key tiles of all sources, summed up over all tasks of one head.
   int64_t TilesPerHead = 0;
   /// The batches and heads that classes distinguish.
@@ -72,9 +74,14 @@ struct heddle_plan {
   int64_t numQueries(int64_t B) const {
     return isRagged() ? OffsetsQ[B + 1] - OffsetsQ[B] : SeqQ;
   }
-  int64_t numKeys(int64_t B) const {
+  int64_t numKeys(int64_t B, size_t Source = 0) const {
+    if (Source > 0)
+      return MoreSeqK[Source - 1];
     return isRagged() ? OffsetsK[B + 1] - OffsetsK[B] : SeqK;
   }
+  /// Tiles of a sequence: stretches, or boxes of the token grid.
+  int64_t numQueryTiles(int64_t B) const;
+  int64_t numKeyTiles(int64_t B, size_t Source) const;
 
   int64_t numClasses() const { return static_cast<int64_t>(Order.size()); }
   int64_t copies() const;

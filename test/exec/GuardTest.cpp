@@ -52,7 +52,7 @@ void runTasks(const heddle_code &Code, const Sizes &Of, const Operands &Data,
               void *Workspace) {
   heddle_args Args = {};
   Args.q = Data.Q.view();
-  const heddle_source Source = {Data.K.view(), Data.V.view()};
+  const heddle_source Source = {Data.K.view(), Data.V.view(), {}, {}};
   Args.sources = &Source;
   Args.index = heddle_index_functions();
   Args.o = Data.O.view();

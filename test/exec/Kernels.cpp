@@ -274,9 +274,16 @@ static Tensor makeInput(const std::optional<Tensor> &Packed, int64_t First,
 
 static int64_t ceilDivide(int64_t X, int64_t Y) { return (X + Y - 1) / Y; }
 
+/// The shape of column_sums.
+static std::array<int64_t, 4> columnShape(const Sizes &Of, size_t Source) {
+  if (Source == 0)
+    return {Of.tensorBatch(), Of.HeadsQ, Of.SeqK, 1};
+  return {Of.Batch, Of.HeadsQ, Of.MoreKeys[Source - 1], 1};
+}
+
 /// The shape of block_max: sequences of a ragged batch one after the other.
-static std::array<int64_t, 4> blockShape(const Sizes &Of,
-                                         const OutputOptions &Outputs) {
+static std::array<int64_t, 4>
+blockShape(const Sizes &Of, const OutputOptions &Outputs, size_t Source) {
   int64_t Rows = 0, Columns = 0;
   for (size_t B = 1; B < Of.CuSeqlensQ.size(); ++B) {
     Rows += ceilDivide(Of.CuSeqlensQ[B] - Of.CuSeqlensQ[B - 1], Outputs.BlockQ);
@@ -288,6 +295,8 @@ static std::array<int64_t, 4> blockShape(const Sizes &Of,
     Rows = ceilDivide(Of.SeqQ, Outputs.BlockQ);
     Columns = ceilDivide(Of.SeqK, Outputs.BlockK);
   }
+  if (Source > 0)
+    Columns = ceilDivide(Of.MoreKeys[Source - 1], Outputs.BlockK);
   return {Of.tensorBatch(), Of.HeadsQ, Rows, Columns};
 }
 
@@ -320,26 +329,34 @@ Operands::Operands(const Sizes &Of, const KernelSpec &Spec, Layout Order,
   }
   if (Spec.Outputs.RowMax)
     RowMax.emplace(Lse.shape(), Order, Where);
-  if (Spec.Outputs.ColumnSums)
-    ColumnSums.emplace(
-        std::array<int64_t, 4>{Of.tensorBatch(), Of.HeadsQ, Of.SeqK, 1}, Order,
-        Where);
-  if (Spec.Outputs.hasBlockMax())
-    BlockMax.emplace(blockShape(Of, Spec.Outputs), Order, Where);
+  for (size_t Source = 0; Source < Of.numSources(); ++Source) {
+    if (Spec.Outputs.ColumnSums)
+      ColumnSums.emplace_back(columnShape(Of, Source), Order, Where);
+    if (Spec.Outputs.hasBlockMax())
+      BlockMax.emplace_back(blockShape(Of, Spec.Outputs, Source), Order, Where);
+  }
+}
+
+bool Operands::sameResults(const Operands &Other) const {
+  auto Same = [](const Tensor &A, const Tensor &B) { return A.sameBits(B); };
+  return Same(O, Other.O) && Same(Lse, Other.Lse) &&
+         (!RowMax || Same(*RowMax, *Other.RowMax)) &&
+         std::equal(ColumnSums.begin(), ColumnSums.end(),
+                    Other.ColumnSums.begin(), Other.ColumnSums.end(), Same) &&
+         std::equal(BlockMax.begin(), BlockMax.end(), Other.BlockMax.begin(),
+                    Other.BlockMax.end(), Same);
 }
 
 bool Operands::gapsIntact() const {
   for (const Tensor *T : {&Q, &K, &V, &O, &Lse})
     if (!T->gapsIntact())
       return false;
-  for (const std::vector<Tensor> *More : {&MoreK, &MoreV})
+  for (const std::vector<Tensor> *More :
+       {&MoreK, &MoreV, &ColumnSums, &BlockMax})
     for (const Tensor &T : *More)
       if (!T.gapsIntact())
         return false;
-  for (const std::optional<Tensor> *T : {&RowMax, &ColumnSums, &BlockMax})
-    if (*T && !(*T)->gapsIntact())
-      return false;
-  return true;
+  return !RowMax || RowMax->gapsIntact();
 }
 
 heddle_pool *exec::pool(int32_t Threads) {

@@ -119,6 +119,7 @@ struct Sizes {
                       ValueList Params = {});
   bool isRagged() const { return !CuSeqlensQ.empty(); }
   int64_t tensorBatch() const { return isRagged() ? 1 : Batch; }
+  size_t numSources() const { return 1 + MoreKeys.size(); }
 };
 
 /// The problem as the runtime takes it; valid while both live.
@@ -140,17 +141,17 @@ struct Operands {
            Placement Where = Placement::BeforeGuard, uint64_t Seed = 1);
 
   bool gapsIntact() const;
-  bool sameResults(const Operands &Other) const {
-    return O.sameBits(Other.O) && Lse.sameBits(Other.Lse);
-  }
+  /// All outputs.
+  bool sameResults(const Operands &Other) const;
 
   /// Absent but in the packed layout.
   std::optional<Tensor> Packed;
   Tensor Q, K, V, O, Lse;
   std::vector<Tensor> MoreK, MoreV;
   /// Those that the kernel was asked for.
-  std::optional<Tensor> RowMax, ColumnSums, BlockMax;
-  float Scale = 0; ///< 0 means the default
+  std::optional<Tensor> RowMax;
+  std::vector<Tensor> ColumnSums, BlockMax; ///< By source.
+  float Scale = 0;                          ///< 0 means the default
 };
 
 template <auto Destroy> struct Deleter {

@@ -14,6 +14,30 @@ using namespace heddle::exec;
 
 static int64_t ceilDivide(int64_t X, int64_t Y) { return (X + Y - 1) / Y; }
 
+namespace {
+
+/// Handles of several tensors, and their addresses.
+struct Handles {
+  Handles(const std::vector<Tensor> &Of, int32_t Rank) {
+    for (const Tensor &T : Of)
+      Values.push_back(T.handle(Rank));
+    for (const heddle_tensor &Value : Values)
+      Addresses.push_back(&Value);
+  }
+  /// The first one and a list of the others, null where there are none.
+  const heddle_tensor *first() const {
+    return Addresses.empty() ? nullptr : Addresses.front();
+  }
+  const heddle_tensor *const *others() const {
+    return Addresses.empty() ? nullptr : Addresses.data() + 1;
+  }
+
+  std::vector<heddle_tensor> Values;
+  std::vector<const heddle_tensor *> Addresses;
+};
+
+} // namespace
+
 PlanHandle exec::makePlan(const Program &Kernel, const Sizes &Of) {
   heddle_plan *Made = nullptr;
   EXPECT_TRUE(succeeded(
@@ -33,22 +57,10 @@ testing::AssertionResult exec::launch(const Program &Kernel, const Sizes &Of,
   const heddle_tensor Q = Data.Q.handle(), K = Data.K.handle(),
                       V = Data.V.handle(), O = Data.O.handle(),
                       Lse = Data.Lse.handle(3);
-  auto Handle = [](const std::optional<Tensor> &T, int32_t Rank) {
-    return T ? T->handle(Rank) : heddle_tensor();
-  };
-  const heddle_tensor RowMax = Handle(Data.RowMax, 3),
-                      ColumnSums = Handle(Data.ColumnSums, 3),
-                      BlockMax = Handle(Data.BlockMax, 4);
-  std::vector<heddle_tensor> MoreK, MoreV;
-  std::vector<const heddle_tensor *> MoreKeys, MoreValues;
-  for (const Tensor &T : Data.MoreK)
-    MoreK.push_back(T.handle());
-  for (const Tensor &T : Data.MoreV)
-    MoreV.push_back(T.handle());
-  for (size_t I = 0; I < MoreK.size(); ++I) {
-    MoreKeys.push_back(&MoreK[I]);
-    MoreValues.push_back(&MoreV[I]);
-  }
+  const heddle_tensor RowMax =
+      Data.RowMax ? Data.RowMax->handle(3) : heddle_tensor();
+  const Handles MoreK(Data.MoreK, 4), MoreV(Data.MoreV, 4),
+      ColumnSums(Data.ColumnSums, 3), BlockMax(Data.BlockMax, 4);
   heddle_tensors All = {};
   All.q = &Q;
   All.k = &K;
@@ -56,11 +68,13 @@ testing::AssertionResult exec::launch(const Program &Kernel, const Sizes &Of,
   All.o = &O;
   All.lse = heddle_kernel_entry(Kernel.kernel())->has_lse ? &Lse : nullptr;
   All.scale = Data.Scale;
-  All.more_k = MoreKeys.data();
-  All.more_v = MoreValues.data();
+  All.more_k = MoreK.Addresses.data();
+  All.more_v = MoreV.Addresses.data();
   All.row_max = Data.RowMax ? &RowMax : nullptr;
-  All.column_sums = Data.ColumnSums ? &ColumnSums : nullptr;
-  All.block_max = Data.BlockMax ? &BlockMax : nullptr;
+  All.column_sums = ColumnSums.first();
+  All.block_max = BlockMax.first();
+  All.more_column_sums = ColumnSums.others();
+  All.more_block_max = BlockMax.others();
   if (auto Good = succeeded(heddle_launch(Plan.get(), &All, pool(Threads)));
       !Good || !Stats)
     return Good;
@@ -197,22 +211,29 @@ testing::AssertionResult exec::launchAndCompare(const Pattern &What,
         << " kept pairs, the interpreter " << Expected->KeptPairs;
     return Fail();
   }
-  auto View = [](const std::optional<Tensor> &T) {
-    return T ? T->view() : heddle_view();
+  std::vector<Tensor> Blocks;
+  for (const Tensor &T : Data.BlockMax)
+    Blocks.push_back(Of.isRagged() ? spreadBlocks(T, Of, Spec.Outputs.BlockQ)
+                                   : T);
+  const heddle_view Lse = Data.Lse.view(),
+                    RowMax = Data.RowMax ? Data.RowMax->view() : heddle_view();
+  auto ViewsOf = [](const std::vector<Tensor> &Tensors) {
+    std::vector<heddle_view> Views;
+    for (const Tensor &T : Tensors)
+      Views.push_back(T.view());
+    return Views;
   };
-  const std::optional<Tensor> Blocks =
-      Data.BlockMax && Of.isRagged()
-          ? spreadBlocks(*Data.BlockMax, Of, Spec.Outputs.BlockQ)
-          : Data.BlockMax;
-  const heddle_view Lse = Data.Lse.view(), RowMax = View(Data.RowMax),
-                    ColumnSums = View(Data.ColumnSums), BlockMax = View(Blocks);
+  const std::vector<heddle_view> ColumnSums = ViewsOf(Data.ColumnSums),
+                                 BlockMax = ViewsOf(Blocks);
   attn::ResultViews Views;
   Views.O = Data.O.view();
   Views.Type = Spec.outputDtype();
   Views.Lse = heddle_kernel_entry(Kernel.kernel())->has_lse ? &Lse : nullptr;
   Views.RowMax = Data.RowMax ? &RowMax : nullptr;
-  Views.ColumnSums = Data.ColumnSums ? &ColumnSums : nullptr;
-  Views.BlockMax = Data.BlockMax ? &BlockMax : nullptr;
+  for (const heddle_view &View : ColumnSums)
+    Views.ColumnSums.push_back(&View);
+  for (const heddle_view &View : BlockMax)
+    Views.BlockMax.push_back(&View);
   llvm::Expected<attn::Comparison> Compared = attn::compare(*Expected, Views);
   if (!Compared) {
     Out << llvm::toString(Compared.takeError());

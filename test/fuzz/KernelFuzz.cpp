@@ -44,9 +44,12 @@ private:
     const std::vector<std::string> Levels = hostLevels();
     Spec.Level = Levels[static_cast<size_t>(
         pick(Random, 0, static_cast<int64_t>(Levels.size()) - 1))];
-    // On a grid, tiles are boxes, which the target knows to choose.
+    // On a grid, tiles are boxes, which the target knows to choose; blocks may
+    // cut them anywhere.
     if (Kind != Flavour::Grid)
       Spec.Schedule = randomSchedule(Random, Spec.Level);
+    else if (pick(Random, 0, 1) == 0)
+      Spec.Outputs = {true, true, pick(Random, 1, 100), pick(Random, 1, 100)};
     const std::optional<Program> Kernel = compile(Host, What, Spec);
     ASSERT_TRUE(Kernel) << "seed " << Seed << "\n" << Made.Text;
     for (int Problem = 0; Problem < 3; ++Problem) {

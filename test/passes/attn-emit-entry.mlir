@@ -53,7 +53,7 @@ llvm.func hidden @wide_check(!llvm.ptr, !llvm.ptr) -> i64 attributes {
     tile.entry = #attn.entry<"mine", @chunked, "wide", qk = 64, v = 32,
       types = f16 to f32, <row_max = false, column_sums = true, block_max = 0 by 0>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
-llvm.func hidden @wide_columns(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+llvm.func hidden @wide_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attributes {
     tile.kernel = "columns", tile.workspace = 8192, tile.features = "a,b",
     tile.entry = #attn.entry<"mine", @chunked, "wide", qk = 64, v = 32,
       types = f16 to f32, <row_max = false, column_sums = true, block_max = 0 by 0>,
@@ -63,7 +63,7 @@ llvm.func hidden @narrow_check(!llvm.ptr, !llvm.ptr) -> i64 attributes {
     tile.entry = #attn.entry<"mine", @chunked, "narrow", qk = 64, v = 32,
       types = f16 to f32, <row_max = false, column_sums = true, block_max = 0 by 0>,
       <query_tile = 16, key_tile = 32, rows = 4, lanes = 4, unroll = 1>>}
-llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attributes {
     tile.kernel = "columns", tile.workspace = 256, tile.features = "",
     tile.entry = #attn.entry<"mine", @chunked, "narrow", qk = 64, v = 32,
       types = f16 to f32, <row_max = false, column_sums = true, block_max = 0 by 0>,

@@ -28,8 +28,8 @@
 // CHECK: %[[BITS:.*]] = tile.bits {{.*}} queries(%[[Q0]]) keys(%[[K0]])
 // CHECK: %[[L:.*]] = tile.load %[[LSE]][%[[B]], %[[H]], %[[ROW]]{{ ?}}] : <1xf32> -> tensor<48xf32>
 // CHECK: %[[P:.*]] = tile.weights %[[S]], %[[L]] where %[[BITS]]
-// CHECK: tile.add_columns %[[P]] rows %[[ROWS]], %[[SUMS]][%[[B]], %[[H]], %[[K0]]]
-// CHECK: tile.raise_blocks %[[P]] rows %[[ROWS]], %[[BLOCKS]][%[[B]], %[[H]]] at(%[[ROW]], %[[K0]]) by 16 x 32
+// CHECK: tile.add_columns %[[P]] rows %[[ROWS]], %[[SUMS]][%[[B]], %[[H]], %[[K0]]{{ ?}}]
+// CHECK: tile.raise_blocks %[[P]] rows %[[ROWS]], %[[BLOCKS]][%[[B]], %[[H]]] at(%[[ROW]]{{ ?}}, %[[K0]]{{ ?}}) by 16 x 32
 attn.pattern @p keep(%b, %h, %q, %k) {
   %d = arith.subi %q, %k : index
   %past = attn.in %d, #attn.interval<0, inf>
@@ -76,6 +76,20 @@ func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x
 
 // -----
 
+// Every source has sums of its own, and sweeps of its own over the same rows.
+// CHECK-LABEL: func.func @f_columns(
+// CHECK-SAME: %[[K0:[^:]+]]: !attn.view<64xf32>, %{{[^:]+}}: !attn.view<32xf32>, %[[K1:[^:]+]]: !attn.view<64xf32>, %{{[^:]+}}: !attn.view<32xf32>, %{{[^:]+}}: !attn.view<32xf32>,
+// CHECK-SAME: %[[LSE:[^:]+]]: !attn.view<1xf32>, %{{[^:]+}}: !attn.view<1xf32>, %[[SUMS0:[^:]+]]: !attn.view<1xf32>, %{{[^:]+}}: !attn.view<1xf32>, %[[SUMS1:[^:]+]]: !attn.view<1xf32>, %{{[^:]+}}: !attn.view<1xf32>, %{{[^:]+}}: index, %{{[^:]+}}: f32, %[[SOURCE:[^:]+]]: index) attributes
+// CHECK: %[[FIRST:.*]] = arith.cmpi eq, %[[SOURCE]], %{{.*}} : index
+// CHECK: scf.if %[[FIRST]]
+// CHECK: tile.load %[[K0]]
+// CHECK: tile.load %[[LSE]]
+// CHECK: tile.add_columns %{{.*}}, %[[SUMS0]][
+// CHECK: %[[SECOND:.*]] = arith.cmpi eq, %[[SOURCE]], %{{.*}} : index
+// CHECK: scf.if %[[SECOND]]
+// CHECK: tile.load %[[K1]]
+// CHECK: tile.load %[[LSE]]
+// CHECK: tile.add_columns %{{.*}}, %[[SUMS1]][
 attn.pattern @a keep(%b, %h, %q, %k) {
   %true = arith.constant true
   attn.keep %true
@@ -83,13 +97,12 @@ attn.pattern @a keep(%b, %h, %q, %k) {
 attn.combine @twice [@a, @a]
 func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x?x32xf32>, %k1: tensor<?x?x?x64xf32>, %v1: tensor<?x?x?x32xf32>,
                 %s: f32, %origin: tensor<?xindex>)
-    -> (tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>) attributes {tile.entry = #attn.entry<"mine", @twice, "cpu-avx2", qk = 64, v = 32, types = f32 to f32, <row_max = false, column_sums = true, block_max = 0 by 0>, <query_tile = 48, key_tile = 64, rows = 4, lanes = 8, unroll = 2>>} {
-  // expected-error @below {{asks for column sums or block maxima of @twice, which has several sources; expected one plain sequence of keys}}
-  %o, %lse, %sums = attn.attention @twice() q(%q) k(%k) v(%v) scale(%s)
+    -> (tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>) attributes {tile.entry = #attn.entry<"mine", @twice, "cpu-avx2", qk = 64, v = 32, types = f32 to f32, <row_max = false, column_sums = true, block_max = 0 by 0>, <query_tile = 48, key_tile = 64, rows = 4, lanes = 8, unroll = 2>>} {
+  %o, %lse, %sums, %sums1 = attn.attention @twice() q(%q) k(%k) v(%v) scale(%s)
     origin(%origin : tensor<?xindex>)
     and k(%k1 : tensor<?x?x?x64xf32>) v(%v1 : tensor<?x?x?x32xf32>)
     outputs <row_max = false, column_sums = true, block_max = 0 by 0>
     : tensor<?x?x?x64xf32>, tensor<?x?x?x64xf32>, tensor<?x?x?x32xf32>
-    -> tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>
-  return %o, %lse, %sums : tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>
+    -> tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>
+  return %o, %lse, %sums, %sums1 : tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>
 }

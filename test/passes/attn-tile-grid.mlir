@@ -48,6 +48,26 @@ func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x
 
 // -----
 
+// Sums and maxima are those of tokens: the tile is a box of keys, and the queries that
+// lie outside of the grid keep nothing, also where all others do.
+// CHECK-LABEL: func.func @f_columns(
+// CHECK-SAME: %[[B:[^:]+]]: index, %[[HEAD:[^:]+]]: index, %[[TILE:[^:]+]]: index,
+// CHECK-SAME: %[[LSE:[^:]+]]: !attn.view<1xf32>, %{{[^:]+}}: !attn.view<1xf32>, %[[SUMS:[^:]+]]: !attn.view<1xf32>, %[[BLOCKS:[^:]+]]: !attn.view<1xf32>, %{{[^:]+}}: index, %{{[^:]+}}: f32,
+// CHECK-SAME: %[[H:[^:]+]]: index, %[[W:[^:]+]]: index, %{{[^:]+}}: index) attributes
+// CHECK: %[[X:.*]] = arith.remui %[[TILE]], %[[BOXES:.*]] : index
+// CHECK: %[[Y:.*]] = arith.divui %[[TILE]], %[[BOXES]] : index
+// CHECK: %[[KX:.*]] = arith.muli %[[X]]
+// CHECK: %[[KY:.*]] = arith.muli %[[Y]]
+// CHECK: %[[TILES:.*]] = arith.muli %{{.*}}, %{{.*}} : index
+// CHECK: scf.for %[[NUMBER:.*]] = %{{.*}} to %[[TILES]]
+// CHECK: arith.remui %[[NUMBER]]
+// CHECK: %[[QP:.*]] = tile.positions at(%[[QY:.*]], %[[QX:.*]]) of(%[[H]], %[[W]]) box [6, 8] : tensor<48xindex>
+// CHECK: scf.if
+// CHECK: %[[KP:.*]] = tile.positions at(%[[KY]], %[[KX]]) of(%[[H]], %[[W]]) box [8, 8] : tensor<64xindex>
+// CHECK: tile.bits {{.*}}q1 in interval<-inf, p0>{{.*}}q in interval<-inf, p1>{{.*}} queries(%[[QY]], %[[QX]]) keys(%[[KY]], %[[KX]])
+// CHECK: tile.load %[[LSE]][%[[B]], %[[HEAD]], %[[QP]] : tensor<48xindex>]
+// CHECK: tile.add_columns %[[P:.*]] rows %{{.*}}, %[[SUMS]][%[[B]], %[[HEAD]], %[[KP]] : tensor<64xindex>]
+// CHECK: tile.raise_blocks %[[P]] rows %{{.*}}, %[[BLOCKS]][%[[B]], %[[HEAD]]] at(%[[QP]] : tensor<48xindex>, %[[KP]] : tensor<64xindex>) by 16 x 50
 attn.pattern @patch(%H: index, %W: index) grid(%H x %W)
     keep(%b, %h, %qy, %qx, %ky, %kx) {
   %dy = arith.subi %qy, %ky : index
@@ -59,12 +79,11 @@ attn.pattern @patch(%H: index, %W: index) grid(%H x %W)
 }
 func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x?x32xf32>,
                 %s: f32, %origin: tensor<?xindex>, %p0: index, %p1: index)
-    -> (tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>) attributes {tile.entry = #attn.entry<"mine", @patch, "cpu-avx2", qk = 64, v = 32, types = f32 to f32, <row_max = false, column_sums = true, block_max = 0 by 0>, <query_tile = 48, key_tile = 64, rows = 4, lanes = 8, unroll = 2, query_box = [6, 8], key_box = [8, 8]>>} {
-  // expected-error @below {{asks for column sums or block maxima of @patch, which has a token grid; expected one plain sequence of keys}}
-  %o, %lse, %sums = attn.attention @patch(%p0, %p1 : index, index) q(%q) k(%k) v(%v) scale(%s)
+    -> (tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>, tensor<?x?x?x?xf32>) attributes {tile.entry = #attn.entry<"mine", @patch, "cpu-avx2", qk = 64, v = 32, types = f32 to f32, <row_max = false, column_sums = true, block_max = 16 by 50>, <query_tile = 48, key_tile = 64, rows = 4, lanes = 8, unroll = 2, query_box = [6, 8], key_box = [8, 8]>>} {
+  %o, %lse, %sums, %blocks = attn.attention @patch(%p0, %p1 : index, index) q(%q) k(%k) v(%v) scale(%s)
     origin(%origin : tensor<?xindex>)
-    outputs <row_max = false, column_sums = true, block_max = 0 by 0>
+    outputs <row_max = false, column_sums = true, block_max = 16 by 50>
     : tensor<?x?x?x64xf32>, tensor<?x?x?x64xf32>, tensor<?x?x?x32xf32>
-    -> tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>
-  return %o, %lse, %sums : tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>
+    -> tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>, tensor<?x?x?x?xf32>
+  return %o, %lse, %sums, %blocks : tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?xf32>, tensor<?x?x?x?xf32>
 }

@@ -185,39 +185,81 @@ void compareOutput(const ReferenceResult &Expected, const heddle_view &O,
     }
 }
 
-/// An output with one element per row or key.
-void compareLine(const ReferenceResult &Expected, const heddle_view &View,
+/// An output with one element per row.
+void compareRows(const ReferenceResult &Expected, const heddle_view &View,
                  ComparedOutput Output, Collector &Collect) {
-  const bool IsColumn = Output == ComparedOutput::ColumnSums;
-  const std::vector<double> &Values = Output == ComparedOutput::Lse
-                                          ? Expected.Lse
-                                      : IsColumn ? Expected.ColumnSums
-                                                 : Expected.RowMax;
-  const std::vector<int64_t> &Offsets =
-      IsColumn ? Expected.KeyOffsets : Expected.RowOffsets;
+  const std::vector<double> &Values =
+      Output == ComparedOutput::Lse ? Expected.Lse : Expected.RowMax;
   for (int64_t B = 0; B < Expected.Batch; ++B)
     for (int64_t H = 0; H < Expected.Heads; ++H)
-      for (int64_t I = 0, E = IsColumn ? Expected.keys(B) : Expected.rows(B);
-           I < E; ++I) {
-        const double Want =
-            Values[IsColumn ? Expected.column(B, H, I) : Expected.row(B, H, I)];
+      for (int64_t I = 0; I < Expected.rows(B); ++I) {
+        const double Want = Values[Expected.row(B, H, I)];
         Collect.add({Output, B, H, I, -1,
-                     element(View, HEDDLE_F32, Offsets, B, H, I, 0), Want},
+                     element(View, HEDDLE_F32, Expected.RowOffsets, B, H, I, 0),
+                     Want},
                     std::max(1.0, std::fabs(Want)));
       }
 }
 
-void compareBlocks(const ReferenceResult &Expected, const heddle_view &View,
-                   Collector &Collect) {
+void compareColumns(const ReferenceResult &Expected, size_t Source,
+                    const heddle_view &View, Collector &Collect) {
+  const KeyResult &Keys = Expected.Sources[Source];
+  for (int64_t B = 0; B < Expected.Batch; ++B)
+    for (int64_t H = 0; H < Expected.Heads; ++H)
+      for (int64_t J = 0; J < Expected.keys(B, Source); ++J) {
+        const double Want = Keys.ColumnSums[Expected.column(B, H, J, Source)];
+        Collect.add({ComparedOutput::ColumnSums, B, H, J, -1,
+                     element(View, HEDDLE_F32, Keys.Offsets, B, H, J, 0), Want,
+                     Source},
+                    std::max(1.0, std::fabs(Want)));
+      }
+}
+
+void compareBlocks(const ReferenceResult &Expected, size_t Source,
+                   const heddle_view &View, Collector &Collect) {
+  const KeyResult &Keys = Expected.Sources[Source];
   for (int64_t B = 0; B < Expected.Batch; ++B)
     for (int64_t H = 0; H < Expected.Heads; ++H)
       for (int64_t I = 0; I < Expected.BlockRows; ++I)
-        for (int64_t J = 0; J < Expected.BlockColumns; ++J) {
-          const double Want = Expected.BlockMax[Expected.block(B, H, I, J)];
+        for (int64_t J = 0; J < Keys.BlockColumns; ++J) {
+          const double Want = Keys.BlockMax[Expected.block(B, H, I, J, Source)];
           Collect.add({ComparedOutput::BlockMax, B, H, I, J,
-                       element(View, HEDDLE_F32, {}, B, H, I, J), Want},
+                       element(View, HEDDLE_F32, {}, B, H, I, J), Want, Source},
                       std::max(1.0, std::fabs(Want)));
         }
+}
+
+llvm::Error notAskedFor(ComparedOutput Output) {
+  return invalid("the reference has no '" + nameOf(Output) +
+                 "', it must be asked for");
+}
+
+/// Checks an output of the keys of every source.
+llvm::Error checkSources(const ReferenceResult &Expected,
+                         const ResultViews &Found) {
+  for (auto [S, View] : llvm::enumerate(Found.ColumnSums)) {
+    if (!View)
+      continue;
+    if (S >= Expected.Sources.size())
+      return notAskedFor(ComparedOutput::ColumnSums);
+    const KeyResult &Keys = Expected.Sources[S];
+    if (Keys.ColumnSums.empty() && Expected.Heads * Keys.Keys != 0)
+      return notAskedFor(ComparedOutput::ColumnSums);
+    if (llvm::Error E = checkShape("column_sums", *View, Expected,
+                                   !Keys.Offsets.empty(), Keys.Keys, 1))
+      return E;
+  }
+  for (auto [S, View] : llvm::enumerate(Found.BlockMax)) {
+    if (!View)
+      continue;
+    if (S >= Expected.Sources.size())
+      return notAskedFor(ComparedOutput::BlockMax);
+    if (llvm::Error E =
+            checkShape("block_max", *View, Expected, false, Expected.BlockRows,
+                       Expected.Sources[S].BlockColumns))
+      return E;
+  }
+  return llvm::Error::success();
 }
 
 void printElement(llvm::raw_ostream &Os, const ComparedElement &E) {
@@ -225,8 +267,10 @@ void printElement(llvm::raw_ostream &Os, const ComparedElement &E) {
   const char *RowName = IsBlock                                  ? "row"
                         : E.Output == ComparedOutput::ColumnSums ? "k"
                                                                  : "q";
-  Os << nameOf(E.Output) << "[b=" << E.B << ", h=" << E.H << ", " << RowName
-     << "=" << E.Row;
+  Os << nameOf(E.Output);
+  if (E.Source > 0)
+    Os << " of source " << E.Source;
+  Os << "[b=" << E.B << ", h=" << E.H << ", " << RowName << "=" << E.Row;
   if (E.Column >= 0)
     Os << (IsBlock ? ", column=" : ", t=") << E.Column;
   Os << "]: found " << llvm::format("%.9g", E.Found) << ", expected "
@@ -239,47 +283,40 @@ llvm::Expected<Comparison>
 heddle::attn::compare(const ReferenceResult &Expected, const ResultViews &Found,
                       const Tolerance &Allowed) {
   const bool HasRaggedRows = !Expected.RowOffsets.empty();
-  const bool HasRaggedKeys = !Expected.KeyOffsets.empty();
   if (llvm::Error E = checkShape("o", Found.O, Expected, HasRaggedRows,
                                  Expected.Rows, Expected.Width))
     return E;
   struct Line {
     ComparedOutput Output;
     const heddle_view *View;
-    bool IsRagged;
-    int64_t Length;
     bool IsKnown;
-  } const Lines[] = {
-      {ComparedOutput::Lse, Found.Lse, HasRaggedRows, Expected.Rows, true},
-      {ComparedOutput::RowMax, Found.RowMax, HasRaggedRows, Expected.Rows,
-       Expected.RowMax.size() == Expected.Lse.size()},
-      {ComparedOutput::ColumnSums, Found.ColumnSums, HasRaggedKeys,
-       Expected.Keys,
-       !Expected.ColumnSums.empty() || Expected.Heads * Expected.Keys == 0}};
+  } const Lines[] = {{ComparedOutput::Lse, Found.Lse, true},
+                     {ComparedOutput::RowMax, Found.RowMax,
+                      Expected.RowMax.size() == Expected.Lse.size()}};
   for (const Line &L : Lines) {
     if (!L.View)
       continue;
     if (!L.IsKnown)
-      return invalid("the reference has no '" + nameOf(L.Output) +
-                     "', it must be asked for");
+      return notAskedFor(L.Output);
     if (llvm::Error E = checkShape(nameOf(L.Output), *L.View, Expected,
-                                   L.IsRagged, L.Length, 1))
+                                   HasRaggedRows, Expected.Rows, 1))
       return E;
   }
-  if (Found.BlockMax)
-    if (llvm::Error E =
-            checkShape("block_max", *Found.BlockMax, Expected, false,
-                       Expected.BlockRows, Expected.BlockColumns))
-      return E;
+  if (llvm::Error E = checkSources(Expected, Found))
+    return E;
 
   Comparison Out;
   Collector Collect(Out, Allowed.Relative, Found.Type);
   compareOutput(Expected, Found.O, Found.Type, Collect);
   for (const Line &L : Lines)
     if (L.View)
-      compareLine(Expected, *L.View, L.Output, Collect);
-  if (Found.BlockMax)
-    compareBlocks(Expected, *Found.BlockMax, Collect);
+      compareRows(Expected, *L.View, L.Output, Collect);
+  for (auto [S, View] : llvm::enumerate(Found.ColumnSums))
+    if (View)
+      compareColumns(Expected, S, *View, Collect);
+  for (auto [S, View] : llvm::enumerate(Found.BlockMax))
+    if (View)
+      compareBlocks(Expected, S, *View, Collect);
   return Out;
 }
 

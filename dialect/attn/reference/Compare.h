@@ -28,8 +28,9 @@ struct ResultViews {
   heddle_dtype Type = HEDDLE_F32;
   const heddle_view *Lse = nullptr;
   const heddle_view *RowMax = nullptr;
-  const heddle_view *ColumnSums = nullptr;
-  const heddle_view *BlockMax = nullptr;
+  /// By source; null or absent where there is nothing to compare.
+  std::vector<const heddle_view *> ColumnSums;
+  std::vector<const heddle_view *> BlockMax;
 };
 
 /// Which output.
@@ -38,9 +39,9 @@ constexpr size_t NumComparedOutputs = 5;
 /// "o", "lse", "row_max", …
 llvm::StringRef nameOf(ComparedOutput Output);
 
-/// One element of an output. `Row` is a row of q, of column_sums a key, of
-/// block_max a row of blocks. `Column` is a feature of o or a column of blocks,
-/// -1 for the others.
+/// One element of an output; `Source` says whose keys. `Row` is a row of q, of
+/// column_sums a key, of block_max a row of blocks. `Column` is a feature of o
+/// or a column of blocks, -1 for the others.
 struct ComparedElement {
   ComparedOutput Output = ComparedOutput::O;
   int64_t B = 0;
@@ -49,6 +50,7 @@ struct ComparedElement {
   int64_t Column = -1;
   double Found = 0;
   double Expected = 0;
+  size_t Source = 0;
 };
 
 /// What a comparison found.

@@ -9,6 +9,12 @@
 
 namespace heddle::attn {
 
+/// Keys and values of a source.
+struct KeyValues {
+  heddle_view K = {};
+  heddle_view V = {};
+};
+
 /// Views with axes (batch, head, position, feature): q (B, Hq, Sq, D),
 /// k (B, Hkv, Sk, D), v (B, Hkv, Sk, Dv), Hq a multiple of Hkv. Strides count
 /// elements and may be anything. A ragged view (`heddle_view.offsets`) has as
@@ -19,7 +25,7 @@ struct AttentionProblem {
   heddle_view K = {};
   heddle_view V = {};
   /// Keys and values of the sources beyond the first.
-  std::vector<heddle_source> More;
+  std::vector<KeyValues> More;
   /// Element type of q, k and v: f32, f16 or bf16.
   heddle_dtype Type = HEDDLE_F32;
   /// Absolute position of query 0 of each sequence; empty means all 0.
@@ -31,10 +37,10 @@ struct AttentionProblem {
 
   size_t numSources() const { return 1 + More.size(); }
   const heddle_view &keyView(size_t Source = 0) const {
-    return Source == 0 ? K : More[Source - 1].k;
+    return Source == 0 ? K : More[Source - 1].K;
   }
   const heddle_view &valueView(size_t Source = 0) const {
-    return Source == 0 ? V : More[Source - 1].v;
+    return Source == 0 ? V : More[Source - 1].V;
   }
   int64_t batch() const { return Q.shape[0]; }
   int64_t heads() const { return Q.shape[1]; }

@@ -27,9 +27,7 @@ struct Job {
       const ReferenceOptions &Options, ReferenceResult &Result)
       : Pattern(Pattern), Problem(Problem), Options(Options), Result(Result) {}
 
-  bool hasColumns() const {
-    return Options.ColumnSums || !Result.BlockMax.empty();
-  }
+  bool hasColumns() const { return Options.ColumnSums || Options.BlockQ > 0; }
 
   const Variant &Pattern;
   const AttentionProblem &Problem;
@@ -141,18 +139,20 @@ private:
     ReferenceResult &Result = Shared.Result;
     const ReferenceOptions &Options = Shared.Options;
     size_t Index = 0;
-    for (KeyRun Run : Sources.front().Kept)
-      for (int64_t J = Run.Begin; J < Run.End; ++J) {
-        const double Weight = Row.Weights[Index++];
-        if (Options.ColumnSums)
-          Result.ColumnSums[Result.column(B, H, J)] += Weight;
-        if (Result.BlockMax.empty())
-          continue;
-        double &Max = Result.BlockMax[Result.block(B, H, I / Options.BlockQ,
-                                                   J / Options.BlockK)];
-        if (!(Weight <= Max))
-          Max = Weight;
-      }
+    for (size_t S = 0; S < Sources.size(); ++S)
+      for (KeyRun Run : Sources[S].Kept)
+        for (int64_t J = Run.Begin; J < Run.End; ++J) {
+          const double Weight = Row.Weights[Index++];
+          KeyResult &Keys = Result.Sources[S];
+          if (Options.ColumnSums)
+            Keys.ColumnSums[Result.column(B, H, J, S)] += Weight;
+          if (Options.BlockQ == 0)
+            continue;
+          double &Max = Keys.BlockMax[Result.block(B, H, I / Options.BlockQ,
+                                                   J / Options.BlockK, S)];
+          if (!(Weight <= Max))
+            Max = Weight;
+        }
   }
 
   Job &Shared;
@@ -174,19 +174,15 @@ ReferenceResult makeResult(const AttentionProblem &Problem,
   Out.Batch = Problem.batch();
   Out.Heads = Problem.heads();
   Out.Rows = Problem.Q.shape[2];
-  Out.Keys = Problem.K.shape[2];
   Out.Width = Problem.V.shape[3];
-  int64_t Longest = 0, LongestKeys = 0;
-  for (int64_t B = 0; B < Out.Batch; ++B) {
+  int64_t Longest = 0;
+  for (int64_t B = 0; B < Out.Batch; ++B)
     Longest = std::max(Longest, Problem.queries(B));
-    LongestKeys = std::max(LongestKeys, Problem.keys(B));
-  }
   auto Copy = [&](const heddle_view &View, std::vector<int64_t> &To) {
     if (View.offsets)
       To.assign(View.offsets, View.offsets + View.shape[0] + 1);
   };
   Copy(Problem.Q, Out.RowOffsets);
-  Copy(Problem.K, Out.KeyOffsets);
   auto Elements = [&](bool IsRagged, int64_t Length) {
     return static_cast<size_t>((IsRagged ? 1 : Out.Batch) * Out.Heads * Length);
   };
@@ -194,12 +190,20 @@ ReferenceResult makeResult(const AttentionProblem &Problem,
   Out.O.resize(Rows * static_cast<size_t>(Out.Width));
   Out.Lse.resize(Rows);
   Out.RowMax.resize(Rows);
-  if (Options.ColumnSums)
-    Out.ColumnSums.resize(Elements(!Out.KeyOffsets.empty(), Out.Keys));
-  if (Options.BlockQ > 0) {
+  if (Options.BlockQ > 0)
     Out.BlockRows = ceilDiv(Longest, Options.BlockQ);
-    Out.BlockColumns = ceilDiv(LongestKeys, Options.BlockK);
-    Out.BlockMax.resize(Elements(false, Out.BlockRows * Out.BlockColumns));
+  for (size_t S = 0; S < Problem.numSources(); ++S) {
+    KeyResult &Keys = Out.Sources.emplace_back();
+    Keys.Keys = Problem.keyView(S).shape[2];
+    Copy(Problem.keyView(S), Keys.Offsets);
+    if (Options.ColumnSums)
+      Keys.ColumnSums.resize(Elements(!Keys.Offsets.empty(), Keys.Keys));
+    if (Options.BlockQ == 0)
+      continue;
+    for (int64_t B = 0; B < Out.Batch; ++B)
+      Keys.BlockColumns = std::max(Keys.BlockColumns,
+                                   ceilDiv(Problem.keys(B, S), Options.BlockK));
+    Keys.BlockMax.resize(Elements(false, Out.BlockRows * Keys.BlockColumns));
   }
   return Out;
 }

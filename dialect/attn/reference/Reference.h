@@ -34,6 +34,20 @@ struct ReferenceOptions {
   int64_t BlockK = 0;
 };
 
+/// What the keys of a source get from the rows, in the orders of
+/// `ReferenceResult`.
+struct KeyResult {
+  /// Of a sequence, or of all together where their lengths differ.
+  int64_t Keys = 0;
+  /// Where sequences begin; empty when they have one length.
+  std::vector<int64_t> Offsets;
+  std::vector<double> ColumnSums; ///< (Batch, Heads, Keys)
+  /// (Batch, Heads, BlockRows, BlockColumns), as many blocks as the longest
+  /// sequence has.
+  std::vector<double> BlockMax;
+  int64_t BlockColumns = 0;
+};
+
 /// Outputs in row-major order. In a ragged batch the rows of all sequences lie
 /// one after the other, and there is one batch in the orders below.
 struct ReferenceResult {
@@ -42,22 +56,14 @@ struct ReferenceResult {
   /// Queries of a sequence, or of all together in a ragged batch.
   int64_t Rows = 0;
   int64_t Width = 0;
-  /// Keys of the first source, likewise.
-  int64_t Keys = 0;
   /// Where sequences begin; empty when they have one length.
   std::vector<int64_t> RowOffsets;
-  std::vector<int64_t> KeyOffsets;
 
   std::vector<double> O;      ///< (Batch, Heads, Rows, Width)
   std::vector<double> Lse;    ///< (Batch, Heads, Rows); 0 without log-sum-exp
   std::vector<double> RowMax; ///< (Batch, Heads, Rows)
-  /// (Batch, Heads, Keys), of the first source.
-  std::vector<double> ColumnSums;
-  /// (Batch, Heads, BlockRows, BlockColumns), of the first source; as many
-  /// blocks as the longest sequence has.
-  std::vector<double> BlockMax;
+  std::vector<KeyResult> Sources;
   int64_t BlockRows = 0;
-  int64_t BlockColumns = 0;
   /// Kept (query, key) pairs over all batches, query heads and sources.
   int64_t KeptPairs = 0;
 
@@ -65,8 +71,9 @@ struct ReferenceResult {
   int64_t rows(int64_t B) const {
     return RowOffsets.empty() ? Rows : RowOffsets[B + 1] - RowOffsets[B];
   }
-  int64_t keys(int64_t B) const {
-    return KeyOffsets.empty() ? Keys : KeyOffsets[B + 1] - KeyOffsets[B];
+  int64_t keys(int64_t B, size_t Source = 0) const {
+    const KeyResult &Of = Sources[Source];
+    return Of.Offsets.empty() ? Of.Keys : Of.Offsets[B + 1] - Of.Offsets[B];
   }
   /// Numbers of elements of `Lse` and `RowMax`, of `ColumnSums`, of `BlockMax`.
   size_t row(int64_t B, int64_t H, int64_t I) const {
@@ -74,14 +81,17 @@ struct ReferenceResult {
                                    ? (B * Heads + H) * Rows + I
                                    : H * Rows + RowOffsets[B] + I);
   }
-  size_t column(int64_t B, int64_t H, int64_t J) const {
-    return static_cast<size_t>(KeyOffsets.empty()
-                                   ? (B * Heads + H) * Keys + J
-                                   : H * Keys + KeyOffsets[B] + J);
+  size_t column(int64_t B, int64_t H, int64_t J, size_t Source = 0) const {
+    const KeyResult &Of = Sources[Source];
+    return static_cast<size_t>(Of.Offsets.empty()
+                                   ? (B * Heads + H) * Of.Keys + J
+                                   : H * Of.Keys + Of.Offsets[B] + J);
   }
-  size_t block(int64_t B, int64_t H, int64_t Row, int64_t Column) const {
-    return static_cast<size_t>(
-        ((B * Heads + H) * BlockRows + Row) * BlockColumns + Column);
+  size_t block(int64_t B, int64_t H, int64_t Row, int64_t Column,
+               size_t Source = 0) const {
+    return static_cast<size_t>(((B * Heads + H) * BlockRows + Row) *
+                                   Sources[Source].BlockColumns +
+                               Column);
   }
   const double *output(int64_t B, int64_t H, int64_t I) const {
     return O.data() + row(B, H, I) * static_cast<size_t>(Width);

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define HEDDLE_ABI_VERSION 2u
+#define HEDDLE_ABI_VERSION 3u
 /// "HEDDLEBN", little endian: the first eight bytes of a descriptor.
 #define HEDDLE_ABI_MAGIC UINT64_C(0x4e42454c44444548)
 /// The one symbol a bundle exports: a `heddle_descriptor`.
@@ -121,16 +121,18 @@ typedef struct heddle_index {
   int64_t (*member)(const heddle_set *set, int64_t row, int64_t rank);
 } heddle_index;
 
-/// A source of keys and values.
+/// A source of keys and values, and what comes of its keys beside o: outputs
+/// in f32 (see heddle_entry).
 typedef struct heddle_source {
   heddle_view k, v;
+  heddle_view column_sums, block_max;
 } heddle_source;
 
 /// The operands of one attention launch.
 typedef struct heddle_args {
   heddle_view q, o, lse;
-  /// Further outputs, f32 (see heddle_entry).
-  heddle_view row_max, column_sums, block_max;
+  /// A further output, f32 (see heddle_entry).
+  heddle_view row_max;
   /// `heddle_entry.num_sources` of them.
   const heddle_source *sources;
   /// Absolute position of query 0 of each sequence, one value per sequence.
@@ -167,6 +169,16 @@ typedef void (*heddle_count_fn)(const heddle_args *args, int64_t b, int64_t h,
 /// (shape[0] is still the whole batch, `offsets` is NULL). Tensors are else as
 /// for heddle_count_fn.
 typedef int64_t (*heddle_check_fn)(const heddle_args *args, int64_t out[3]);
+
+/// Adds up columns [tile * key_tile, (tile + 1) * key_tile) of head `h` of
+/// sequence `b` in the weights of source number `source`, and raises the maxima
+/// of the blocks they are in; on a token grid the columns are the tokens of key
+/// box number `tile`. Runs after all tasks are done, with lse in place. The
+/// sums and maxima are 0 at first. No two threads work on one column at once,
+/// nor, but on a token grid, on one column of blocks. Else as heddle_task_fn.
+typedef void (*heddle_columns_fn)(const heddle_args *args, int64_t b, int64_t h,
+                                  int64_t tile, int64_t source,
+                                  void *workspace);
 
 typedef enum heddle_param_kind {
   HEDDLE_INTEGER = 0,
@@ -207,11 +219,8 @@ typedef struct heddle_code {
   heddle_task_fn task;
   heddle_count_fn count;
   heddle_check_fn check;
-  /// Of a kernel with column_sums or block_max, else NULL: adds up columns
-  /// [tile * key_tile, (tile + 1) * key_tile) after all tasks are done, with
-  /// lse in place. The sums and maxima are 0 at first; no two threads work on
-  /// one column of blocks at once.
-  heddle_task_fn columns;
+  /// Of a kernel with column_sums or block_max, else NULL.
+  heddle_columns_fn columns;
   int64_t query_tile;
   int64_t key_tile;
   /// Extents of the boxes on a token grid, outermost axis first; 0 otherwise.
@@ -243,7 +252,7 @@ typedef struct heddle_entry {
   int64_t key_grid[3];
   /// Nonzero when the weights of a row have a log-sum-exp.
   int32_t has_lse;
-  /// Which further outputs there are.
+  /// Which further outputs there are; of every source the last two.
   int32_t has_row_max;
   int32_t has_column_sums;
   int32_t has_block_max;

@@ -231,9 +231,19 @@ HEDDLE_API int32_t heddle_pool_threads(const heddle_pool *pool);
 /// Further outputs, each NULL where it is not wanted: row_max (batch, heads_q,
 /// seq_q), column_sums (batch, heads_q, seq_k) and block_max (batch, heads_q,
 /// ceil(seq_q / block_q), ceil(seq_k / block_k)). A kernel must have been
-/// compiled to give them. In a ragged batch the blocks of each sequence begin
-/// anew: block_max has the block rows of all sequences one after the other
-/// along axis 2, and as many columns as the sequence with most keys.
+/// compiled to give them. On a token grid a query or key is a token, by its
+/// row-major number. In a ragged batch the blocks of each sequence begin anew:
+/// block_max has the block rows of all sequences one after the other along axis
+/// 2, and as many columns as the sequence with most keys.
+///
+/// column_sums and block_max are those of the first source. Those of the
+/// further sources of a combined kernel go to more_column_sums and
+/// more_block_max, num_sources - 1 tensors each: (batch, heads_q,
+/// more_seq_k[i]) and (batch, heads_q, ceil(seq_q / block_q),
+/// ceil(more_seq_k[i] / block_k)), of weights that all sources of a row share;
+/// in a ragged batch the former have one part per sequence, and the latter the
+/// block rows of block_max. Either array may be NULL, and so may each of its
+/// elements, where nothing is wanted.
 ///
 /// `lse` may be NULL; it must be where the kernel has none. No element of an
 /// output may share memory with another element of any tensor; sharing is
@@ -245,6 +255,7 @@ typedef struct heddle_tensors {
   float scale;
   const heddle_tensor *const *more_k, *const *more_v;
   const heddle_tensor *row_max, *column_sums, *block_max;
+  const heddle_tensor *const *more_column_sums, *const *more_block_max;
 } heddle_tensors;
 
 /// Runs a plan on the threads of `pool`. Checks every tensor against the plan

@@ -28,7 +28,7 @@ func.func @f() attributes {tile.kernel = "task", tile.entry = #entry} {
 #entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8, types = f32 to f32,
   <row_max = false, column_sums = false, block_max = 0 by 0>,
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
-// expected-error @+1 {{has the arguments '() -> ()'; expected (index, index, index, views of q, of k and v for every source and of five outputs, index, f32, parameters...)}}
+// expected-error @+1 {{has the arguments '() -> ()'; expected (index, index, index, views of q, of k and v for every source, of three outputs and of two for every source, index, f32, parameters...)}}
 func.func @f() attributes {tile.kernel = "task", tile.entry = #entry} {
   return
 }
@@ -39,7 +39,7 @@ func.func @f() attributes {tile.kernel = "task", tile.entry = #entry} {
   <row_max = false, column_sums = false, block_max = 0 by 0>,
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
 // A source without values.
-// expected-error @+1 {{views of q, of k and v for every source and of five outputs}}
+// expected-error @+1 {{views of q, of k and v for every source, of three outputs and of two for every source}}
 func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %o: !attn.view<8xf32>, %lse: !attn.view<1xf32>,
     %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
@@ -54,12 +54,27 @@ func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
   <row_max = false, column_sums = false, block_max = 0 by 0>,
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
 // A parameter is an index, an f32, a table without static extents or a set.
-// expected-error @+1 {{views of q, of k and v for every source and of five outputs, index, f32, parameters...)}}
+// expected-error @+1 {{views of q, of k and v for every source, of three outputs and of two for every source, index, f32, parameters...) followed by index}}
 func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,
     %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
     %blocks: !attn.view<1xf32>, %origin: index, %scale: f32,
-    %p0: tensor<4xf32>)
+    %p0: tensor<4xf32>, %source: index)
+    attributes {tile.kernel = "columns", tile.entry = #entry} {
+  return
+}
+
+// -----
+
+#entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
+  <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
+// A sweep over columns is told which source it is for.
+// expected-error @+1 {{parameters...) followed by index}}
+func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
+    %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32)
     attributes {tile.kernel = "columns", tile.entry = #entry} {
   return
 }

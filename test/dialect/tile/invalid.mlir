@@ -324,6 +324,33 @@ func.func @add_columns(%p: tensor<48xf32>, %v: !attn.view<1xf32>, %b: index) {
 
 // -----
 
+func.func @add_columns_tokens(%p: tensor<48x64xf32>, %v: !attn.view<1xf32>, %b: index,
+                              %keys: tensor<48xindex>) {
+  // expected-error @below {{[add_columns-2] expected a token per key of 'tensor<48x64xf32>', found 'tensor<48xindex>'}}
+  tile.add_columns %p rows %b, %v[%b, %b, %keys : tensor<48xindex>] : tensor<48x64xf32>, !attn.view<1xf32>
+  return
+}
+
+// -----
+
+func.func @raise_blocks_rows(%p: tensor<48x64xf32>, %v: !attn.view<1xf32>, %b: index,
+                             %rows: tensor<64xindex>) {
+  // expected-error @below {{[raise_blocks-2] expected a token per row of 'tensor<48x64xf32>', found 'tensor<64xindex>'}}
+  tile.raise_blocks %p rows %b, %v[%b, %b] at(%rows : tensor<64xindex>, %b) by 64 x 64 : tensor<48x64xf32>, !attn.view<1xf32>
+  return
+}
+
+// -----
+
+func.func @raise_blocks_keys(%p: tensor<48x64xf32>, %v: !attn.view<1xf32>, %b: index,
+                             %keys: tensor<64x1xindex>) {
+  // expected-error @below {{[raise_blocks-2] expected a token per key of 'tensor<48x64xf32>', found 'tensor<64x1xindex>'}}
+  tile.raise_blocks %p rows %b, %v[%b, %b] at(%b, %keys : tensor<64x1xindex>) by 64 x 64 : tensor<48x64xf32>, !attn.view<1xf32>
+  return
+}
+
+// -----
+
 func.func @raise_blocks(%p: tensor<48x64xf32>, %v: !attn.view<1xf32>, %b: index) {
   // expected-error @below {{[raise_blocks-1] expected p of rank 2 and positive block sizes, found 'tensor<48x64xf32>', 64 and 0}}
   tile.raise_blocks %p rows %b, %v[%b, %b] at(%b, %b) by 64 x 0 : tensor<48x64xf32>, !attn.view<1xf32>

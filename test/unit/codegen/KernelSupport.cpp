@@ -39,6 +39,8 @@ static std::string kernelText(const std::string &Level,
     Arguments += std::string("%") + Names[I] + ": !attn.view<" +
                  (I < Types.size() ? Types[I].str() : "1xf32") + ">, ";
   Arguments += "%origin: index, %scale: f32" + Params;
+  if (Kind == "columns")
+    Arguments += ", %source: index";
   if (Kind == "check")
     Arguments += ") -> (index, index, index, index";
   mlir::MLIRContext Context;
@@ -59,7 +61,8 @@ static std::string kernelText(const std::string &Level,
 
 LoadedKernel::LoadedKernel(const std::string &Level, const std::string &Views,
                            const std::string &Params, const std::string &Body,
-                           const std::string &Kind) {
+                           const std::string &Kind)
+    : IsColumns(Kind == "columns") {
   load(kernelText(Level, Views, Params, Body, Kind));
 }
 
@@ -117,13 +120,17 @@ LoadedKernel::~LoadedKernel() {
 }
 
 void LoadedKernel::run(const heddle_args &Args, int64_t B, int64_t H,
-                       int64_t Tile) const {
+                       int64_t Tile, int64_t Source) const {
   // A task may rely on nothing in its workspace.
   std::vector<float> Memory(static_cast<size_t>(WorkspaceBytes / 4 + 32),
                             __builtin_nanf(""));
   auto Aligned = (reinterpret_cast<uintptr_t>(Memory.data()) + 63) / 64 * 64;
-  reinterpret_cast<heddle_task_fn>(Address)(&Args, B, H, Tile,
-                                            reinterpret_cast<void *>(Aligned));
+  auto *Workspace = reinterpret_cast<void *>(Aligned);
+  if (IsColumns)
+    reinterpret_cast<heddle_columns_fn>(Address)(&Args, B, H, Tile, Source,
+                                                 Workspace);
+  else
+    reinterpret_cast<heddle_task_fn>(Address)(&Args, B, H, Tile, Workspace);
 }
 
 int64_t LoadedKernel::check(const heddle_args &Args, int64_t Out[3]) const {

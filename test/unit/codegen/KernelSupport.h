@@ -36,7 +36,7 @@ public:
   /// `Views`: the types of q, k, v and o, separated by semicolons, `Params` the
   /// further arguments with a comma before each, `Body` what the function does
   /// with %b, %h, %tile, %q, %k, %v, %o, %lse, %max, %sums, %blocks, %origin,
-  /// %scale and those. `Kind` is its kernel kind.
+  /// %scale and those; for the kernel kind `Kind` "columns" also %source.
   LoadedKernel(const std::string &Level, const std::string &Views,
                const std::string &Params, const std::string &Body,
                const std::string &Kind = "task");
@@ -45,8 +45,9 @@ public:
   LoadedKernel &operator=(const LoadedKernel &) = delete;
 
   explicit operator bool() const { return Address != nullptr; }
-  /// As a task.
-  void run(const heddle_args &Args, int64_t B, int64_t H, int64_t Tile) const;
+  /// As a task, or as the columns of a source.
+  void run(const heddle_args &Args, int64_t B, int64_t H, int64_t Tile,
+           int64_t Source = 0) const;
   /// As a check.
   int64_t check(const heddle_args &Args, int64_t Out[3]) const;
 
@@ -57,6 +58,7 @@ private:
   void *Library = nullptr;
   void *Address = nullptr;
   int64_t WorkspaceBytes = 0;
+  bool IsColumns;
 };
 
 /// A row-major tensor (batch, head, position, feature).

@@ -140,7 +140,7 @@ TEST_P(Kernels, ParametersOutputsAndSourcesAreFound) {
   Arguments A;
   A.Source.v = V.view();
   A.Args.row_max = Max.view();
-  A.Args.column_sums = Sums.view();
+  A.Source.column_sums = Sums.view();
   // Nobody asks for `blocks`.
   A.Args.scale = 3;
   A.Origins = {0, 4};
@@ -156,7 +156,8 @@ TEST_P(Kernels, ParametersOutputsAndSourcesAreFound) {
 TEST_P(Kernels, AColumnSumOfRowsIsATile) {
   // Row statistics are read as well as written.
   LoadedKernel Kernel(GetParam(), "1xf32;1xf32;1xf32;1xf32", "", R"(
-  %t = tile.load %lse[%b, %h, %tile] : !attn.view<1xf32> -> tensor<5x1xf32>
+  %at = arith.addi %tile, %source : index
+  %t = tile.load %lse[%b, %h, %at] : !attn.view<1xf32> -> tensor<5x1xf32>
   %s = arith.addf %t, %t : tensor<5x1xf32>
   tile.store %s, %o[%b, %h, %tile] : tensor<5x1xf32>, !attn.view<1xf32>
   return)",
@@ -169,6 +170,8 @@ TEST_P(Kernels, AColumnSumOfRowsIsATile) {
   A.Args.o = To.view();
   Kernel.run(A.Args, 0, 0, 0);
   EXPECT_EQ(To.Elements, (std::vector<float>{2, 4, 6, 8, 0}));
+  Kernel.run(A.Args, 0, 0, 0, /*Source=*/2);
+  EXPECT_EQ(To.Elements, (std::vector<float>{6, 8, 0, 0, 0}));
 }
 
 TEST_P(Kernels, ChecksReturnTheirNumberAndStoreTheRest) {

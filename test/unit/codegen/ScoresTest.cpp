@@ -231,6 +231,72 @@ TEST_P(Scores, GroupsShareTheirLandmark) {
   }
 }
 
+TEST_P(Scores, ColumnsAndBlocksOfListedTokens) {
+  // A box of queries and one of keys that reach over the edges of a grid,
+  // blocks that follow the numbers of tokens, and the first 29 rows.
+  constexpr int64_t Rows = 29, BlockQ = 5, BlockK = 3;
+  LoadedKernel Kernel(GetParam(), "16xf32;1xf32;1xf32;16xf32",
+                      ", %y: index, %x: index, %ky: index, %kx: index, %H: "
+                      "index, %W: index",
+                      R"(
+  %rows = arith.constant 29 : index
+  %s = tile.load %q[%b, %h, %tile] : !attn.view<16xf32> -> tensor<32x16xf32>
+  %queries = tile.positions at(%y, %x) of(%H, %W) box [4, 8] : tensor<32xindex>
+  %keys = tile.positions at(%ky, %kx) of(%H, %W) box [4, 4] : tensor<16xindex>
+  tile.add_columns %s rows %rows, %sums[%b, %h, %keys : tensor<16xindex>]
+    : tensor<32x16xf32>, !attn.view<1xf32>
+  tile.raise_blocks %s rows %rows, %blocks[%b, %h]
+    at(%queries : tensor<32xindex>, %keys : tensor<16xindex>) by 5 x 3
+    : tensor<32x16xf32>, !attn.view<1xf32>
+  return)",
+                      "columns");
+  ASSERT_TRUE(Kernel);
+  for (uint64_t Seed = 0; Seed < 50; ++Seed) {
+    Problem P(Seed);
+    const int64_t H = P.draw(1, 12), W = P.draw(1, 12), Tokens = H * W;
+    const int64_t At[4] = {P.draw(0, H), P.draw(0, W), P.draw(0, H),
+                           P.draw(0, W)};
+    for (size_t I = 0; I < 4; ++I)
+      P.A.operand(I).integer = At[I];
+    P.A.operand(4).integer = H;
+    P.A.operand(5).integer = W;
+    auto Token = [&](int64_t Y, int64_t X) {
+      return Y < H && X < W ? Y * W + X : -1;
+    };
+    const int64_t BlockRows = (Tokens + BlockQ - 1) / BlockQ,
+                  BlockColumns = (Tokens + BlockK - 1) / BlockK;
+    Data<float> Sums(2, 3, Tokens, 1, 1.0F),
+        Blocks(2, 3, BlockRows, BlockColumns, 0.125F);
+    // Nobody wants them: nothing is written.
+    Kernel.run(P.A.Args, P.B, P.H, 0);
+    P.A.Source.column_sums = Sums.view();
+    P.A.Source.block_max = Blocks.view();
+    Kernel.run(P.A.Args, P.B, P.H, 0);
+
+    std::vector<double> WantSums(Sums.Elements.size(), 1.0);
+    std::vector<double> WantBlocks(Blocks.Elements.size(), 0.125);
+    const int64_t Head = P.B * 3 + P.H;
+    for (int64_t J = 0; J < Keys; ++J) {
+      const int64_t Key = Token(At[2] + J / 4, At[3] + J % 4);
+      for (int64_t I = 0; Key >= 0 && I < Rows; ++I) {
+        const int64_t Query = Token(At[0] + I / 8, At[1] + I % 8);
+        WantSums[static_cast<size_t>(Head * Tokens + Key)] += P.score(I, J);
+        if (Query < 0)
+          continue;
+        double &Most = WantBlocks[static_cast<size_t>(
+            (Head * BlockRows + Query / BlockQ) * BlockColumns + Key / BlockK)];
+        Most = std::max(Most, P.score(I, J));
+      }
+    }
+    for (size_t I = 0; I < WantSums.size(); ++I)
+      ASSERT_NEAR(static_cast<double>(Sums.Elements[I]), WantSums[I], 1e-4)
+          << Seed << " " << I;
+    for (size_t I = 0; I < WantBlocks.size(); ++I)
+      ASSERT_EQ(static_cast<double>(Blocks.Elements[I]), WantBlocks[I])
+          << Seed << " " << I;
+  }
+}
+
 TEST_P(Scores, ColumnsAddUpAndBlocksRise) {
   LoadedKernel Kernel = kernel(GetParam(), R"(
   %rows = tile.dim position of %lse : !attn.view<1xf32>
@@ -259,8 +325,8 @@ TEST_P(Scores, ColumnsAddUpAndBlocksRise) {
     P.A.Args.lse = Lse.view();
     // Nobody wants them: nothing is written.
     Kernel.run(P.A.Args, P.B, P.H, 0);
-    P.A.Args.column_sums = Sums.view();
-    P.A.Args.block_max = Blocks.view();
+    P.A.Source.column_sums = Sums.view();
+    P.A.Source.block_max = Blocks.view();
     Kernel.run(P.A.Args, P.B, P.H, 0);
 
     auto Weight = [&](int64_t I, int64_t J) {

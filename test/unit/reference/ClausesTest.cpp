@@ -384,7 +384,7 @@ TEST_F(NormalizerTest, LandmarkRowsSumToOne) {
   for (double X : R.O)
     EXPECT_NEAR(X, 1, 1e-14);
   for (int64_t J = 3; J < 30; J += 4)
-    EXPECT_EQ(R.ColumnSums[R.column(0, 1, J)], 0);
+    EXPECT_EQ(R.Sources[0].ColumnSums[R.column(0, 1, J)], 0);
 }
 
 TEST_F(NormalizerTest, GroupsWithoutTheirLandmarkCountNothing) {

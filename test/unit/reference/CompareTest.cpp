@@ -162,24 +162,29 @@ TEST_F(CompareTest, AToleranceCanBeGiven) {
 
 TEST_F(CompareTest, FurtherOutputs) {
   Want.RowMax = {0, 1, 2, 3, 4, -HUGE_VAL};
-  Want.Keys = 2;
-  Want.ColumnSums = {5, 6, 7, 8};
+  Want.Sources.resize(2);
+  Want.Sources[0].Keys = 2;
+  Want.Sources[0].ColumnSums = {5, 6, 7, 8};
   Want.BlockRows = 1;
-  Want.BlockColumns = 2;
-  Want.BlockMax = {0.25, 0.5, 0.75, 1};
-  Tensor Max(1, 2, 3, 1), Sums(1, 2, 2, 1), Blocks(1, 2, 1, 2);
+  Want.Sources[0].BlockColumns = 2;
+  Want.Sources[0].BlockMax = {0.25, 0.5, 0.75, 1};
+  Want.Sources[1].Keys = 3;
+  Want.Sources[1].ColumnSums = {1, 2, 3, 4, 5, 6};
+  Tensor Max(1, 2, 3, 1), Sums(1, 2, 2, 1), Blocks(1, 2, 1, 2),
+      More(1, 2, 3, 1);
+  More.Data = {1, 2, 3, 4, 5, 6};
   Max.Data = {0, 1, 2, 3, 4, -HUGE_VALF};
   Sums.Data = {5, 6, 7, 8};
   Blocks.Data = {0.25F, 0.5F, 0.75F, 1};
   const heddle_view MaxView = Max.view(), SumView = Sums.view(),
-                    BlockView = Blocks.view();
+                    BlockView = Blocks.view(), MoreView = More.view();
   ResultViews Found = views(nullptr);
   Found.RowMax = &MaxView;
-  Found.ColumnSums = &SumView;
-  Found.BlockMax = &BlockView;
+  Found.ColumnSums = {&SumView, &MoreView};
+  Found.BlockMax = {&BlockView};
   auto Run = [&] { return llvm::cantFail(compare(Want, Found)); };
   EXPECT_TRUE(Run().passed());
-  for (Tensor *Result : {&Max, &Sums, &Blocks})
+  for (Tensor *Result : {&Max, &Sums, &Blocks, &More})
     for (float &X : Result->Data) {
       const float Before = X;
       X = std::isinf(X) ? 0.0F : X + 1e-2F;
@@ -197,7 +202,14 @@ TEST_F(CompareTest, FurtherOutputs) {
   C.print(Stream, {});
   EXPECT_THAT(Text, testing::HasSubstr("column_sums[b=0, h=1, k=1]: found 9"));
   EXPECT_THAT(Text, testing::HasSubstr("block_max[b=0, h=0, row=0, column=1]"));
-  Want.ColumnSums.clear();
+  Sums.Data[3] = 8;
+  Blocks.Data[1] = 0.5F;
+  More.Data[4] = 0;
+  Text.clear();
+  Run().print(Stream, {});
+  EXPECT_THAT(Text, testing::HasSubstr(
+                        "column_sums of source 1[b=0, h=1, k=1]: found 0"));
+  Want.Sources[0].ColumnSums.clear();
   llvm::Expected<Comparison> None = compare(Want, Found);
   ASSERT_FALSE(static_cast<bool>(None));
   EXPECT_THAT(llvm::toString(None.takeError()),

@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -25,6 +26,21 @@ heddle_view rows(Tensor &Of, int64_t First, int64_t Count) {
   View.data = &Of.at(0, 0, First, 0);
   View.shape[2] = Count;
   return View;
+}
+
+/// The weight of key J of the second source, all of whose keys are kept.
+double weight(const AttentionProblem &Problem, int64_t B, int64_t H, int64_t I,
+              int64_t J, const ReferenceResult &R) {
+  auto Row = [&](const heddle_view &View, int64_t Head, int64_t Number) {
+    return static_cast<const float *>(View.data) + B * View.stride[0] +
+           Head * View.stride[1] + Number * View.stride[2];
+  };
+  const float *Query = Row(Problem.Q, H, I);
+  const float *Key = Row(Problem.keyView(1), Problem.keyHead(H, 1), J);
+  double Score = 0;
+  for (int64_t T = 0; T < Problem.Q.shape[3]; ++T)
+    Score += static_cast<double>(Query[T]) * static_cast<double>(Key[T]);
+  return std::exp(Score * Problem.Scale - R.Lse[R.row(B, H, I)]);
 }
 
 class CombineTest : public testing::Test, protected Patterns {
@@ -63,6 +79,26 @@ TEST_F(CombineTest, TwoHalvesAreTheWhole) {
     EXPECT_NEAR(R.Lse[I], Whole.Lse[I], 1e-14);
     EXPECT_EQ(R.RowMax[I], Whole.RowMax[I]);
   }
+  // The keys of either half get what they get in the whole.
+  Whole = compute(variant("", DenseBody), problem(Q, K, V, 0.5), {1, true});
+  R = compute(variant(TwoDense), Halves, {1, true, 2, 4});
+  ASSERT_EQ(R.Sources.size(), 2U);
+  EXPECT_EQ(R.Sources[0].BlockColumns, 2);
+  EXPECT_EQ(R.Sources[1].BlockColumns, 4);
+  for (int64_t B = 0; B < 2; ++B)
+    for (int64_t H = 0; H < 4; ++H)
+      for (int64_t J = 0; J < 20; ++J) {
+        const size_t S = J < 7 ? 0 : 1;
+        EXPECT_NEAR(
+            R.Sources[S].ColumnSums[R.column(B, H, J < 7 ? J : J - 7, S)],
+            Whole.Sources[0].ColumnSums[Whole.column(B, H, J)], 1e-14);
+      }
+  // Blocks of the second source begin at its own first key.
+  double Largest = 0;
+  for (int64_t I = 2; I < 4; ++I)
+    for (int64_t J = 4; J < 8; ++J)
+      Largest = std::max(Largest, weight(Halves, 1, 3, I, J, R));
+  EXPECT_NEAR(R.Sources[1].BlockMax[R.block(1, 3, 1, 1, 1)], Largest, 1e-14);
   // An empty source changes nothing.
   Halves.K = K.view();
   Halves.V = V.view();
@@ -161,9 +197,9 @@ TEST_F(RaggedTest, SequencesAreComputedOneByOne) {
   Variant P = variant("", CausalBody);
   ReferenceResult R = compute(P, Ragged, {1, true, 2, 3});
   EXPECT_EQ(R.O.size(), 4U * 8 * 3);
-  EXPECT_EQ(R.ColumnSums.size(), 4U * 13);
+  EXPECT_EQ(R.Sources[0].ColumnSums.size(), 4U * 13);
   EXPECT_EQ(R.BlockRows, 3);
-  EXPECT_EQ(R.BlockColumns, 3);
+  EXPECT_EQ(R.Sources[0].BlockColumns, 3);
   int64_t Pairs = 0;
   for (int64_t B = 0; B < 3; ++B) {
     AttentionProblem Alone = problem(Q, K, V);
@@ -180,13 +216,13 @@ TEST_F(RaggedTest, SequencesAreComputedOneByOne) {
         for (int64_t T = 0; T < 3; ++T)
           EXPECT_EQ(R.output(B, H, I)[T], Want.output(0, H, I)[T]);
       }
-      for (int64_t J = 0; J < Want.Keys; ++J)
-        EXPECT_EQ(R.ColumnSums[R.column(B, H, J)],
-                  Want.ColumnSums[Want.column(0, H, J)]);
+      for (int64_t J = 0; J < Want.Sources[0].Keys; ++J)
+        EXPECT_EQ(R.Sources[0].ColumnSums[R.column(B, H, J)],
+                  Want.Sources[0].ColumnSums[Want.column(0, H, J)]);
       for (int64_t I = 0; I < Want.BlockRows; ++I)
-        for (int64_t J = 0; J < Want.BlockColumns; ++J)
-          EXPECT_EQ(R.BlockMax[R.block(B, H, I, J)],
-                    Want.BlockMax[Want.block(0, H, I, J)]);
+        for (int64_t J = 0; J < Want.Sources[0].BlockColumns; ++J)
+          EXPECT_EQ(R.Sources[0].BlockMax[R.block(B, H, I, J)],
+                    Want.Sources[0].BlockMax[Want.block(0, H, I, J)]);
     }
   }
   EXPECT_EQ(R.KeptPairs, Pairs);
@@ -196,7 +232,8 @@ TEST_F(RaggedTest, SequencesAreComputedOneByOne) {
   ASSERT_FALSE(static_cast<bool>(Outside));
   EXPECT_THAT(llvm::toString(Outside.takeError()), HasSubstr("q=3"));
   // The number of threads does not matter, with columns and without.
-  EXPECT_EQ(compute(P, Ragged, {3, true, 2, 3}).ColumnSums, R.ColumnSums);
+  EXPECT_EQ(compute(P, Ragged, {3, true, 2, 3}).Sources[0].ColumnSums,
+            R.Sources[0].ColumnSums);
   EXPECT_EQ(compute(P, Ragged, {3}).O, R.O);
 }
 
@@ -277,14 +314,18 @@ TEST_F(OutputsTest, ColumnsAndBlocks) {
   const double Want[] = {1 + 1 / (1 + E) + 1 / (1 + E + E2),
                          E / (1 + E) + E / (1 + E + E2), E2 / (1 + E + E2)};
   for (int64_t J = 0; J < 3; ++J)
-    EXPECT_NEAR(R.ColumnSums[R.column(0, 1, J)], Want[J], 1e-15);
-  EXPECT_NEAR(R.ColumnSums[R.column(0, 0, 0)], 1 + 1.0 / 2 + 1.0 / 3, 1e-15);
+    EXPECT_NEAR(R.Sources[0].ColumnSums[R.column(0, 1, J)], Want[J], 1e-15);
+  EXPECT_NEAR(R.Sources[0].ColumnSums[R.column(0, 0, 0)], 1 + 1.0 / 2 + 1.0 / 3,
+              1e-15);
   ASSERT_EQ(R.BlockRows, 2);
-  ASSERT_EQ(R.BlockColumns, 2);
-  EXPECT_EQ(R.BlockMax[R.block(0, 1, 0, 0)], 1);
-  EXPECT_EQ(R.BlockMax[R.block(0, 1, 0, 1)], 0); // nothing is kept there
-  EXPECT_NEAR(R.BlockMax[R.block(0, 1, 1, 0)], E / (1 + E + E2), 1e-15);
-  EXPECT_NEAR(R.BlockMax[R.block(0, 1, 1, 1)], E2 / (1 + E + E2), 1e-15);
+  ASSERT_EQ(R.Sources[0].BlockColumns, 2);
+  EXPECT_EQ(R.Sources[0].BlockMax[R.block(0, 1, 0, 0)], 1);
+  EXPECT_EQ(R.Sources[0].BlockMax[R.block(0, 1, 0, 1)],
+            0); // nothing is kept there
+  EXPECT_NEAR(R.Sources[0].BlockMax[R.block(0, 1, 1, 0)], E / (1 + E + E2),
+              1e-15);
+  EXPECT_NEAR(R.Sources[0].BlockMax[R.block(0, 1, 1, 1)], E2 / (1 + E + E2),
+              1e-15);
 }
 
 TEST_F(OutputsTest, WeightsAreThoseBeforeFactors) {
@@ -294,8 +335,9 @@ TEST_F(OutputsTest, WeightsAreThoseBeforeFactors) {
   })");
   Tensor X(1, 1, 4, 1);
   ReferenceResult R = compute(P, problem(X, X, X), {1, true, 4, 4});
-  EXPECT_THAT(R.ColumnSums, testing::Each(testing::DoubleNear(1, 1e-15)));
-  EXPECT_EQ(R.BlockMax[0], 0.25);
+  EXPECT_THAT(R.Sources[0].ColumnSums,
+              testing::Each(testing::DoubleNear(1, 1e-15)));
+  EXPECT_EQ(R.Sources[0].BlockMax[0], 0.25);
 }
 
 TEST_F(OutputsTest, RowMaximaOfChangedScores) {
@@ -313,8 +355,8 @@ TEST_F(OutputsTest, RowMaximaOfChangedScores) {
 TEST_F(OutputsTest, BlocksAreAsked) {
   Tensor X(1, 1, 4, 1);
   Variant P = variant("", DenseBody);
-  EXPECT_TRUE(compute(P, problem(X, X, X)).ColumnSums.empty());
-  EXPECT_TRUE(compute(P, problem(X, X, X)).BlockMax.empty());
+  EXPECT_TRUE(compute(P, problem(X, X, X)).Sources[0].ColumnSums.empty());
+  EXPECT_TRUE(compute(P, problem(X, X, X)).Sources[0].BlockMax.empty());
   EXPECT_THAT(failure(P, problem(X, X, X), {1, false, 4, 0}),
               HasSubstr("found 4 and 0"));
 }

@@ -462,6 +462,44 @@ TEST(Run, WritesBothOutputsOrNone) {
   EXPECT_EQ(Array.Shape, (std::vector<int64_t>{1, 3, 2}));
 }
 
+TEST(Run, WritesOneFilePerSource) {
+  ScratchFolder Folder;
+  Problem Sizes{2, 2, 1, 3, 4, 4, 4};
+  Sizes.MoreKeys = {5, 6};
+  TensorTypes Types;
+  Types.ColumnSums = true;
+  Types.BlockQ = 2;
+  Types.BlockK = 4;
+  RunTensors Data;
+  ASSERT_FALSE(loadTensors({}, Sizes, Types, Layout::Bhsd, Data));
+  ASSERT_EQ(Data.Out.ColumnSums.size(), 3U);
+  for (size_t Source = 0; Source < 3; ++Source) {
+    Data.Out.ColumnSums[Source].fillNormal(Source);
+    Data.Out.BlockMax[Source].fillNormal(Source);
+  }
+  RunOptions Options;
+  Options.MoreKeys = Sizes.MoreKeys;
+  Options.ColumnSumsPath = Folder / "sums.npy";
+  Options.BlockMaxPath = Folder / "max";
+  ASSERT_FALSE(checkOutputs(Options));
+  ASSERT_FALSE(writeOutputs(Options, Data.Out));
+  EXPECT_EQ(Folder.count(), 6U);
+  const std::pair<const char *, std::vector<int64_t>> Files[] = {
+      {"sums.npy", {2, 2, 4}},   {"sums.1.npy", {2, 2, 5}},
+      {"sums.2.npy", {2, 2, 6}}, {"max", {2, 2, 2, 1}},
+      {"max.1", {2, 2, 2, 2}},   {"max.2", {2, 2, 2, 2}}};
+  for (const auto &[Name, Shape] : Files) {
+    npy::Array Array;
+    ASSERT_FALSE(npy::read(Folder / Name, Array));
+    EXPECT_EQ(Array.Shape, Shape) << Name;
+  }
+  // A name that a source makes may be that of another output.
+  Options.MoreKeysText = "5,6";
+  Options.MoreKeys.clear();
+  Options.RowMaxPath = Folder / "sums.2.npy";
+  expectText(Options.parse(), {"--row-max and --column-sums both name"});
+}
+
 TEST(Run, ChecksOptions) {
   const struct {
     std::string RunOptions::*Option;

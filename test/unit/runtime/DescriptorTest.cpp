@@ -11,6 +11,8 @@ using namespace heddle::test;
 static void noTask(const heddle_args *, int64_t, int64_t, int64_t, void *) {}
 static void noCount(const heddle_args *, int64_t, int64_t, int64_t, int32_t,
                     int64_t *) {}
+static void noColumns(const heddle_args *, int64_t, int64_t, int64_t, int64_t,
+                      void *) {}
 static int64_t noCheck(const heddle_args *, int64_t *) { return 0; }
 
 namespace {
@@ -22,9 +24,28 @@ struct Parts {
                             {"b", {}, 0, HEDDLE_INTEGER_TABLE, 2, 1},
                             {"c", {}, 0, HEDDLE_SET, 3, 0}};
   heddle_check Checks[2] = {{"'a' is odd", 0, 0}, {nullptr, 1, 1}};
-  heddle_code Codes[2] = {
-      {"fast", "", noTask, noCount, noCheck, noTask, 8, 4, {2, 4}, {4, 1}, 0},
-      {"slow", "", noTask, noCount, noCheck, noTask, 8, 4, {8, 1}, {2, 2}, 0}};
+  heddle_code Codes[2] = {{"fast",
+                           "",
+                           noTask,
+                           noCount,
+                           noCheck,
+                           noColumns,
+                           8,
+                           4,
+                           {2, 4},
+                           {4, 1},
+                           0},
+                          {"slow",
+                           "",
+                           noTask,
+                           noCount,
+                           noCheck,
+                           noColumns,
+                           8,
+                           4,
+                           {8, 1},
+                           {2, 2},
+                           0}};
   heddle_entry Entries[2] = {entry("one", 2), entry("two", 1)};
 
   heddle_entry entry(const char *Name, int64_t NumCodes) {

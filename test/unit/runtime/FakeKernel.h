@@ -111,23 +111,23 @@ void task(const heddle_args *Args, int64_t B, int64_t H, int64_t Tile,
 
 template <int32_t In>
 void columns(const heddle_args *Args, int64_t B, int64_t H, int64_t Tile,
-             void *) {
-  int64_t End = std::min((Tile + 1) * KeyTile, length(Args->sources[0].k, B));
+             int64_t Source, void *) {
+  const heddle_source &Of = Args->sources[Source];
+  int64_t End = std::min((Tile + 1) * KeyTile, length(Of.k, B));
   for (int64_t Q = 0; Q < length(Args->q, B); ++Q)
     for (int64_t K = Tile * KeyTile; K < End; ++K) {
-      if (!keeps(*Args, 0, B, H, Q, K))
+      if (!keeps(*Args, Source, B, H, Q, K))
         continue;
       double Lse = read<HEDDLE_F32>(Args->lse, offset(Args->lse, B, H, Q));
-      auto Weight =
-          static_cast<float>(std::exp(score<In>(*Args, 0, B, H, Q, K) - Lse));
-      if (Args->column_sums.data)
+      auto Weight = static_cast<float>(
+          std::exp(score<In>(*Args, Source, B, H, Q, K) - Lse));
+      if (Of.column_sums.data)
         static_cast<float *>(
-            Args->column_sums.data)[offset(Args->column_sums, B, H, K)] +=
-            Weight;
-      if (Args->block_max.data) {
+            Of.column_sums.data)[offset(Of.column_sums, B, H, K)] += Weight;
+      if (Of.block_max.data) {
         float &Block = static_cast<float *>(
-            Args->block_max
-                .data)[offset(Args->block_max, B, H, Q / BlockQ) + K / BlockK];
+            Of.block_max
+                .data)[offset(Of.block_max, B, H, Q / BlockQ) + K / BlockK];
         Block = std::max(Block, Weight);
       }
     }

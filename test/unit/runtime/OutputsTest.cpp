@@ -75,8 +75,9 @@ struct Stage {
   Scene &S;
   heddle_dtype In, Out;
   TestTensor Q, K, V, MoreK, MoreV, O, Lse, RowMax, ColumnSums, BlockMax;
+  TestTensor MoreSums, MoreBlocks;
   std::vector<int64_t> BlockOffsets{0};
-  int64_t BlockColumns = 0;
+  int64_t BlockColumns = 0, MoreBlockColumns;
 
   Stage(Scene &S, heddle_dtype In, heddle_dtype Out) : S(S), In(In), Out(Out) {
     Q = S.tensor(Heads, S.OffsetsQ, S.LengthsQ, HeadDim, In).fillNormal(1);
@@ -102,6 +103,13 @@ struct Stage {
     }
     BlockMax =
         S.tensor(Heads, BlockOffsets, BlockRows, BlockColumns, HEDDLE_F32)
+            .fill(77);
+    // A part per sequence, in ragged batches too.
+    MoreSums =
+        TestTensor({S.batch(), Heads, S.MoreKeys, 1}, Layout::Bshd, 3).fill(77);
+    MoreBlockColumns = (S.MoreKeys + BlockK - 1) / BlockK;
+    MoreBlocks =
+        S.tensor(Heads, BlockOffsets, BlockRows, MoreBlockColumns, HEDDLE_F32)
             .fill(77);
   }
 
@@ -141,9 +149,10 @@ struct Stage {
       for (int64_t H = 0; H < Heads; ++H) {
         int64_t Kv = H / (Heads / HeadsKv), Keys = S.LengthsK[B];
         int64_t All = Keys + (Sources ? S.MoreKeys : 0);
-        std::vector<double> Sums(Keys);
-        std::vector<float> Blocks((BlockOffsets[B + 1] - BlockOffsets[B]) *
-                                  BlockColumns);
+        std::vector<double> Sums(All);
+        int64_t BlockRows = BlockOffsets[B + 1] - BlockOffsets[B];
+        std::vector<float> Blocks(BlockRows * BlockColumns),
+            More(BlockRows * MoreBlockColumns);
         for (int64_t I = 0; I < S.LengthsQ[B]; ++I) {
           std::vector<double> Scores(All, -INFINITY);
           double Norm = 0, Max = -INFINITY, Want[ValueDim] = {};
@@ -170,21 +179,29 @@ struct Stage {
             EXPECT_NEAR(*S.row(Lse, S.OffsetsQ, B, H, I), std::log(Norm), 1e-5);
             EXPECT_NEAR(*S.row(RowMax, S.OffsetsQ, B, H, I), Max, 1e-5);
           }
-          for (int64_t J = 0; J < Keys; ++J) {
+          for (int64_t J = 0; J < All; ++J) {
             double Weight = Norm > 0 ? std::exp(Scores[J]) / Norm : 0;
             Sums[J] += Weight;
-            float &Block = Blocks[I / BlockQ * BlockColumns + J / BlockK];
+            float &Block =
+                J < Keys
+                    ? Blocks[I / BlockQ * BlockColumns + J / BlockK]
+                    : More[I / BlockQ * MoreBlockColumns + (J - Keys) / BlockK];
             Block = std::max(Block, static_cast<float>(Weight));
           }
         }
-        for (int64_t J = 0; Columns && J < Keys; ++J)
-          EXPECT_NEAR(*S.row(ColumnSums, S.OffsetsK, B, H, J), Sums[J], 1e-4);
-        for (size_t I = 0; Columns && I < Blocks.size(); ++I)
-          EXPECT_NEAR(
-              S.row(BlockMax, BlockOffsets, B, H,
-                    static_cast<int64_t>(I) /
-                        BlockColumns)[static_cast<int64_t>(I) % BlockColumns],
-              Blocks[I], 1e-5);
+        for (int64_t J = 0; Columns && J < All; ++J)
+          EXPECT_NEAR(J < Keys ? *S.row(ColumnSums, S.OffsetsK, B, H, J)
+                               : *MoreSums.row(B, H, J - Keys),
+                      Sums[J], 1e-4);
+        auto ExpectBlocks = [&](TestTensor &Found, int64_t Width,
+                                const std::vector<float> &Want) {
+          for (int64_t I = 0; Columns && I < int64_t(Want.size()); ++I)
+            EXPECT_NEAR(S.row(Found, BlockOffsets, B, H, I / Width)[I % Width],
+                        Want[I], 1e-5);
+        };
+        ExpectBlocks(BlockMax, BlockColumns, Blocks);
+        if (Sources)
+          ExpectBlocks(MoreBlocks, MoreBlockColumns, More);
       }
   }
 };
@@ -201,8 +218,10 @@ static void runScene(Scene &S, const Kernel &Fake, heddle_dtype In,
   heddle_tensor Q = T.Q.view(), K = T.K.view(), V = T.V.view(), O = T.O.view(),
                 Lse = T.Lse.view(), RowMax = T.RowMax.view(),
                 Sums = T.ColumnSums.view(), Blocks = T.BlockMax.view(),
-                MoreK = T.MoreK.view(), MoreV = T.MoreV.view();
-  const heddle_tensor *MoreKs[] = {&MoreK}, *MoreVs[] = {&MoreV};
+                MoreK = T.MoreK.view(), MoreV = T.MoreV.view(),
+                MoreSums = T.MoreSums.view(), MoreBlocks = T.MoreBlocks.view();
+  const heddle_tensor *MoreKs[] = {&MoreK}, *MoreVs[] = {&MoreV},
+                      *MoreSum[] = {&MoreSums}, *MoreBlock[] = {&MoreBlocks};
   heddle_tensors Tensors = {};
   Tensors.q = &Q;
   Tensors.k = &K;
@@ -214,6 +233,8 @@ static void runScene(Scene &S, const Kernel &Fake, heddle_dtype In,
   Tensors.block_max = &Blocks;
   Tensors.more_k = MoreKs;
   Tensors.more_v = MoreVs;
+  Tensors.more_column_sums = MoreSum;
+  Tensors.more_block_max = MoreBlock;
   expectOk(heddle_launch(Plan.get(), &Tensors, Pool.get()));
   T.expectResults(true, Sources);
 
@@ -227,14 +248,31 @@ static void runScene(Scene &S, const Kernel &Fake, heddle_dtype In,
   for (int64_t I = 0; I < Before.size(); ++I)
     EXPECT_EQ(T.ColumnSums.data()[I], Before.data()[I]);
 
+  // Any of them alone.
+  if (Sources) {
+    T.ColumnSums.fill(5);
+    T.MoreBlocks.fill(5);
+    TestTensor MoreBefore = T.MoreSums;
+    T.MoreSums.fill(5);
+    Tensors.column_sums = Tensors.block_max = nullptr;
+    MoreBlock[0] = nullptr;
+    expectOk(heddle_launch(Plan.get(), &Tensors, Pool.get()));
+    EXPECT_TRUE(T.ColumnSums.holdsOnly(5) && T.MoreBlocks.holdsOnly(5));
+    for (int64_t I = 0; I < MoreBefore.size(); ++I)
+      EXPECT_EQ(T.MoreSums.data()[I], MoreBefore.data()[I]);
+    Tensors.more_column_sums = nullptr;
+  }
+
   // Without them there is no second sweep.
   T.ColumnSums.fill(5);
   T.BlockMax.fill(5);
+  T.MoreSums.fill(5);
   Tensors.lse = &Lse;
   Tensors.column_sums = Tensors.block_max = nullptr;
   expectOk(heddle_launch(Plan.get(), &Tensors, Pool.get()));
   T.expectResults(false, Sources);
-  EXPECT_TRUE(T.ColumnSums.holdsOnly(5) && T.BlockMax.holdsOnly(5));
+  EXPECT_TRUE(T.ColumnSums.holdsOnly(5) && T.BlockMax.holdsOnly(5) &&
+              T.MoreSums.holdsOnly(5));
 
   // Every task once, none past its sequence's end, none before a longer one.
   std::set<std::tuple<int64_t, int64_t, int64_t>> Seen;
@@ -346,6 +384,16 @@ TEST(Outputs, RefusesWhatTheKernelLacks) {
   Tensors.block_max = &Blocks;
   Refused({"'block_max' is given"});
   Tensors.block_max = nullptr;
+  const heddle_tensor *MoreSums[] = {nullptr};
+  Tensors.more_column_sums = Tensors.more_block_max = MoreSums;
+  expectOk(heddle_launch(Plan.get(), &Tensors, Pool.get()));
+  T.O.fill(77);
+  MoreSums[0] = &Sums;
+  Refused({"'more_column_sums[0]' is given, but kernel 'fake' does not compute "
+           "it; leave it null"});
+  Tensors.more_column_sums = nullptr;
+  Refused({"'more_block_max[0]' is given"});
+  Tensors.more_block_max = nullptr;
   Tensors.more_v = nullptr;
   Refused({"'more_v' is null, expected 1 tensors"});
   Tensors.more_v = MoreVs;
@@ -366,6 +414,46 @@ TEST(Outputs, RefusesWhatTheKernelLacks) {
   Q = T.Q.view();
   MoreV.data = T.O.data();
   Refused({"'o' is written but shares memory with tensor 'more_v[0]'"});
+}
+
+TEST(Outputs, RefusesColumnsOfOtherShapes) {
+  // Two sequences of 9 queries; 8 keys of the first source, 7 of the second.
+  Scene S({9, 9}, {8, 8}, false, 7, 8);
+  Kernel Fake = Kernel::make<HEDDLE_F32, HEDDLE_F32, 2>();
+  Stage T(S, HEDDLE_F32, HEDDLE_F32);
+  Owned<heddle_plan> Plan = T.plan(Fake);
+  Owned<heddle_pool> Pool = makePool(1);
+  heddle_tensor Q = T.Q.view(), K = T.K.view(), V = T.V.view(), O = T.O.view(),
+                MoreK = T.MoreK.view(), MoreV = T.MoreV.view(),
+                Sums = T.ColumnSums.view(), MoreSums = T.MoreSums.view(),
+                MoreBlocks = T.MoreBlocks.view();
+  const heddle_tensor *MoreKs[] = {&MoreK}, *MoreVs[] = {&MoreV},
+                      *MoreSum[] = {&Sums}, *MoreBlock[] = {&MoreBlocks};
+  heddle_tensors Tensors = {};
+  Tensors.q = &Q;
+  Tensors.k = &K;
+  Tensors.v = &V;
+  Tensors.o = &O;
+  Tensors.more_k = MoreKs;
+  Tensors.more_v = MoreVs;
+  Tensors.more_column_sums = MoreSum;
+  auto Refused = [&](std::initializer_list<const char *> Parts) {
+    expectError(heddle_launch(Plan.get(), &Tensors, Pool.get()),
+                HEDDLE_INVALID_ARGUMENT, Parts);
+    EXPECT_TRUE(T.O.holdsOnly(77) && T.MoreSums.holdsOnly(77));
+  };
+  Refused({"tensor 'more_column_sums[0]' has shape (2, 4, 8), expected (2, 4, "
+           "7)"});
+  MoreSum[0] = &MoreSums;
+  Tensors.more_block_max = MoreBlock;
+  int64_t Swapped[] = {2, Heads, 2, 3};
+  MoreBlocks.shape = Swapped;
+  Refused({"tensor 'more_block_max[0]' has shape (2, 4, 2, 3), expected (2, 4, "
+           "3, 2)"});
+  MoreBlocks = T.MoreBlocks.view();
+  MoreBlocks.data = MoreSums.data;
+  Refused({"'more_column_sums[0]' is written but shares memory with tensor "
+           "'more_block_max[0]'"});
 }
 
 TEST(Outputs, RefusesPlainTensorsForRaggedBatches) {

@@ -117,7 +117,7 @@ TEST_F(ProblemTest, ChecksEveryLengthAndOriginOnce) {
   Fake.code().check = [](const heddle_args *Args, int64_t *) {
     const heddle_source &Source = Args->sources[0];
     for (const heddle_view *View : {&Args->q, &Args->o, &Args->lse, &Source.k,
-                                    &Source.v, &Args->column_sums}) {
+                                    &Source.v, &Source.column_sums}) {
       EXPECT_EQ(View->offsets, nullptr);
       EXPECT_EQ(View->shape[0], 5);
     }
