@@ -11,6 +11,7 @@ import shlex
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from suite import machine, report_markdown, report_svg
 from suite.judge import judge
 from suite.measure import run_compile_group, run_group
 from suite.process import Refused
-from suite.rows import PARTIAL, SUITES, CompileGroup
+from suite.rows import PARTIAL, SUITES, CompileGroup, Suite
 from suite.session import PEER_NAMES, PEER_SCRIPTS, Options, Session
 
 SOURCE = Path(__file__).resolve().parent.parent
@@ -29,6 +30,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         prog="bench/run.py", description="Measures Heddle beside its peers and writes a report.")
     parser.add_argument("--suite", action="append", default=[], metavar="NAME",
                         help="what to measure, or all; may be repeated (default: quick)")
+    parser.add_argument("--only", metavar="TEXT", default="",
+                        help="only rows whose name contains this; figures over all rows fall away")
     parser.add_argument("--list", action="store_true", help="list the suites")
     parser.add_argument("--build", type=Path, default=SOURCE / "build",
                         help="build directory (default: build)")
@@ -89,11 +92,21 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def measure(session: Session, names: list[str]) -> dict[str, Any]:
+def suites_of(options: argparse.Namespace) -> dict[str, Suite]:
+    """What is to be measured."""
+    found = {name: SUITES[name] for name in chosen(options.suite)}
+    if options.only:
+        found = {name: replace(suite, goals=(),
+                               groups=tuple(g for g in suite.groups if options.only in g.name))
+                 for name, suite in found.items()}
+    return found
+
+
+def measure(session: Session, suites: dict[str, Suite]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name in names:
+    for name, suite in suites.items():
         groups = []
-        for group in SUITES[name].groups:
+        for group in suite.groups:
             say(f"{name}: {group.name}")
             groups.append(run_compile_group(session, group) if isinstance(group, CompileGroup)
                           else run_group(session, group))
@@ -123,7 +136,9 @@ def wrong_rows(suites: dict[str, Any]) -> list[str]:
 
 def run(options: argparse.Namespace, command: str) -> int:
     build = options.build.resolve()
-    names = chosen(options.suite)
+    asked = suites_of(options)
+    if not any(suite.groups for suite in asked.values()):
+        raise Refused(f"no row has '{options.only}' in its name")
     with tempfile.TemporaryDirectory(prefix="heddle-bench-") as scratch:
         facts = machine.facts(build, SOURCE)
         session = Session(session_options(options, Path(scratch)))
@@ -132,8 +147,8 @@ def run(options: argparse.Namespace, command: str) -> int:
             bandwidth = {str(n): session.worker("").ask(do="bandwidth", threads=n)["gb_per_s"]
                          for n in counts}
             started = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-            collected = measure(session, names)
-            suites = {name: judge(session, SUITES[name], groups, bandwidth)
+            collected = measure(session, asked)
+            suites = {name: judge(session, asked[name], groups, bandwidth)
                       for name, groups in collected.items()}
             facts["load_after"] = round(os.getloadavg()[0], 2)
             report: dict[str, Any] = {
@@ -145,7 +160,7 @@ def run(options: argparse.Namespace, command: str) -> int:
             }
         finally:
             session.close()
-    write(report, prefix_of(options, build, names, facts))
+    write(report, prefix_of(options, build, list(asked), facts))
     wrong = wrong_rows(suites)
     for text in wrong:
         print(f"bench/run.py: error: {text}", file=sys.stderr)

@@ -73,6 +73,11 @@ class Problem:
         tensors = {name: load(folder / f"{name}.npy") for name in "qkvo"}
         operands = {path.stem.removeprefix("set-"): load(path)
                     for path in folder.glob("set-*.npy")}
+        # A set may end at its largest member; what lies beyond is none.
+        for name, array in operands.items():
+            if array.dtype == bool and array.shape[-1] < shape["sk"]:
+                more = [(0, 0)] * (array.ndim - 1) + [(0, shape["sk"] - array.shape[-1])]
+                operands[name] = np.pad(array, more)
         return Problem(
             pattern=request["pattern"], dtype=request["dtype"], threads=request["threads"],
             batch=shape["b"], heads=shape["hq"], key_heads=shape["hkv"], queries=shape["sq"],
@@ -149,5 +154,6 @@ def serve(hello: dict[str, Any], make: Callable[[str, Problem], Attempt]) -> Non
                 found = {}
         except Exception as why:  # whatever a library throws is the row's result
             traceback.print_exc()
-            found = {"error": f"{type(why).__name__}: {str(why).strip().splitlines()[0] if str(why).strip() else ''}"}
+            first = next(iter(str(why).strip().splitlines()), "")
+            found = {"error": f"{type(why).__name__}: {first}"}
         answer(found)

@@ -23,8 +23,8 @@ class InitParams(ctypes.Structure):
                 ("no_alloc", ctypes.c_bool)]
 
 
-def open_libraries() -> tuple[Any, Any, str]:
-    """Those of tensors and of the CPU, and where they are."""
+def open_libraries() -> tuple[Any, Any]:
+    """Those of tensors and of the CPU."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     found = []
     for name in ("ggml-base", "ggml-cpu"):
@@ -36,7 +36,7 @@ def open_libraries() -> tuple[Any, Any, str]:
             found.append(ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL))
         except OSError as why:
             missing(f"cannot open '{path}': {why}")
-    return found[0], found[1], str(path)
+    return found[0], found[1]
 
 
 def declare(library: Any, name: str, result: Any, *arguments: Any) -> Any:
@@ -48,7 +48,7 @@ def declare(library: Any, name: str, result: Any, *arguments: Any) -> Any:
     return function
 
 
-BASE, CPU, PATH = open_libraries()
+BASE, CPU = open_libraries()
 POINTER, LONG, FLOAT = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 init = declare(BASE, "ggml_init", POINTER, InitParams)
 free = declare(BASE, "ggml_free", None, POINTER)
@@ -125,5 +125,4 @@ if __name__ == "__main__":
     BACKEND = make_backend()
     if not BACKEND:
         missing("ggml_backend_cpu_init failed")
-    serve({"version": version().decode(), "library": PATH},
-          lambda contender, problem: Flash(problem))
+    serve({"version": version().decode()}, lambda contender, problem: Flash(problem))

@@ -86,7 +86,6 @@ def prepare_peer(session: Session, name: str, against: Contender, folder: Path) 
                                      ("pattern", "shape", "numbers", "dtype", "threads", "origin")})
     except Refused as why:
         void(contender, f"failed: {why}")
-        session.peer_lost(name, str(why))
         return contender
     contender["facts"] = answer
     tolerance = PEER_TOLERANCE[facts["dtype"]]
@@ -156,8 +155,6 @@ def alternate(session: Session, contenders: list[tuple[Contender, Sample]], opti
                 taken = sample()
             except Refused as why:
                 void(contender, f"failed while it was timed: {why}")
-                if contender["kind"] == "peer":
-                    session.peer_lost(contender["label"], str(why))
                 continue
             if number >= 0:
                 contender["samples"].append({"round": number, **taken})
@@ -214,7 +211,10 @@ def run_compile_group(session: Session, group: CompileGroup) -> dict[str, Any]:
         return session.worker("").ask(do="compile", file=str(path), d=group.head_dim)
 
     def cold() -> dict[str, Any]:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        except (OSError, subprocess.TimeoutExpired) as why:
+            raise Refused(str(why)) from None
         if done.returncode != 0:
             raise Refused(done.stderr.strip())
         report = json.loads(done.stdout)

@@ -62,7 +62,7 @@ class Process:
     def _epitaph(self) -> str:
         status = self._child.wait()
         tail = self._log.read_text(errors="replace").strip().splitlines()[-1:] or [""]
-        return f"{self.name} ended with status {status}: {tail[0]}"
+        return f"{self.name} ended with status {status}: {tail[0].strip()[-200:]}"
 
     def waited(self) -> float:
         """Seconds that its threads have been ready to run but had no core, in all;

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from suite.judge import ENOUGH, QUIET
-from suite.session import PEER_NAMES
+from suite.session import PEER_NAMES, plural
 
 MEASURES = {
     "peak": "fraction of the multiply-add peak",
@@ -50,7 +50,8 @@ def bound(figure: dict[str, Any]) -> str:
 
 def outcome(figure: dict[str, Any]) -> str:
     if "void" in figure:
-        return f"void ({figure['void']})"
+        why = figure["void"]
+        return f"void ({why if len(why) < 90 else why[:88] + '…'})"
     if "met" not in figure:
         return ""
     return ("met" if figure["met"] else "**not met**") + ("" if figure["judged_quiet"] else ", noisy")
@@ -119,7 +120,7 @@ def machine_section(report: dict[str, Any]) -> list[str]:
             ["Heddle", f"{report['heddle']}, revision {facts['revision']}"]]
     rows += [[f"multiply-add peak, {key}", f"{value:.1f} GFLOP/s, the best of the run"]
              for key, value in report["fma_peak_gflops"].items()]
-    rows += [[f"reading memory, {key} threads", f"{value:.1f} GB/s"]
+    rows += [[f"reading memory, {plural(int(key))}", f"{value:.1f} GB/s"]
              for key, value in report["read_gb_per_s"].items()]
     for name, peer in report["peers"].items():
         rows.append([PEER_NAMES[name], f"missing: {peer['missing']}" if "missing" in peer
@@ -140,8 +141,9 @@ def render(report: dict[str, Any], picture: str) -> str:
         f"![figures over their goals, and the roofline]({picture})", "",
         *machine_section(report),
         "Contenders of a row run in turn, one at a time, "
-        f"{report['rounds']} rounds of at least {report['sample_ms']:g} ms each after one that does "
-        "not count. A sample is quiet when the multiply-add peak right before and after it is within "
+        f"in at most {report['rounds']} round{'s' if report['rounds'] > 1 else ''} of at least "
+        f"{report['sample_ms']:g} ms each after one that does not count. "
+        "A sample is quiet when the multiply-add peak right before and after it is within "
         f"{QUIET:.1%} of the best of the run and its threads waited for a core no longer than "
         f"{QUIET:.1%} of the time; medians are over quiet samples, or, marked `noisy`, over "
         f"all where fewer than {ENOUGH} are quiet. Ratios are taken round by round. A contender whose "

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from suite.report_markdown import bound, number
-from suite.session import PEER_NAMES
+from suite.session import PEER_NAMES, plural
 
 WIDTH = 860
 LABEL = 400  # of the bars' texts
@@ -117,7 +117,7 @@ def roofline(report: dict[str, Any], y: float) -> tuple[list[str], float]:
                         (at(x, max(rate, 10.0**low_y)) for x, rate in corners))
         out.append(f'<path d="M{path}" class="roof{" roof1" if threads == 1 else ""}"/>')
         _, z = at(end, peak)
-        out.append(text(right, z - 4, f"{threads} thread{'s' if threads > 1 else ''}: {peak:.0f} GFLOP/s"
+        out.append(text(right, z - 4, f"{plural(threads)}: {peak:.0f} GFLOP/s"
                         + (f", {bandwidth:.0f} GB/s" if bandwidth else ""), "small", "end"))
     for label, threads, rates in found:
         x, z = at(max(rates["intensity"], 10.0**low_x), rates["useful_gflops"])
@@ -133,10 +133,13 @@ def roofline(report: dict[str, Any], y: float) -> tuple[list[str], float]:
 
 def render(report: dict[str, Any]) -> str:
     body, y = bars(report, 34)
+    if body:
+        body.insert(0, text(12, 20, "measured over goal: the line is the goal, right of it is better", "small"))
+    else:
+        y = 6
     chart, y = roofline(report, y + 6)
-    head = text(12, 20, "measured over goal: the line is the goal, right of it is better", "small")
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 10:.0f}" '
         f'viewBox="0 0 {WIDTH} {y + 10:.0f}" role="img">',
         "<!-- SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception -->", STYLE,
-        '<rect width="100%" height="100%" class="paper"/>', head, *body, *chart, "</svg>", ""])
+        '<rect width="100%" height="100%" class="paper"/>', *body, *chart, "</svg>", ""])

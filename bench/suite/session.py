@@ -63,6 +63,14 @@ def pattern_file(pattern: str) -> Path:
     raise Refused(f"no pattern is called '{pattern}'")
 
 
+def plural(threads: int) -> str:
+    return f"{threads} thread" + ("s" if threads != 1 else "")
+
+
+def peak_key(level: str, threads: int) -> str:
+    return f"{level or 'best level'}, {plural(threads)}"
+
+
 class Session:
     def __init__(self, options: Options):
         self.options = options
@@ -75,6 +83,9 @@ class Session:
     def worker(self, level: str) -> Process:
         """The process for a level; it sees no more than the level needs, so that
         its peak is the level's own."""
+        if level in self._workers and not self._workers[level].is_alive():
+            # What it held is lost, and void; rows to come are not.
+            self._workers.pop(level).close()
         if level not in self._workers:
             env: dict[str, str] = {}
             if level:
@@ -99,20 +110,20 @@ class Session:
     def peak(self, level: str, threads: int) -> float:
         """The multiply-add peak now, in GFLOP/s."""
         peak = float(self.worker(level).ask(do="peak", threads=threads)["gflops"])
-        key = f"{level or 'best level'}, {threads} threads"
+        key = peak_key(level, threads)
         self.peaks[key] = max(self.peaks.get(key, 0.0), peak)
         self._last_peak = (key, peak)
         return peak
 
     def peak_before(self, level: str, threads: int) -> float:
         """The peak measured after the sample before, where nothing has run since."""
-        key = f"{level or 'best level'}, {threads} threads"
+        key = peak_key(level, threads)
         if self._last_peak and self._last_peak[0] == key:
             return self._last_peak[1]
         return self.peak(level, threads)
 
     def best_peak(self, level: str, threads: int) -> float:
-        return self.peaks.get(f"{level or 'best level'}, {threads} threads", 0.0)
+        return self.peaks.get(peak_key(level, threads), 0.0)
 
     def forget_peak(self) -> None:
         """Something else has run."""
@@ -122,8 +133,9 @@ class Session:
         time.sleep(SETTLE_SECONDS)
 
     def peer(self, name: str) -> Peer:
-        """Starts a peer when it is first asked for."""
-        if name not in self.peers:
+        """Starts a peer when it is first asked for, and again where it has ended."""
+        known = self.peers.get(name)
+        if not known or (known.process and not known.process.is_alive()):
             for script, contenders in PEER_SCRIPTS.items():
                 if name in contenders:
                     self._start(script, contenders)
@@ -131,6 +143,8 @@ class Session:
 
     def _start(self, script: str, contenders: tuple[str, ...]) -> None:
         for name in contenders:
+            if name in self.peers and self.peers[name].process:
+                self.peers[name].process.close()
             self.peers[name] = Peer(name)
         wanted = self.options.peers
         if wanted is not None and not set(wanted) & set(contenders):
@@ -158,14 +172,6 @@ class Session:
                 peer.missing = "not asked for"
             else:
                 peer.version, peer.process = str(hello["version"]), process
-
-    def peer_lost(self, name: str, why: str) -> None:
-        """A peer that died is missing from now on, and its siblings with it."""
-        process = self.peers[name].process
-        if process and not process.is_alive():
-            for other in self.peers.values():
-                if other.process is process:
-                    other.missing, other.process = f"ended: {why}", None
 
     def close(self) -> None:
         running = {id(p.process): p.process for p in self.peers.values() if p.process}
