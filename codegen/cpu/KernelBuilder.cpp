@@ -122,6 +122,11 @@ void KernelBuilder::storeScalar(Value V, Value Pointer) {
   LLVM::StoreOp::create(*this, V, Pointer);
 }
 
+void KernelBuilder::prefetch(Value Pointer) {
+  constexpr int32_t ForReading = 0, SecondLevel = 2, OfData = 1;
+  LLVM::Prefetch::create(*this, Pointer, ForReading, SecondLevel, OfData);
+}
+
 KernelBuilder::Values KernelBuilder::loop(Value End, int64_t Step,
                                           ValueRange Inits, LoopBody Body) {
   auto For = scf::ForOp::create(

@@ -91,6 +91,9 @@ public:
   void storeVector(mlir::Value Vector, mlir::Value Pointer);
   mlir::Value loadScalar(mlir::Value Pointer, mlir::Type Type = {});
   void storeScalar(mlir::Value Value, mlir::Value Pointer);
+  /// Asks for the cache line of an address, into the second level. Any address
+  /// will do.
+  void prefetch(mlir::Value Pointer);
 
   /// for (i = 0; i < End; i += Step), results carried; a loop of one iteration
   /// is its body.

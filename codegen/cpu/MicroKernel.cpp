@@ -4,6 +4,7 @@
 
 #include "codegen/cpu/Masks.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
 
@@ -32,6 +33,8 @@ private:
   /// Steps [Step, Step + Count) of the reduction.
   KernelBuilder::Values advance(ArrayRef<Value> RowPointers, Value Step,
                                 int64_t Count, ValueRange Sums);
+  /// This step's share of the rows ahead.
+  void fetchAhead(Value Step);
 
   KernelBuilder &B;
   const Product &P;
@@ -103,11 +106,42 @@ KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
   return Sums;
 }
 
+/// Bytes of a cache line on every machine of this target.
+static constexpr int64_t LineBytes = 64;
+
+void RegisterTile::fetchAhead(Value Step) {
+  const RowsAhead &Ahead = P.Ahead;
+  int64_t PerRow = llvm::divideCeil(Ahead.Bytes, LineBytes);
+  int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
+  int64_t Tiles = llvm::divideCeil(P.Rows, Rows);
+  int64_t PerTile = llvm::divideCeil(Ahead.Rows * PerRow, Tiles);
+  int64_t PerStep = llvm::divideCeil(PerTile, P.Depth / Unroll);
+  // Lines count over all rows. The last tile may run past the last of them.
+  Value Tile = arith::DivUIOp::create(B, FirstRow, B.i64(Rows));
+  Value First =
+      B.add(B.mul(Tile, PerTile),
+            B.mul(arith::DivUIOp::create(B, Step, B.i64(Unroll)), PerStep));
+  for (int64_t I = 0; I < PerStep; ++I) {
+    Value Line = B.add(First, I);
+    Value Row = arith::DivUIOp::create(B, Line, B.i64(PerRow));
+    Value Column =
+        B.mul(arith::RemUIOp::create(B, Line, B.i64(PerRow)), LineBytes);
+    Row = B.min(Row, Ahead.Positions ? B.i64(Ahead.Rows - 1) : Ahead.Last);
+    if (Ahead.Positions)
+      Row = B.loadScalar(B.offset(Ahead.Positions, Row, B.getI64Type()),
+                         B.getI64Type());
+    Value At = B.add(B.mul(Row, Ahead.Stride), Column);
+    B.prefetch(B.offset(Ahead.Base, At, B.getI8Type()));
+  }
+}
+
 void RegisterTile::emit(ArrayRef<Value> RowPointers) {
   int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
   int64_t Main = P.Depth / Unroll * Unroll;
   KernelBuilder::Values Sums =
       B.loop(Main, Unroll, initial(), [&](Value Step, ValueRange Carried) {
+        if (P.Ahead.Base)
+          fetchAhead(Step);
         return advance(RowPointers, Step, Unroll, Carried);
       });
   if (Main < P.Depth)

@@ -11,6 +11,22 @@
 
 namespace heddle::cpu {
 
+/// Rows that are needed after a product, by any later verb: it asks the memory
+/// for them, evenly over its steps, so that they are in the second-level cache
+/// by then. A hint, and never a fault: rows need not exist.
+struct RowsAhead {
+  /// How many, and bytes of each; none without a base.
+  int64_t Rows = 0, Bytes = 0;
+  /// Row 0, or with positions that of position 0.
+  mlir::Value Base;
+  /// Bytes from one row, or position, to the next.
+  mlir::Value Stride;
+  /// The last row that exists.
+  mlir::Value Last;
+  /// Instead of `Last`: the position of every row, one i64 each.
+  mlir::Value Positions;
+};
+
 /// C[i][:] = C0[i][:] * factor[:] + sum over t < Depth of a(i, t) * B[t][:],
 /// for i < Rows. Matrices B, C0, C have rows of `Length` elements.
 struct Product {
@@ -29,6 +45,7 @@ struct Product {
   mlir::Value Words;
   /// May be the same as `InitialC`.
   mlir::Value C;
+  RowsAhead Ahead = {};
 };
 
 void emitProduct(KernelBuilder &B, const Product &P);

@@ -327,10 +327,14 @@ void TileLowering::lowerElementwise(
 }
 
 void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
-  Shared.call(B, Verb, {P.Rows, P.Depth, P.Length, P.ReduceOverRows},
-              {&P.A.Base, &P.A.Stride, &P.A.Last, &P.B, &P.InitialC, &P.Factor,
-               &P.Words, &P.C},
-              [&](KernelBuilder &Inside) { emitProduct(Inside, P); });
+  RowsAhead &Ahead = P.Ahead;
+  Shared.call(
+      B, Verb,
+      {P.Rows, P.Depth, P.Length, P.ReduceOverRows, Ahead.Rows, Ahead.Bytes},
+      {&P.A.Base, &P.A.Stride, &P.A.Last, &P.B, &P.InitialC, &P.Factor,
+       &P.Words, &P.C, &Ahead.Base, &Ahead.Stride, &Ahead.Last,
+       &Ahead.Positions},
+      [&](KernelBuilder &Inside) { emitProduct(Inside, P); });
 }
 
 void TileLowering::lower(tile::ScoresOp Op) {
@@ -346,6 +350,7 @@ void TileLowering::lower(tile::ScoresOp Op) {
   P.B = stored(Op.getQ()).Base;
   Buffer To = allocate(Op.getS());
   P.C = To.Base;
+  P.Ahead = valuesAhead(Op);
   callProduct("scores", P);
   define(Op.getS(), To);
 }
@@ -368,6 +373,7 @@ void TileLowering::lower(tile::AccumulateOp Op) {
     P.Words = stored(Op.getBits()).Base;
   Buffer To = successor(Op.getO(), Op);
   P.C = To.Base;
+  P.Ahead = keysAhead(Op);
   callProduct("accumulate", P);
   define(Op.getResult(), To);
 }

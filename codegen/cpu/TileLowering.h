@@ -111,6 +111,11 @@ private:
   /// Of a verb that looks at them.
   template <typename Op> TileCoordinates coordinates(Op Verb);
   void callProduct(llvm::StringRef Verb, Product P);
+  /// What the products of a key tile ask the memory for (Ahead.cpp): `scores`
+  /// for the values of the tile, `accumulate` for the keys of the next one.
+  RowsAhead valuesAhead(tile::ScoresOp Op);
+  RowsAhead keysAhead(tile::AccumulateOp Op);
+  RowsAhead rowsAhead(tile::LoadOp Load, mlir::Value First);
 
   void lower(tile::PositionsOp Op);
   mlir::LogicalResult lower(tile::CollectOp Op);

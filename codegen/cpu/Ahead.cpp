@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Which rows a product asks the memory for. Products read a few elements of
+// many rows at a time, which no hardware prefetcher follows far enough; their
+// time is just right to bring in the other tensor's rows of the same tile, or
+// the keys of the next one.
+
+#include "codegen/cpu/TileLowering.h"
+
+using namespace heddle;
+using namespace heddle::cpu;
+using namespace mlir;
+
+/// The only operation of its kind in the block of `Op`.
+template <typename Wanted> static Wanted findBeside(Operation *Op) {
+  auto Found = Op->getBlock()->getOps<Wanted>();
+  return Found.empty() ? Wanted() : *Found.begin();
+}
+
+/// The load behind rows of keys, turned or not.
+static tile::LoadOp loadOf(Value Rows) {
+  if (auto Rotate = Rows.getDefiningOp<tile::RotateOp>())
+    Rows = Rotate.getTile();
+  return Rows.getDefiningOp<tile::LoadOp>();
+}
+
+RowsAhead TileLowering::rowsAhead(tile::LoadOp Load, Value First) {
+  RowSource From =
+      rowSource(Load.getView(), Load.getB(), Load.getH(), Load.getRow());
+  auto Type = cast<RankedTensorType>(Load.getTile().getType());
+  int64_t ElementBytes =
+      static_cast<int64_t>(From.Element.getIntOrFloatBitWidth()) / 8;
+  RowsAhead Ahead;
+  Ahead.Rows = Type.getDimSize(0);
+  Ahead.Bytes = Type.getDimSize(1) * ElementBytes;
+  Ahead.Stride = B.mul(From.Stride, ElementBytes);
+  Ahead.Positions = From.Positions;
+  Ahead.Base = From.Base;
+  if (!From.Positions) {
+    Ahead.Base = From.row(B, First);
+    Ahead.Last = B.add(arith::SubIOp::create(B, From.Length, First), -1);
+  }
+  return Ahead;
+}
+
+RowsAhead TileLowering::valuesAhead(tile::ScoresOp Op) {
+  auto Accumulate = findBeside<tile::AccumulateOp>(Op);
+  if (!Accumulate)
+    return {};
+  auto Load = Accumulate.getV().getDefiningOp<tile::LoadOp>();
+  if (!Load)
+    return {};
+  // What says where they are must be known by now.
+  for (Value Operand : Load->getOperands().drop_front())
+    if (!Scalars.contains(Operand) && !Tiles.contains(Operand))
+      return {};
+  return rowsAhead(Load,
+                   isTile(Load.getRow()) ? Value() : scalarI64(Load.getRow()));
+}
+
+RowsAhead TileLowering::keysAhead(tile::AccumulateOp Op) {
+  // Only within a run of tiles is the next one known.
+  auto Scores = findBeside<tile::ScoresOp>(Op);
+  auto Loop = dyn_cast<scf::ForOp>(Op->getParentOp());
+  tile::LoadOp Load = Scores ? loadOf(Scores.getK()) : tile::LoadOp();
+  if (!Load || !Loop || Load.getRow() != Loop.getInductionVar())
+    return {};
+  Value This = scalarI64(Loop.getInductionVar());
+  Value Next = B.add(This, scalarI64(Loop.getStep()));
+  // After the last tile of the run its own rows, which cost nothing.
+  Value IsLast = arith::CmpIOp::create(B, arith::CmpIPredicate::sge, Next,
+                                       scalarI64(Loop.getUpperBound()));
+  return rowsAhead(Load, B.select(IsLast, This, Next));
+}

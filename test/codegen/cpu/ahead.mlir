@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: heddle-opt %s --attn-normalize-pattern --attn-assign-schedule --attn-tile --attn-expand-tiles --tile-simplify --cse --tile-to-cpu | FileCheck %s
+
+// While scores are computed the values of the tile are asked for, and while these
+// are summed up the keys of the next tile, or behind a run of tiles those of the
+// same tile once more. A row of 64 elements is four lines of the cache in f32 and
+// two in bf16: the products step through 64 rows of 4 lines in 8 register tiles.
+
+attn.pattern @dense keep(%b, %h, %q, %k) {
+  %true = arith.constant true
+  attn.keep %true
+}
+
+// CHECK-LABEL: llvm.func hidden @wide_task(
+// CHECK: llvm.call @wide_task.scores(%{{.*}}) : (!llvm.ptr, i64, i64, !llvm.ptr, !llvm.ptr, !llvm.ptr, i64, i64) -> ()
+// CHECK: %[[LAST:.*]] = arith.cmpi sge, %[[NEXT:.*]], %{{.*}} : i64
+// CHECK-NEXT: arith.select %[[LAST]], %{{.*}}, %[[NEXT]] : i64
+// CHECK: llvm.call @wide_task.accumulate(
+// CHECK-LABEL: llvm.func internal @wide_task.scores(
+// CHECK: %[[ROW:.*]] = arith.divui %[[LINE:.*]], %c4_i64
+// CHECK: arith.remui %[[LINE]], %c4_i64
+// CHECK: arith.minsi %[[ROW]],
+// CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+// CHECK-LABEL: llvm.func internal @wide_task.accumulate(
+// CHECK: "llvm.intr.prefetch"
+func.func @wide(%q: tensor<?x1x?x64xf32>, %k: tensor<?x1x?x64xf32>,
+                %v: tensor<?x1x?x64xf32>, %s: f32)
+    -> (tensor<?x1x?x64xf32>, tensor<?x1x?xf32>)
+    attributes {attn.level = "cpu-avx512"} {
+  %o, %lse = attn.attention @dense() q(%q) k(%k) v(%v) scale(%s)
+    : tensor<?x1x?x64xf32>, tensor<?x1x?x64xf32>, tensor<?x1x?x64xf32>
+    -> tensor<?x1x?x64xf32>, tensor<?x1x?xf32>
+  return %o, %lse : tensor<?x1x?x64xf32>, tensor<?x1x?xf32>
+}
+
+// CHECK-LABEL: llvm.func internal @narrow_task.scores(
+// CHECK: %[[ROW:.*]] = arith.divui %[[LINE:.*]], %c2_i64
+// CHECK: arith.remui %[[LINE]], %c2_i64
+// CHECK: "llvm.intr.prefetch"
+func.func @narrow(%q: tensor<?x1x?x64xbf16>, %k: tensor<?x1x?x64xbf16>,
+                  %v: tensor<?x1x?x64xbf16>, %s: f32)
+    -> (tensor<?x1x?x64xbf16>, tensor<?x1x?xf32>)
+    attributes {attn.level = "cpu-avx512"} {
+  %o, %lse = attn.attention @dense() q(%q) k(%k) v(%v) scale(%s)
+    : tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>
+    -> tensor<?x1x?x64xbf16>, tensor<?x1x?xf32>
+  return %o, %lse : tensor<?x1x?x64xbf16>, tensor<?x1x?xf32>
+}
