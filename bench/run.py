@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import sys
@@ -15,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from suite import machine, report_markdown, report_svg
+from suite import machine, report_json, report_markdown, report_svg
 from suite.judge import judge
 from suite.measure import run_compile_group, run_group
 from suite.process import Refused
@@ -178,7 +177,7 @@ def prefix_of(options: argparse.Namespace, build: Path, names: list[str], facts:
 def write(report: dict[str, Any], prefix: Path) -> None:
     prefix.parent.mkdir(parents=True, exist_ok=True)
     svg = prefix.with_name(prefix.name + ".svg")
-    for path, text in ((prefix.with_name(prefix.name + ".json"), json.dumps(report, indent=1) + "\n"),
+    for path, text in ((prefix.with_name(prefix.name + ".json"), report_json.render(report)),
                        (prefix.with_name(prefix.name + ".md"), report_markdown.render(report, svg.name)),
                        (svg, report_svg.render(report))):
         path.write_text(text)

@@ -52,6 +52,6 @@ for figure in figures:
 if not all_void:
     blocks, other = (c["samples"][0]["ms"] for c in groups["sparse"]["contenders"][::2])
     useful = groups["sparse"]["contenders"][0]["facts"]["useful_flop"] / dense["useful_flop"]
-    assert abs(figures[0]["value"] - useful * other / blocks) < 1e-9 * figures[0]["value"]
+    assert abs(figures[0]["value"] - useful * other / blocks) < 1e-5 * figures[0]["value"]
     warm, cold = groups["dense d=16"]["contenders"]
     assert 0 < warm["samples"][0]["ms"] and 0 < cold["samples"][0]["ms"]
