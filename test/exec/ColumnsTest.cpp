@@ -138,16 +138,14 @@ attn.pattern @coarse(%H: index, %W: index, %h2: index, %w2: index)
 /// A window over the own sequence, and keys of a second source that begin as
 /// late as the parameter says.
 constexpr const char *WindowAndMemory = R"(
-attn.pattern @window(%w: index) keep(%b, %h, %q, %k) {
+attn.pattern @window keep(%b, %h, %q, %k) {
   %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %near = arith.cmpi slt, %d, %w : index
-  %kept = arith.andi %past, %near : i1
-  attn.keep %kept
+  %near = attn.in %d, #attn.interval<0, 20>
+  attn.keep %near
 }
 attn.pattern @memory(%from: index) keep(%b, %h, %q, %k) {
-  %kept = arith.cmpi sge, %k, %from : index
-  attn.keep %kept
+  %late = arith.cmpi sge, %k, %from : index
+  attn.keep %late
 }
 attn.combine @both [@window, @memory]
 )";
@@ -157,12 +155,11 @@ TEST_F(Columns, SourcesOfDifferentLengths) {
   for (auto [Queries, Keys] :
        {std::pair(1, 1), std::pair(65, 200), std::pair(200, 63)})
     for (int64_t More : {0, 1, 70, 300}) {
-      Sizes Of = {2, 4, 2, Queries, Keys, {}, {Value(20), Value(3)}};
+      Sizes Of = {2, 4, 2, Queries, Keys, {}, {Value(3)}};
       Of.MoreKeys = {More};
       Problems.push_back(Of);
     }
-  Sizes Ragged =
-      Sizes::ragged(4, 2, {5, 0, 70, 1}, {64, 3, 70, 0}, {Value(20), Value(3)});
+  Sizes Ragged = Sizes::ragged(4, 2, {5, 0, 70, 1}, {64, 3, 70, 0}, {Value(3)});
   Ragged.MoreKeys = {40};
   Problems.push_back(Ragged);
   agree(WindowAndMemory, Problems);
@@ -175,7 +172,7 @@ TEST_F(Columns, ThreeSourcesWithoutASum) {
     Text.insert(At + 1, " normalize sigmoid");
   Text.replace(Text.find("[@window, @memory]"), 18,
                "[@memory, @window, @memory]");
-  Sizes Of = {2, 2, 1, 90, 33, {}, {Value(3), Value(20)}};
+  Sizes Of = {2, 2, 1, 90, 33, {}, {Value(3)}};
   Of.MoreKeys = {90, 17};
   agree(Text, {Of});
 }
@@ -203,7 +200,7 @@ void expectSameBits(Compiler &Host, const std::string &Text, KernelSpec Spec,
 TEST_F(Columns, DoNotDependOnTheNumberOfThreads) {
   // Every task raises every row of blocks: all meet in a few elements.
   expectSameBits(Host, window13(), spec(512, 512), ofGrid(24, 40));
-  Sizes Of = {2, 2, 1, 200, 150, {}, {Value(20), Value(3)}};
+  Sizes Of = {2, 2, 1, 200, 150, {}, {Value(3)}};
   Of.MoreKeys = {300};
   expectSameBits(Host, WindowAndMemory, spec(16, 48), Of);
 }
