@@ -8,14 +8,13 @@ between two measurements of the machine's multiply-add peak.
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
-from suite.process import Process, Refused
+from suite.process import Process, Refused, run_once
 from suite.rows import Case, CompileGroup, Group
 from suite.session import Options, Session, pattern_file
 
@@ -104,7 +103,8 @@ def between_peaks(session: Session, contender: Contender, ask: Callable[[], dict
     waited, start = process.waited() if process else 0.0, time.monotonic()
     taken = ask()
     spent = time.monotonic() - start
-    waited = process.waited() - waited if process else 0.0
+    # Of a process that lived for this sample only, the sample says it.
+    waited = process.waited() - waited if process else taken.pop("waited_s", 0.0)
     if contender["kind"] == "peer":
         session.settle()
     return {**taken, "peak_before": before, "peak_after": session.peak(level, threads),
@@ -211,14 +211,10 @@ def run_compile_group(session: Session, group: CompileGroup) -> dict[str, Any]:
         return session.worker("").ask(do="compile", file=str(path), d=group.head_dim)
 
     def cold() -> dict[str, Any]:
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        except (OSError, subprocess.TimeoutExpired) as why:
-            raise Refused(str(why)) from None
-        if done.returncode != 0:
-            raise Refused(done.stderr.strip())
-        report = json.loads(done.stdout)
-        return {"ms": report["compile_ms"], "parts": report["compile_parts_ms"]}
+        output, waited = run_once(command)
+        report = json.loads(output)
+        return {"ms": report["compile_ms"], "parts": report["compile_parts_ms"],
+                "waited_s": waited}
 
     contenders: list[tuple[Contender, Sample]] = []
     for label, ask, process in (("warm", warm, session.worker("")), ("cold", cold, None)):

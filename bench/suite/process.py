@@ -16,6 +16,31 @@ class Refused(Exception):
     """The process answered with an error, or not at all."""
 
 
+def run_delay(schedstat: Path) -> float:
+    """Seconds that a thread has been ready to run but had no core; 0 where the
+    system does not say, or the thread is gone."""
+    try:
+        return int(schedstat.read_text().split()[1]) * 1e-9
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
+def run_once(command: list[str]) -> tuple[str, float]:
+    """The output of a command, and how long its main thread waited for a core."""
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True) as child:
+            assert child.stdout and child.stderr
+            output, errors = child.stdout.read(), child.stderr.read()
+            # It is not reaped yet, so the system still knows it.
+            waited = run_delay(Path(f"/proc/{child.pid}/schedstat"))
+    except OSError as why:
+        raise Refused(str(why)) from None
+    if child.returncode != 0:
+        raise Refused(errors.strip())
+    return output, waited
+
+
 class Process:
     def __init__(self, name: str, command: list[str], log: Path, env: dict[str, str] | None = None):
         self.name = name
@@ -65,15 +90,9 @@ class Process:
         return f"{self.name} ended with status {status}: {tail[0].strip()[-200:]}"
 
     def waited(self) -> float:
-        """Seconds that its threads have been ready to run but had no core, in all;
-        0 where the system does not say."""
-        total = 0
-        for path in Path(f"/proc/{self._child.pid}/task").glob("*/schedstat"):
-            try:
-                total += int(path.read_text().split()[1])
-            except (OSError, IndexError, ValueError):
-                pass  # a thread that has ended
-        return total * 1e-9
+        """Seconds that its threads have waited for a core, in all."""
+        tasks = Path(f"/proc/{self._child.pid}/task")
+        return sum(run_delay(path) for path in tasks.glob("*/schedstat"))
 
     def is_alive(self) -> bool:
         return self._child.poll() is None
