@@ -16,7 +16,7 @@ from typing import Any, Callable
 
 from suite.process import Process, Refused, run_once
 from suite.rows import Case, CompileGroup, Group
-from suite.session import Options, Session, pattern_file
+from suite.session import BENCH, Options, Session, pattern_file
 
 MIN_ROUNDS = 3
 # Relative to the largest magnitude of a row: peers approximate exponentials and
@@ -54,7 +54,7 @@ def prepare_case(session: Session, label: str, case: Case) -> Contender:
 
 def case_command(session: Session, case: Case) -> str:
     """What repeats this row by hand, checks and all."""
-    words = ["heddle run", str(pattern_file(case.pattern).relative_to(Path(__file__).parents[2])),
+    words = ["heddle run", str(pattern_file(case.pattern).relative_to(BENCH.parent)),
              "--shape", case.shape]
     for item in case.set:
         words += ["--set", f"'{item if len(item) < 80 else item[:60] + '…'}'"]
