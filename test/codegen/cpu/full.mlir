@@ -18,7 +18,7 @@
 // Nothing is clamped here.
 // CHECK-NOT: arith.minsi
 // CHECK-NOT: llvm.intr.fmuladd
-// CHECK: llvm.call @f.scores(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %[[S:.*]]) :
+// CHECK: llvm.call @f.scores(%{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %[[S:[^,]*]], %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}) :
 // CHECK: llvm.call @f.softmax_step(%[[S]], %[[M:.*]], %[[L:.*]], %[[S]], %[[M]], %[[L]], %[[ALPHA:.*]]) :
 // CHECK: llvm.call @f.accumulate(%{{.*}}, %{{.*}}, %[[S]], %[[O:.*]], %[[ALPHA]], %[[O]]) :
 // Normalisation.
@@ -29,6 +29,9 @@
 // CHECK: llvm.func internal @f.scores({{.*}}) attributes {no_inline, prefer_vector_width = "128", target_cpu = "x86-64"}
 // CHECK-COUNT-4: arith.minsi
 // CHECK: scf.for %{{.*}} iter_args({{.*}}) -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// The one row of the values that this step asks for.
+// CHECK: arith.minsi
+// CHECK: llvm.intr.prefetch
 // CHECK-NOT: arith.minsi
 // CHECK-COUNT-16: llvm.intr.fmuladd
 // CHECK-NOT: llvm.intr.fmuladd

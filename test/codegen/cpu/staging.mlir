@@ -30,6 +30,10 @@
 // CHECK: } else {
 // CHECK: llvm.func internal @f.scores(
 // CHECK-NOT: arith.minsi
+// CHECK: scf.for {{.*}} iter_args(
+// CHECK: arith.minsi
+// CHECK: llvm.intr.prefetch
+// CHECK-NOT: arith.minsi
 // CHECK: llvm.return
 
 func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
