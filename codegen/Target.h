@@ -7,6 +7,7 @@
 #ifndef HEDDLE_CODEGEN_TARGET_H
 #define HEDDLE_CODEGEN_TARGET_H
 
+#include "codegen/Cost.h"
 #include "dialect/attn/Attn.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
@@ -76,6 +77,19 @@ struct KernelShape {
   /// Queries of a block that the pattern treats alike, 0 where it does not look
   /// at blocks: tiles that fit into blocks see one row of them.
   int64_t QueryBlock = 0;
+
+  // What costs depend on beside.
+  /// Bytes of an element of q, k and v in memory.
+  int64_t ElementBytes = 4;
+  /// Questions that the pattern asks about a pair.
+  int64_t Conditions = 1;
+  /// Operations per score of the score region and of a normaliser without a
+  /// sum; 0 for none.
+  int64_t ScoreOperations = 0;
+  /// Weights are a softmax of the scores.
+  bool HasSoftmax = true;
+  /// Queries and keys are turned by their positions.
+  bool Rotates = false;
 };
 
 class Target {
@@ -99,6 +113,35 @@ public:
   virtual attn::ScheduleAttr chooseSchedule(mlir::MLIRContext *Context,
                                             llvm::StringRef Level,
                                             const KernelShape &Shape) const = 0;
+
+  /// The schedules that the one of `chooseSchedule` was chosen from, itself
+  /// included.
+  virtual std::vector<ScheduleChoice>
+  weighSchedules(mlir::MLIRContext *Context, llvm::StringRef Level,
+                 const KernelShape &Shape) const = 0;
+
+  /// What a kernel costs, where the keys and values that a task reads take
+  /// `KeyBytes`. Goes by this machine where it runs the level, otherwise by an
+  /// assumed one.
+  virtual KernelCost estimateCost(attn::ScheduleAttr Schedule,
+                                  llvm::StringRef Level,
+                                  const KernelShape &Shape,
+                                  int64_t KeyBytes) const = 0;
+
+  /// What `estimateCost` goes by.
+  virtual std::vector<MachineFact>
+  describeMachine(llvm::StringRef Level) const = 0;
+
+  /// The floating-point operations of a slot (see Cost.h).
+  virtual double flopPerSlot(llvm::StringRef Level) const = 0;
+
+  /// GFLOP/s of multiply-adds that a level which runs here sustains on
+  /// `Threads` threads; 0 when it cannot be measured.
+  virtual double measurePeak(llvm::StringRef Level, int Threads) const = 0;
+
+  /// Gigabytes per second that `Threads` threads read from memory; 0 when it
+  /// cannot be measured.
+  virtual double measureReadBandwidth(int Threads) const = 0;
 
   /// Empty if code can be made for this schedule at this level, otherwise what
   /// is wrong with it, in the style of an error message.

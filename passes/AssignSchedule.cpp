@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/Target.h"
-#include "dialect/attn/Formula.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/KernelSpec.h"
@@ -92,13 +91,10 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     SmallVector<attn::PatternOp> patterns =
         findPatterns(attention, attention.getPatternAttr());
     assert(!patterns.empty() && "the operation is valid");
-    KernelShape shape;
-    shape.Qk = tensorType(attention.getQ()).getDimSize(3);
-    shape.V = tensorType(attention.getV()).getDimSize(3);
-    shape.Axes = patterns.front().getQueryGrid().size();
-    shape.Group = patterns.front().getNormalization().getGroup();
-    if (attn::FormulaAttr formula = patterns.front().getFormulaAttr())
-      shape.QueryBlock = attn::queryBlock(formula);
+    const KernelShape shape =
+        describeKernel(patterns, tensorType(attention.getQ()).getDimSize(3),
+                       tensorType(attention.getV()).getDimSize(3),
+                       tensorType(attention.getQ()).getElementType());
     attn::OutputsAttr outputs = attention.getRequestedOutputs();
     attn::ScheduleAttr schedule = attention.getScheduleAttr();
     if (!schedule)

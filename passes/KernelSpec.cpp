@@ -2,7 +2,9 @@
 
 #include "passes/KernelSpec.h"
 
+#include "dialect/attn/Formula.h"
 #include "dialect/attn/HostSets.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/SymbolTable.h"
 
 using namespace heddle;
@@ -60,4 +62,63 @@ FailureOr<KernelSpec> heddle::findKernelSpec(Operation *user,
     spec.sources.push_back(std::move(source));
   }
   return spec;
+}
+
+/// The questions that a formula asks about a pair.
+static int64_t countConditions(attn::FormulaAttr formula) {
+  switch (formula.getKind()) {
+  case attn::FormulaKind::All:
+  case attn::FormulaKind::Any: {
+    int64_t count = 0;
+    for (attn::FormulaAttr child : formula.getChildren())
+      count += countConditions(child);
+    return count;
+  }
+  case attn::FormulaKind::Always:
+  case attn::FormulaKind::Never:
+    return 0;
+  default:
+    return 1;
+  }
+}
+
+/// Operations of a score region; a function is a polynomial of some twenty.
+static int64_t countOperations(attn::PatternOp pattern) {
+  constexpr int64_t perFunction = 20;
+  int64_t count = 0;
+  if (pattern.hasScore())
+    for (Operation &op : pattern.getScore().front().without_terminator())
+      count += isa<math::MathDialect>(op.getDialect()) ? perFunction : 1;
+  switch (pattern.getNormalization().getKind()) {
+  case attn::NormalizerKind::Sigmoid:
+    return count + perFunction + 3;
+  case attn::NormalizerKind::Relu:
+    return count + 1;
+  case attn::NormalizerKind::Relu2:
+    return count + 2;
+  case attn::NormalizerKind::Identity:
+  case attn::NormalizerKind::Softmax:
+  case attn::NormalizerKind::Grouped:
+    return count;
+  }
+  llvm_unreachable("every normaliser is counted");
+}
+
+KernelShape heddle::describeKernel(ArrayRef<attn::PatternOp> patterns,
+                                   int64_t qk, int64_t v, Type input) {
+  attn::PatternOp first = patterns.front();
+  KernelShape shape;
+  shape.Qk = qk;
+  shape.V = v;
+  shape.Axes = first.getQueryGrid().size();
+  shape.Group = first.getNormalization().getGroup();
+  shape.ElementBytes = input.getIntOrFloatBitWidth() / 8;
+  shape.ScoreOperations = countOperations(first);
+  shape.HasSoftmax = first.getNormalization().isSoftmax();
+  shape.Rotates = !first.getRotate().empty();
+  if (attn::FormulaAttr formula = first.getFormulaAttr()) {
+    shape.QueryBlock = attn::queryBlock(formula);
+    shape.Conditions = std::max<int64_t>(1, countConditions(formula));
+  }
+  return shape;
 }

@@ -6,6 +6,7 @@
 #ifndef HEDDLE_PASSES_KERNELSPEC_H
 #define HEDDLE_PASSES_KERNELSPEC_H
 
+#include "codegen/Target.h"
 #include "dialect/attn/Attn.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -51,6 +52,11 @@ mlir::FailureOr<KernelSpec> findKernelSpec(mlir::Operation *user,
 /// `attn.combine`; empty when there is no such pattern.
 llvm::SmallVector<attn::PatternOp> findPatterns(mlir::Operation *user,
                                                 mlir::FlatSymbolRefAttr symbol);
+
+/// What schedules and costs of an attention under these patterns depend on,
+/// with head dims `qk` and `v` and elements of type `input` in memory.
+KernelShape describeKernel(llvm::ArrayRef<attn::PatternOp> patterns, int64_t qk,
+                           int64_t v, mlir::Type input);
 
 } // namespace heddle
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "codegen/cpu/CostModel.h"
 #include "codegen/cpu/Emit.h"
+#include "codegen/cpu/FmaPeak.h"
 #include "codegen/cpu/HostFeatures.h"
-#include "codegen/cpu/Levels.h"
 #include "codegen/cpu/Passes.h"
+#include "codegen/cpu/ReadBandwidth.h"
+#include "codegen/cpu/Schedules.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -40,6 +43,30 @@ public:
                                     llvm::StringRef Level,
                                     const KernelShape &Shape) const override {
     return cpu::chooseSchedule(Context, Level, Shape);
+  }
+  std::vector<ScheduleChoice>
+  weighSchedules(mlir::MLIRContext *Context, llvm::StringRef Level,
+                 const KernelShape &Shape) const override {
+    return cpu::weighSchedules(Context, Level, Shape);
+  }
+  KernelCost estimateCost(attn::ScheduleAttr Schedule, llvm::StringRef Level,
+                          const KernelShape &Shape,
+                          int64_t KeyBytes) const override {
+    return cpu::estimateCost(machineHere(*findCpuLevel(Level)),
+                             blockingOf(Schedule), Shape, KeyBytes);
+  }
+  std::vector<MachineFact>
+  describeMachine(llvm::StringRef Level) const override;
+  double flopPerSlot(llvm::StringRef Level) const override {
+    const Machine M = assumedMachine(*findCpuLevel(Level));
+    return 2 * static_cast<double>(M.Lanes) / M.productSlots();
+  }
+  double measurePeak(llvm::StringRef Level, int Threads) const override {
+    return measureFmaPeak(Threads,
+                          static_cast<int>(findCpuLevel(Level)->Lanes));
+  }
+  double measureReadBandwidth(int Threads) const override {
+    return cpu::measureReadBandwidth(Threads);
   }
   std::string checkSchedule(attn::ScheduleAttr Schedule,
                             llvm::StringRef Level) const override;
@@ -78,6 +105,24 @@ void CpuTarget::registerDialects(mlir::DialectRegistry &Registry) const {
   mlir::vector::registerConvertVectorToLLVMInterface(Registry);
   mlir::registerBuiltinDialectTranslation(Registry);
   mlir::registerLLVMDialectTranslation(Registry);
+}
+
+/// 32768 as "32 KB".
+static std::string sizeText(int64_t Bytes) {
+  constexpr int64_t Mega = 1024 * 1024;
+  return Bytes >= Mega ? llvm::formatv("{0} MB", Bytes / Mega).str()
+                       : llvm::formatv("{0} KB", Bytes / 1024).str();
+}
+
+std::vector<MachineFact>
+CpuTarget::describeMachine(llvm::StringRef Level) const {
+  const Machine M = machineHere(*findCpuLevel(Level));
+  return {{"lanes", std::to_string(M.Lanes)},
+          {"registers", std::to_string(M.Registers)},
+          {"L1", sizeText(M.L1)},
+          {"L2", sizeText(M.L2)},
+          {"L3", sizeText(M.L3)},
+          {"from", M.IsHere ? "this machine" : "an assumed machine"}};
 }
 
 /// Bounds on what a schedule may ask for: they keep the unrolled code, and the

@@ -2,18 +2,11 @@
 
 #include "codegen/cpu/FmaPeak.h"
 
-#include "codegen/cpu/Affinity.h"
-#include "codegen/cpu/FloatEnv.h"
 #include "codegen/cpu/HostFeatures.h"
+#include "codegen/cpu/Together.h"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cstdint>
-#include <optional>
-#include <system_error>
-#include <thread>
-#include <vector>
 
 using namespace heddle;
 
@@ -74,11 +67,11 @@ float spinBaseline(int64_t Steps) { return spin<4, 12>(Steps); }
 }
 #endif
 
-Probe chooseProbe() {
+Probe chooseProbe(int MaxLanes) {
 #if defined(__x86_64__)
-  if (cpu::hostHas("avx512f"))
+  if (MaxLanes >= 16 && cpu::hostHas("avx512f"))
     return {spinAvx512, flopPerStep<16, 12>()};
-  if (cpu::hostHas("avx2") && cpu::hostHas("fma"))
+  if (MaxLanes >= 8 && cpu::hostHas("avx2") && cpu::hostHas("fma"))
     return {spinAvx2, flopPerStep<8, 12>()};
 #endif
   return {spinBaseline, flopPerStep<4, 12>()};
@@ -86,55 +79,17 @@ Probe chooseProbe() {
 
 } // namespace
 
-/// One sample: all threads start together; seconds until the last one is done,
-/// or 0 when so many threads cannot be started.
+/// One sample: seconds for all threads, or 0 when they cannot be started.
 static double sampleSeconds(const Probe &P, int Threads, int64_t Steps) {
-  using Clock = std::chrono::steady_clock;
-  std::atomic<int> Ready{0};
-  std::atomic<bool> Go{false};
-  std::vector<Clock::time_point> Done(Threads);
-  // One core each where there are enough: samples are too short for the
-  // scheduler to part two threads that start on one core.
-  std::vector<int> Cores = cpu::availableCores();
-  if (Cores.size() < static_cast<size_t>(Threads))
-    Cores.clear();
-  auto Work = [&](int Index) {
-    cpu::FloatEnvScope Env;
-    std::optional<cpu::PinScope> Pin;
-    if (!Cores.empty())
-      Pin.emplace(Cores[Index]);
-    Ready.fetch_add(1);
-    while (!Go.load(std::memory_order_acquire))
-      std::this_thread::yield();
+  return cpu::secondsTogether(Threads, [&](int /*Index*/) {
     volatile float Sink = P.Spin(Steps);
     (void)Sink;
-    Done[Index] = Clock::now();
-  };
-  std::vector<std::thread> Others;
-  Others.reserve(Threads - 1);
-  try {
-    for (int I = 1; I < Threads; ++I)
-      Others.emplace_back(Work, I);
-  } catch (const std::system_error &) {
-    Go.store(true, std::memory_order_release);
-    for (std::thread &T : Others)
-      T.join();
-    return 0;
-  }
-  while (Ready.load() != Threads - 1)
-    std::this_thread::yield();
-  Clock::time_point Start = Clock::now();
-  Go.store(true, std::memory_order_release);
-  Work(0);
-  for (std::thread &T : Others)
-    T.join();
-  Clock::time_point End = *std::max_element(Done.begin(), Done.end());
-  return std::chrono::duration<double>(End - Start).count();
+  });
 }
 
-double cpu::measureFmaPeak(int Threads) {
+double cpu::measureFmaPeak(int Threads, int MaxLanes) {
   Threads = std::max(Threads, 1);
-  Probe P = chooseProbe();
+  Probe P = chooseProbe(MaxLanes);
   // A first guess of the length of a sample, which also wakes the wide units.
   constexpr double Target = 2e-3;
   int64_t Steps = 20000;

@@ -30,7 +30,7 @@ struct CpuLevel {
   int64_t ProductScratch;
   /// Conversions between f16 and f32 are instructions.
   bool ConvertsHalf;
-  /// The default schedule.
+  /// The schedule that measurements favour, all else being equal.
   int64_t QueryTile, KeyTile, Rows, Unroll;
 
   /// The features as a comma-separated list.
@@ -46,11 +46,6 @@ const CpuLevel *findCpuLevel(llvm::StringRef Name);
 
 /// The best level the host has (see HostFeatures.h); the baseline at worst.
 const CpuLevel &bestHostLevel();
-
-/// The sizes a kernel is built with at `Level`, which must exist.
-attn::ScheduleAttr chooseSchedule(mlir::MLIRContext *Context,
-                                  llvm::StringRef Level,
-                                  const KernelShape &Shape);
 
 } // namespace heddle::cpu
 

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/CostModel.h"
+
+#include "codegen/cpu/KernelBuilder.h"
+
+#include <algorithm>
+#include <numeric>
+
+using namespace heddle;
+using namespace heddle::cpu;
+
+Blocking cpu::blockingOf(attn::ScheduleAttr Schedule) {
+  Blocking B;
+  B.Queries = Schedule.getQueryTile();
+  B.Keys = Schedule.getKeyTile();
+  B.Rows = Schedule.getRows();
+  B.Lanes = Schedule.getLanes();
+  return B;
+}
+
+namespace {
+
+/// Instructions of one pass over a vector of scores.
+struct Pass {
+  /// Arithmetic: on the units that multiply (and compare), and on any.
+  double Multiply, Other;
+  double Loads, Stores;
+};
+
+// Softmax.cpp: the largest score, then x - m, exp2 and the sum.
+constexpr Pass LargestPass = {1, 0, 1, 0};
+constexpr Pass WeightPass = {7, 6, 1, 1};
+/// Vectors of queries whose chains run at the same time.
+constexpr double SoftmaxChains = 3;
+/// Per vector of queries and tile: exp2 of the old maximum, the new state.
+constexpr double StateSlots = 30;
+
+// Masks.cpp, per vector of scores.
+/// A comparison is on 64-bit integers: two vectors for one of scores.
+constexpr Pass ConditionPass = {2, 2, 0, 0};
+/// Packing the answer into a word.
+constexpr Pass WordPass = {1, 2, 0, 1};
+/// Unpacking it, choosing between a score and -inf.
+constexpr Pass MaskPass = {1, 1, 2, 1};
+
+// Transfer.cpp.
+/// Per vector of a staged row, and per row.
+constexpr double StageSlots = 3, StageRowSlots = 12;
+/// Cos, sin and four products per pair of vectors.
+constexpr double TurnSlots = 6;
+/// Finding one gathered key in its list.
+constexpr double CollectSlots = 60;
+/// Per element of q and of o that is transposed: a load and a store, one at a
+/// time.
+constexpr double TransposeSlots = 2.5;
+/// Scaling q, clearing o and dividing it, per vector.
+constexpr double QuerySlots = 2, OutputSlots = 4;
+/// Fixed costs of a tile of keys (calls, the loop) and of a task.
+constexpr double TileSlots = 40, TaskSlots = 600;
+
+constexpr int64_t LineBytes = 64;
+
+class Estimate {
+public:
+  Estimate(const Machine &M, const Blocking &Sizes, const KernelShape &Shape,
+           int64_t KeyBytes)
+      : M(M), Sizes(Sizes), Shape(Shape), KeyBytes(KeyBytes) {}
+
+  KernelCost run() const;
+
+private:
+  double slots(const Pass &P) const {
+    return std::max({P.Multiply, (P.Multiply + P.Other) / M.Arithmetic,
+                     P.Loads / M.Loads, P.Stores / M.Stores});
+  }
+  /// The part of `Bytes`, swept over and over, that L1 does not give.
+  double missesOfL1(int64_t Bytes) const {
+    double Over = static_cast<double>(Bytes) / static_cast<double>(M.L1) - 1;
+    return std::clamp(2 * Over, 0.0, 1.0);
+  }
+  int64_t vectorBytes() const { return Sizes.Lanes * 4; }
+  /// Bytes of a tile with `Features` rows of queries.
+  int64_t tileBytes(int64_t Features) const {
+    return Features * Sizes.vectors() * vectorBytes();
+  }
+  double lines(int64_t Bytes) const {
+    return static_cast<double>(Bytes) / LineBytes;
+  }
+  double scores() const {
+    return static_cast<double>(Sizes.Keys * Sizes.vectors());
+  }
+
+  void addProduct(int64_t Rows, int64_t Depth, bool HasSum, int64_t RowBytes,
+                  Cost &Out) const;
+  Cost weights() const;
+  Cost mask() const;
+  Cost fetch() const;
+  Cost copies(bool IsGathered) const;
+  Cost task() const;
+
+  const Machine &M;
+  const Blocking &Sizes;
+  const KernelShape &Shape;
+  int64_t KeyBytes;
+};
+
+} // namespace
+
+RegisterBlock cpu::registerBlock(const Machine &M, const Blocking &Sizes,
+                                 int64_t Rows) {
+  // As emitProduct does.
+  int64_t Fit = std::max<int64_t>(1, (M.Registers - 3 - M.ProductScratch) / 2);
+  RegisterBlock Block;
+  Block.Rows = std::min(Rows, largestDivisor(Sizes.Rows, Fit));
+  int64_t Beside = (M.Registers - 2 - M.ProductScratch) / (Block.Rows + 1);
+  Block.Vectors = largestDivisor(Sizes.vectors(), std::max<int64_t>(Beside, 1));
+  return Block;
+}
+
+/// `Rows` x queries, summed up over `Depth` steps. A register tile reads
+/// `RowBytes` of the other operand.
+void Estimate::addProduct(int64_t Rows, int64_t Depth, bool HasSum,
+                          int64_t RowBytes, Cost &Out) const {
+  // Whole register tiles, then one of the rows that are left.
+  const int64_t AtOnce = registerBlock(M, Sizes, Rows).Rows;
+  const int64_t Left = Rows % AtOnce;
+  for (auto [Height, Times] :
+       {std::pair(AtOnce, Rows / AtOnce), std::pair(Left, int64_t(1))}) {
+    if (Height == 0)
+      continue;
+    const int64_t Width = registerBlock(M, Sizes, Height).Vectors;
+    const auto Sums = static_cast<double>(Height * Width);
+    const double Products = Sums * M.productSlots();
+    const double Step = std::max(
+        {Products, static_cast<double>(Height + Width) / M.Loads, M.Latency});
+    const double Misses = missesOfL1(tileBytes(Depth) + RowBytes);
+    const double Enter = M.Latency + 0.5 * Sums * (HasSum ? 2 : 1) +
+                         static_cast<double>(Depth * Width) * Misses * M.LineL2;
+    const auto Tiles = static_cast<double>(Times * (Sizes.vectors() / Width));
+    const double Steps = Tiles * static_cast<double>(Depth);
+    Out[Work::Products] += Steps * Products;
+    Out[Work::Edges] += Steps * (Step - Products) + Tiles * Enter;
+  }
+}
+
+/// Scores to weights.
+Cost Estimate::weights() const {
+  Cost Result;
+  const auto Vectors = static_cast<double>(Sizes.vectors());
+  if (Shape.HasSoftmax) {
+    const double Largest =
+        std::max(slots(LargestPass), M.Latency / M.Arithmetic / SoftmaxChains);
+    Result[Work::Softmax] =
+        scores() * (Largest + slots(WeightPass)) + Vectors * StateSlots;
+  }
+  if (Shape.ScoreOperations > 0)
+    // Beside its own operations the region loads and stores.
+    Result[Work::Scores] =
+        scores() * (static_cast<double>(Shape.ScoreOperations) + 3);
+  return Result;
+}
+
+Cost Estimate::mask() const {
+  Cost Result;
+  const double PerPair =
+      static_cast<double>(Shape.Conditions) * slots(ConditionPass) +
+      slots(WordPass) + slots(MaskPass);
+  // Each register tile of the second product reads the bits again.
+  const int64_t Rows = registerBlock(M, Sizes, Shape.V).Rows;
+  const auto Sweeps = static_cast<double>((Shape.V + Rows - 1) / Rows);
+  Result[Work::Masks] = scores() * (PerPair + Sweeps);
+  return Result;
+}
+
+Cost Estimate::fetch() const {
+  Cost Result;
+  const int64_t Bytes = Sizes.Keys * (Shape.Qk + Shape.V) * Shape.ElementBytes;
+  // Half of a cache is left for what a task itself writes.
+  const double PerLine = KeyBytes <= M.L2 / 2   ? M.LineL2
+                         : KeyBytes <= M.L3 / 2 ? M.LineL3
+                                                : M.LineMemory;
+  Result[Work::Fetch] = lines(Bytes) * PerLine;
+  return Result;
+}
+
+Cost Estimate::copies(bool IsGathered) const {
+  Cost Result;
+  const auto Keys = static_cast<double>(Sizes.Keys);
+  const auto Vectors =
+      static_cast<double>((Shape.Qk + Sizes.Lanes - 1) / Sizes.Lanes);
+  const auto ValueVectors =
+      static_cast<double>((Shape.V + Sizes.Lanes - 1) / Sizes.Lanes);
+  // Boxes of a grid are lists of positions.
+  const bool All = IsGathered || Shape.ElementBytes < 4 || Shape.Axes > 0;
+  double Slots = 0;
+  if (All || Shape.Rotates)
+    Slots += Keys * (Vectors * StageSlots + StageRowSlots);
+  if (All)
+    Slots += Keys * (ValueVectors * StageSlots + StageRowSlots);
+  if (Shape.Rotates)
+    Slots += Keys * Vectors * TurnSlots;
+  if (IsGathered)
+    Slots += Keys * CollectSlots;
+  Result[Work::Copies] = Slots;
+  return Result;
+}
+
+Cost Estimate::task() const {
+  Cost Result;
+  const auto Queries = static_cast<double>(Sizes.Queries);
+  const auto Vectors = static_cast<double>(Sizes.vectors());
+  const auto Qk = static_cast<double>(Shape.Qk);
+  const auto V = static_cast<double>(Shape.V);
+  Result[Work::Queries] = TaskSlots + Queries * (Qk + V) * TransposeSlots +
+                          Vectors * (Qk * QuerySlots + V * OutputSlots);
+  return Result;
+}
+
+KernelCost Estimate::run() const {
+  KernelCost Result;
+  Cost Step;
+  // A register tile of scores reads rows of keys, one of the output a strip of
+  // values.
+  addProduct(Sizes.Keys, Shape.Qk, /*HasSum=*/false, Sizes.Rows * Shape.Qk * 4,
+             Step);
+  addProduct(Shape.V, Sizes.Keys, /*HasSum=*/true, Sizes.Keys * LineBytes,
+             Step);
+  // The sums themselves stay in L1 beside scores and queries, or do not.
+  const double OutputMisses = missesOfL1(
+      tileBytes(Shape.V) + tileBytes(Shape.Qk) + tileBytes(Sizes.Keys));
+  Step[Work::Edges] +=
+      TileSlots + OutputMisses * M.LineL2 * lines(tileBytes(Shape.V));
+  Step.add(weights());
+  const auto Parts = static_cast<double>(Sizes.Parts);
+  Result.Full.add(Step, Parts);
+  Step.add(mask());
+  Result.Partial.add(Step, Parts);
+  Result.Gathered.add(Step, Parts);
+  Result.Full.add(fetch());
+  Result.Partial.add(fetch());
+  Result.Gathered.add(fetch());
+  Result.Full.add(copies(/*IsGathered=*/false));
+  Result.Partial.add(copies(/*IsGathered=*/false));
+  Result.Gathered.add(copies(/*IsGathered=*/true));
+  Result.Task.add(task(), Parts);
+  return Result;
+}
+
+KernelCost cpu::estimateCost(const Machine &M, const Blocking &Sizes,
+                             const KernelShape &Shape, int64_t KeyBytes) {
+  return Estimate(M, Sizes, Shape, KeyBytes).run();
+}
+
+double cpu::blocksPerTile(int64_t Tile, int64_t Block) {
+  if (Block <= 0)
+    return 1;
+  // Boundaries of blocks inside of tiles; one per period is the beginning of a
+  // tile.
+  const int64_t Period = std::lcm(Tile, Block);
+  return 1 + static_cast<double>(Period / Block - 1) /
+                 static_cast<double>(Period / Tile);
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a kernel costs on a machine, by counting the instructions that the
+// lowering makes. The ceiling comes first: a vector of scores is Qk + V
+// multiply-adds, and whatever else a tile needs is time in which the units that
+// multiply could have done more of these:
+//
+//   register tiles  a step of the reduction loads one element per row and each
+//                   vector; the chain of sums must fill and drain, and what is
+//                   summed up is loaded and stored
+//   softmax         passes over the scores, see the table in CostModel.cpp
+//   masks           bits of every pair, their use on scores and on weights
+//   fetch           the lines of k and v from L2, L3 or memory
+//   copies          of rows that cannot be used where they are
+//   queries         transposing q and o, once per task
+//
+// Two simplifications: what is counted in different parts does not overlap, and
+// what the caches hold is decided by sizes alone.
+
+#ifndef HEDDLE_CODEGEN_CPU_COSTMODEL_H
+#define HEDDLE_CODEGEN_CPU_COSTMODEL_H
+
+#include "codegen/cpu/Machine.h"
+
+namespace heddle::cpu {
+
+/// The sizes of a kernel.
+struct Blocking {
+  /// Queries whose scores are in registers at the same time, and how many such
+  /// parts share a tile of keys.
+  int64_t Queries = 0, Parts = 1;
+  int64_t Keys = 0;
+  int64_t Rows = 0, Lanes = 0;
+
+  int64_t vectors() const { return (Queries + Lanes - 1) / Lanes; }
+};
+Blocking blockingOf(attn::ScheduleAttr Schedule);
+
+/// The register tile that rows x vectors of a product are computed in.
+struct RegisterBlock {
+  int64_t Rows, Vectors;
+};
+RegisterBlock registerBlock(const Machine &M, const Blocking &Sizes,
+                            int64_t Rows);
+
+KernelCost estimateCost(const Machine &M, const Blocking &Sizes,
+                        const KernelShape &Shape, int64_t KeyBytes);
+
+/// Mean number of blocks of `Block` queries that a tile of `Tile` queries
+/// touches, at least 1.
+double blocksPerTile(int64_t Tile, int64_t Block);
+
+} // namespace heddle::cpu
+
+#endif // HEDDLE_CODEGEN_CPU_COSTMODEL_H

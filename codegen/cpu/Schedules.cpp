@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/Schedules.h"
+
+#include "codegen/cpu/CostModel.h"
+#include "codegen/cpu/KernelBuilder.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+
+#include <cmath>
+
+using namespace heddle;
+using namespace heddle::cpu;
+
+/// What another schedule must gain over that of the level: predictions of two
+/// schedules are off by as much in either direction.
+static constexpr double NeededGain = 0.03;
+
+/// The density that blocks of a pattern are expected to have: a tile that
+/// straddles rows of blocks computes what any of them keeps.
+static constexpr double BlockDensity = 0.25;
+
+/// Keys of a long sequence: more than L2 holds.
+static constexpr int64_t LongKeyBytes = int64_t(4) << 20;
+
+/// `Size` as a product of `Axes` factors as equal as can be, smaller ones
+/// first.
+static llvm::SmallVector<int64_t> boxOf(int64_t Size, unsigned Axes) {
+  llvm::SmallVector<int64_t> Box;
+  for (unsigned Left = Axes; Left > 1; --Left) {
+    auto IsTooLarge = [&](int64_t Extent) {
+      int64_t Power = 1;
+      for (unsigned I = 0; I < Left; ++I)
+        Power *= Extent;
+      return Power > Size;
+    };
+    int64_t Extent = Size;
+    while (Extent > 1 && (Size % Extent != 0 || IsTooLarge(Extent)))
+      --Extent;
+    Box.push_back(Extent);
+    Size /= Extent;
+  }
+  if (Axes > 0)
+    Box.push_back(Size);
+  return Box;
+}
+
+namespace {
+
+struct Candidate {
+  Blocking Sizes;
+  Cost PerTile;
+  /// Blocks of queries that are computed per block that is kept.
+  double Waste = 1;
+  double SlotsPerPair = 0;
+};
+
+class Choice {
+public:
+  Choice(const CpuLevel &Level, const KernelShape &Shape)
+      : Level(Level), Shape(Shape), M(assumedMachine(Level)) {
+    list();
+    for (Candidate &C : All)
+      weigh(C);
+    choose();
+  }
+
+  attn::ScheduleAttr schedule(mlir::MLIRContext *Context,
+                              const Candidate &Of) const;
+  std::string reason(const Candidate &Of) const;
+  double efficiency(const Candidate &Of) const {
+    return static_cast<double>(Shape.Qk + Shape.V) * M.productSlots() /
+           static_cast<double>(M.Lanes) / Of.SlotsPerPair;
+  }
+  llvm::ArrayRef<Candidate> all() const { return All; }
+  const Candidate &chosen() const { return All[Chosen]; }
+
+private:
+  void list();
+  void weigh(Candidate &C) const;
+  void choose();
+  double perPair(double Slots, const Candidate &Of) const {
+    return Slots * Of.Waste /
+           static_cast<double>(Of.Sizes.Queries * Of.Sizes.Keys);
+  }
+  std::string gains() const;
+  std::string loses(const Candidate &Of) const;
+
+  const CpuLevel &Level;
+  const KernelShape &Shape;
+  Machine M;
+  std::vector<Candidate> All;
+  size_t Chosen = 0;
+};
+
+} // namespace
+
+void Choice::list() {
+  auto Add = [&](int64_t Queries, int64_t Keys, int64_t Rows) {
+    Candidate C;
+    C.Sizes.Queries = Queries;
+    C.Sizes.Keys = Shape.Group ? Shape.Group : Keys;
+    C.Sizes.Lanes = Level.Lanes;
+    C.Sizes.Rows = largestDivisor(C.Sizes.Keys, Rows);
+    auto IsSame = [&](const Candidate &Other) {
+      return Other.Sizes.Queries == C.Sizes.Queries &&
+             Other.Sizes.Keys == C.Sizes.Keys &&
+             Other.Sizes.Rows == C.Sizes.Rows;
+    };
+    if (llvm::none_of(All, IsSame))
+      All.push_back(C);
+  };
+  Add(Level.QueryTile, Level.KeyTile, Level.Rows);
+  // Narrower tiles of queries, by whole vectors, the widest first; on a grid
+  // they would be boxes of another shape, which the windows of a pattern decide
+  // about.
+  if (Shape.Axes == 0)
+    for (int64_t Queries = Level.QueryTile - Level.Lanes; Queries > 0;
+         Queries -= Level.Lanes)
+      Add(Queries, Level.KeyTile, Level.Rows);
+  Add(Level.QueryTile, Level.KeyTile / 2, Level.Rows);
+  Add(Level.QueryTile, Level.KeyTile * 2, Level.Rows);
+  Add(Level.QueryTile, Level.KeyTile, Level.Rows / 2);
+  Add(Level.QueryTile, Level.KeyTile, Level.Rows * 2);
+}
+
+void Choice::weigh(Candidate &C) const {
+  const auto Keys = static_cast<double>(C.Sizes.Keys);
+  const KernelCost Costs = estimateCost(M, C.Sizes, Shape, LongKeyBytes);
+  C.PerTile = Costs.Full;
+  // Queries are read and written once for all keys of a row.
+  constexpr double RowKeys = 4096;
+  C.PerTile.add(Costs.Task, Keys / RowKeys);
+  if (Shape.QueryBlock > 0 && Shape.Axes == 0) {
+    const double Blocks = blocksPerTile(C.Sizes.Queries, Shape.QueryBlock);
+    // With one block per tile nothing is in vain. Between whole numbers of
+    // blocks this is off by little.
+    C.Waste = (1 - std::pow(1 - BlockDensity, Blocks)) / BlockDensity;
+  }
+  C.SlotsPerPair = perPair(C.PerTile.total(), C);
+}
+
+void Choice::choose() {
+  for (size_t I = 1; I < All.size(); ++I) {
+    const double Limit = Chosen == 0 ? All[0].SlotsPerPair * (1 - NeededGain)
+                                     : All[Chosen].SlotsPerPair;
+    if (All[I].SlotsPerPair < Limit)
+      Chosen = I;
+  }
+}
+
+/// What the chosen one has over that of the level.
+std::string Choice::gains() const {
+  if (Chosen == 0)
+    return "no other is expected to gain more than the model may err";
+  const double Gain = All[0].SlotsPerPair / All[Chosen].SlotsPerPair - 1;
+  return llvm::formatv("{0:f1} % faster than the usual {1} x {2}", 100 * Gain,
+                       All[0].Sizes.Queries, All[0].Sizes.Keys);
+}
+
+/// What it spends most on that the chosen one does not.
+std::string Choice::loses(const Candidate &Of) const {
+  const Candidate &Best = All[Chosen];
+  double Largest = 0;
+  std::string Where;
+  auto Compare = [&](double More, std::string Name) {
+    if (More > Largest) {
+      Largest = More;
+      Where = std::move(Name);
+    }
+  };
+  for (size_t I = 0; I < kNumWork; ++I)
+    Compare(perPair(Of.PerTile.Slots[I], Of) / Of.Waste -
+                perPair(Best.PerTile.Slots[I], Best) / Best.Waste,
+            "more for " + workName(static_cast<Work>(I)).str());
+  Compare(
+      Of.SlotsPerPair * (1 - Best.Waste / Of.Waste),
+      llvm::formatv("tiles straddle blocks of {0} queries", Shape.QueryBlock));
+  return Where;
+}
+
+std::string Choice::reason(const Candidate &Of) const {
+  if (&Of == &All[Chosen])
+    return gains();
+  // Tenths of a percent.
+  const double Loss =
+      std::round(1000 * (Of.SlotsPerPair / All[Chosen].SlotsPerPair - 1)) / 10;
+  std::string Text =
+      Loss > 0 ? llvm::formatv("{0:f1} % slower: {1}", Loss, loses(Of)).str()
+      : Loss < 0
+          ? llvm::formatv("{0:f1} % faster, less than the model may err", -Loss)
+                .str()
+          : std::string("as fast");
+  const RegisterBlock Block = registerBlock(M, Of.Sizes, Of.Sizes.Keys);
+  if (Block.Rows < Of.Sizes.Rows || Block.Vectors < Of.Sizes.vectors())
+    Text += llvm::formatv("; {0} rows x {1} vectors exceed {2} registers, so "
+                          "{3} x {4} at once",
+                          Of.Sizes.Rows, Of.Sizes.vectors(), M.Registers,
+                          Block.Rows, Block.Vectors);
+  return Text;
+}
+
+attn::ScheduleAttr Choice::schedule(mlir::MLIRContext *Context,
+                                    const Candidate &Of) const {
+  const Blocking &S = Of.Sizes;
+  return attn::ScheduleAttr::get(Context, S.Queries, S.Keys, S.Rows, S.Lanes,
+                                 largestDivisor(S.Keys, Level.Unroll),
+                                 boxOf(S.Queries, Shape.Axes),
+                                 boxOf(S.Keys, Shape.Axes));
+}
+
+std::vector<ScheduleChoice> cpu::weighSchedules(mlir::MLIRContext *Context,
+                                                llvm::StringRef Level,
+                                                const KernelShape &Shape) {
+  const Choice Made(*findCpuLevel(Level), Shape);
+  std::vector<ScheduleChoice> Result;
+  for (const Candidate &C : Made.all()) {
+    ScheduleChoice &One = Result.emplace_back();
+    One.Schedule = Made.schedule(Context, C);
+    One.SlotsPerPair = C.SlotsPerPair;
+    One.Efficiency = Made.efficiency(C);
+    One.IsChosen = &C == &Made.chosen();
+    One.Reason = Made.reason(C);
+  }
+  return Result;
+}
+
+attn::ScheduleAttr cpu::chooseSchedule(mlir::MLIRContext *Context,
+                                       llvm::StringRef Level,
+                                       const KernelShape &Shape) {
+  const Choice Made(*findCpuLevel(Level), Shape);
+  return Made.schedule(Context, Made.chosen());
+}
