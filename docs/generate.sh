@@ -33,7 +33,7 @@ done
   echo "<!-- Made by docs/generate.sh; do not edit. -->"
   echo
   echo "# Command lines"
-  for tool in heddle "heddle run" "heddle show" "heddle compile" "heddle targets" \
+  for tool in heddle "heddle run" "heddle explain" "heddle show" "heddle compile" "heddle targets" \
     "heddle import" "heddle import mask" "heddle import minference" \
     "heddle import vertical-slash" "heddle import bsr" "heddle import flashmask" heddle-run; do
     printf '\n## `%s`\n\n```text\n' "$tool"

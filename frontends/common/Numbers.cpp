@@ -41,3 +41,21 @@ std::vector<std::string_view> frontend::split(std::string_view Text,
   Parts.push_back(Text.substr(Begin));
   return Parts;
 }
+
+std::string frontend::grouped(int64_t Value) {
+  std::string Digits = std::to_string(Value);
+  size_t First = Value < 0 ? 1 : 0;
+  for (size_t At = Digits.size(); At > First + 3;) {
+    At -= 3;
+    Digits.insert(At, ",");
+  }
+  return Digits;
+}
+
+std::string frontend::duration(double Seconds) {
+  if (Seconds >= 1)
+    return fmt::format("{:.3f} s", Seconds);
+  if (Seconds >= 1e-3)
+    return fmt::format("{:.3f} ms", Seconds * 1e3);
+  return fmt::format("{:.1f} us", Seconds * 1e6);
+}

@@ -24,6 +24,12 @@ ErrorText parseNumber(const std::string &Text, const std::string &What,
 /// The parts of `Text` between separators; one empty part for an empty text.
 std::vector<std::string_view> split(std::string_view Text, char Separator);
 
+/// 1234567 as "1,234,567".
+std::string grouped(int64_t Value);
+
+/// A time with the unit that suits it.
+std::string duration(double Seconds);
+
 } // namespace heddle::frontend
 
 #endif // HEDDLE_FRONTENDS_COMMON_NUMBERS_H

@@ -2,6 +2,8 @@
 
 #include "frontends/common/Report.h"
 
+#include "frontends/common/Numbers.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -42,26 +44,6 @@ double Report::compileMilliseconds() const {
 
 double Report::rate(double Flop) const {
   return MedianSeconds > 0 ? Flop / MedianSeconds * 1e-9 : 0;
-}
-
-/// 1234567 as "1,234,567".
-static std::string grouped(int64_t Value) {
-  std::string Digits = std::to_string(Value);
-  size_t First = Value < 0 ? 1 : 0;
-  for (size_t At = Digits.size(); At > First + 3;) {
-    At -= 3;
-    Digits.insert(At, ",");
-  }
-  return Digits;
-}
-
-/// A time with the unit that suits it.
-static std::string duration(double Seconds) {
-  if (Seconds >= 1)
-    return fmt::format("{:.3f} s", Seconds);
-  if (Seconds >= 1e-3)
-    return fmt::format("{:.3f} ms", Seconds * 1e3);
-  return fmt::format("{:.1f} us", Seconds * 1e6);
 }
 
 static std::string speed(double Rate, double Peak) {

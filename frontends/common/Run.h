@@ -57,6 +57,8 @@ public:
                       Report &Out);
 
   const heddle_code &code() const { return *heddle_plan_code(Plan.get()); }
+  const heddle_plan *plan() const { return Plan.get(); }
+  heddle_pool *pool() const { return Pool.get(); }
   /// One value per sequence, as --origin says.
   const std::vector<int64_t> &origins() const { return Origins; }
 

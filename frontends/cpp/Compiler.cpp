@@ -243,6 +243,23 @@ Result<Source> Compiler::normalize(const Source &From,
   return Source(std::move(Made));
 }
 
+Result<Source> Compiler::schedule(const Source &From,
+                                  const CompileOptions &Options) {
+  Result<std::string> Pattern = choosePattern(From, Options.Pattern);
+  if (!Pattern)
+    return Pattern.failure();
+  Compilation C(*Content->Shared, From, From.Content->Text.get());
+  if (!C.start(*Pattern, Options, /*HereOnly=*/false) ||
+      !C.runPasses(Stage::Attn))
+    return *C.Why;
+  auto Made = std::make_unique<Source::Impl>();
+  Made->Shared = Content->Shared;
+  Made->Text = From.Content->Text;
+  Made->ParseTime = From.parseTime();
+  Made->Module = std::move(C.Module);
+  return Source(std::move(Made));
+}
+
 Result<std::string> Compiler::emit(const Source &From,
                                    const CompileOptions &Options, Stage Until) {
   Result<std::string> Pattern = choosePattern(From, Options.Pattern);

@@ -199,6 +199,10 @@ public:
   /// it uses with theirs.
   Result<Source> normalize(const Source &From, const std::string &Pattern);
 
+  /// A module at the pattern level: the patterns with their formulas, and one
+  /// kernel per level with its schedule.
+  Result<Source> schedule(const Source &From, const CompileOptions &Options);
+
   /// The text of a stage, or the bytes of an object file.
   Result<std::string> emit(const Source &From, const CompileOptions &Options,
                            Stage Until);

@@ -30,6 +30,7 @@ struct Command {
 };
 
 Command addRunCommand(CLI::App &Program);
+Command addExplainCommand(CLI::App &Program);
 Command addShowCommand(CLI::App &Program);
 Command addCompileCommand(CLI::App &Program);
 Command addTargetsCommand(CLI::App &Program);

@@ -3,12 +3,12 @@
 #include "frontends/common/Run.h"
 #include "frontends/heddle/Commands.h"
 #include "frontends/heddle/Interpreter.h"
+#include "frontends/heddle/KernelArguments.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <ctime>
 #include <memory>
 
@@ -18,13 +18,8 @@ using namespace heddle::frontend;
 
 namespace {
 
-struct RunArguments {
-  PatternOptions Pattern;
-  RunOptions Run;
-  std::string Dtype = "f32", OutputDtype, Schedule, Trace;
-  /// The first, parsed.
-  heddle_dtype Input = HEDDLE_F32;
-  std::vector<std::string> Targets;
+struct RunArguments : KernelArguments {
+  std::string Trace;
   bool Efficiency = false;
 };
 
@@ -58,22 +53,8 @@ static int printTraced(const RunArguments &Args, const Interpreter &Reference,
 /// Everything that needs no file.
 static ErrorText parseOptions(RunArguments &Args, CompileOptions &Build,
                               std::optional<attn::TracePoint> &Point) {
-  if (ErrorText Bad = finishOptions(Args.Pattern, Args.Run.Items))
+  if (ErrorText Bad = Args.parse(Build))
     return Bad;
-  if (ErrorText Bad = Args.Run.parse())
-    return Bad;
-  if (!Args.Run.Shape.empty())
-    if (ErrorText Bad = ShapeSolver().addText(Args.Run.Shape))
-      return Bad;
-  if (ErrorText Bad = parseDtype(Args.Dtype, "--dtype", Args.Input))
-    return Bad;
-  heddle_dtype Output = Args.Input;
-  if (!Args.OutputDtype.empty())
-    if (ErrorText Bad = parseDtype(Args.OutputDtype, "--output-dtype", Output))
-      return Bad;
-  if (!Args.Schedule.empty())
-    if (ErrorText Bad = parseSchedule(Args.Schedule, Build.Schedule))
-      return Bad;
   if (!Args.Trace.empty()) {
     llvm::Expected<attn::TracePoint> Parsed = attn::parseTracePoint(Args.Trace);
     if (!Parsed)
@@ -82,25 +63,6 @@ static ErrorText parseOptions(RunArguments &Args, CompileOptions &Build,
   }
   return std::nullopt;
 }
-
-/// What to compile: for this machine, or for the level that HEDDLE_LEVEL names.
-static void setTargets(const RunArguments &Args, CompileOptions &Build) {
-  Build.Targets = Args.Targets;
-  const char *Level = std::getenv("HEDDLE_LEVEL");
-  if (Build.Targets.empty() && Level && *Level)
-    Build.Targets = {Level};
-}
-
-namespace {
-
-/// A run whose pattern, sizes and values are known.
-struct Asked {
-  LoadedPattern Loaded;
-  Problem Sizes;
-  PatternValues Values;
-};
-
-} // namespace
 
 /// Times the same problem with every pair kept, in turn with the pattern.
 static ErrorText measureEfficiency(const RunArguments &Args,
@@ -190,27 +152,6 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
   return 0;
 }
 
-/// Looks up everything that the options name. `Types` says what is allocated.
-static ErrorText ask(const RunOptions &Options, const TensorTypes &Types,
-                     Asked &What) {
-  std::vector<Setting> Settings;
-  if (ErrorText Bad = parseSettings(What.Loaded.Name, What.Loaded.Parameters,
-                                    Options.Items, Settings))
-    return Bad;
-  ShapeSolver Solver;
-  if (ErrorText Bad = collectShape(Options, Types.Input, Solver))
-    return Bad;
-  if (ErrorText Bad = solveShape(Options, Solver, What.Loaded.Name,
-                                 What.Loaded.Info.NumSources, What.Sizes))
-    return Bad;
-  if (ErrorText Bad = checkMemory(What.Sizes, Types))
-    return Bad;
-  if (ErrorText Bad = checkOutputs(Options))
-    return Bad;
-  return What.Values.make(What.Loaded.Parameters, Settings,
-                          extentsOf(Options, What.Sizes));
-}
-
 static int trace(RunArguments &Args, Compiler &With, const Asked &What,
                  const TensorTypes &Types, const attn::TracePoint &Point) {
   RunTensors Data;
@@ -240,10 +181,9 @@ static int run(const CLI::App &Line, RunArguments &Args) {
   Result<LoadedPattern> Loaded = loadPattern(With, Args.Pattern);
   if (!Loaded)
     return fail(Loaded.failure());
-  TensorTypes Types = Options.types();
-  Types.Input = Types.Output = Args.Input;
+  const TensorTypes Types = Args.types();
   Asked What{std::move(*Loaded), {}, {}};
-  if (ErrorText Bad = ask(Options, Types, What))
+  if (ErrorText Bad = ask(Options, Types, /*Allocates=*/true, What))
     return fail(*Bad);
   if (Args.Efficiency && What.Loaded.Info.NumSources > 1)
     return failUsage(Line, "--efficiency compares with dense attention over "
@@ -251,13 +191,7 @@ static int run(const CLI::App &Line, RunArguments &Args) {
                                std::to_string(What.Loaded.Info.NumSources));
   if (Point)
     return trace(Args, With, What, Types, *Point);
-  Build.Pattern = What.Loaded.Name;
-  Build.Dtype = Args.Dtype;
-  Build.OutputDtype = Args.OutputDtype;
-  Build.HeadDimQk = What.Sizes.HeadDim;
-  Build.HeadDimV = What.Sizes.ValueDim;
-  Build.Outputs = {Types.RowMax, Types.ColumnSums, Types.BlockQ, Types.BlockK};
-  setTargets(Args, Build);
+  fillBuild(Args, What, Types, Build);
   return runKernel(Args, Build, With, What,
                    {{"load", Loading}, {"set-up", SetUp}});
 }
@@ -267,16 +201,7 @@ Command cli::addRunCommand(CLI::App &Program) {
       "run",
       "Compiles a pattern for this machine, runs it, reports and checks.");
   auto Args = std::make_shared<RunArguments>();
-  addPatternOptions(*Line, Args->Pattern);
-  addRunOptions(*Line, Args->Run);
-  Line->add_option("--dtype", Args->Dtype,
-                   "element type of q, k and v: f32 (default), f16 or bf16");
-  Line->add_option("--output-dtype", Args->OutputDtype,
-                   "element type of o (default: that of q, k and v)");
-  Line->add_option("--target", Args->Targets,
-                   "targets or levels to choose from (see heddle targets)")
-      ->delimiter(',');
-  Line->add_option("--schedule", Args->Schedule, ScheduleHelp);
+  addKernelOptions(*Line, *Args);
   Line->add_flag("--efficiency", Args->Efficiency,
                  "also time dense attention of the same shape, in turn, and "
                  "report dense time * density / time");

@@ -39,10 +39,10 @@ int main(int Argc, char **Argv) {
       "\n"
       "exit codes: 0 done, 1 failed (a check that does not pass included), 2 "
       "wrong command line");
-  const Command Commands[] = {addRunCommand(Program), addShowCommand(Program),
-                              addCompileCommand(Program),
-                              addTargetsCommand(Program),
-                              addImportCommand(Program)};
+  const Command Commands[] = {
+      addRunCommand(Program),     addExplainCommand(Program),
+      addShowCommand(Program),    addCompileCommand(Program),
+      addTargetsCommand(Program), addImportCommand(Program)};
   try {
     Program.parse(Argc, Argv);
   } catch (const CLI::ParseError &Error) {
