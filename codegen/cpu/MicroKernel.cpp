@@ -7,6 +7,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <optional>
 
 using namespace heddle::cpu;
 using namespace mlir;
@@ -33,8 +34,11 @@ private:
   /// Steps [Step, Step + Count) of the reduction.
   KernelBuilder::Values advance(ArrayRef<Value> RowPointers, Value Step,
                                 int64_t Count, ValueRange Sums);
-  /// This step's share of the rows ahead.
-  void fetchAhead(Value Step);
+  /// This step's share of rows ahead, as if the register tile were `Tiles`
+  /// further on.
+  void fetchAhead(const RowsAhead &Ahead, Value Step, int64_t Tiles);
+  /// The rows of `P.A` themselves, for a product that works through them.
+  std::optional<RowsAhead> ownRows() const;
 
   KernelBuilder &B;
   const Product &P;
@@ -109,17 +113,30 @@ KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
 /// Bytes of a cache line on every machine of this target.
 static constexpr int64_t LineBytes = 64;
 
-void RegisterTile::fetchAhead(Value Step) {
-  const RowsAhead &Ahead = P.Ahead;
+std::optional<RowsAhead> RegisterTile::ownRows() const {
+  // Rows that all exist are copies, just made.
+  if (P.ReduceOverRows || !P.A.Last)
+    return std::nullopt;
+  RowsAhead Own;
+  Own.Rows = P.Rows;
+  Own.Bytes = P.Depth * 4;
+  Own.Base = P.A.Base;
+  Own.Stride = B.mul(P.A.Stride, 4);
+  Own.Last = P.A.Last;
+  return Own;
+}
+
+void RegisterTile::fetchAhead(const RowsAhead &Ahead, Value Step,
+                              int64_t Tiles) {
   int64_t PerRow = llvm::divideCeil(Ahead.Bytes, LineBytes);
   int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
-  int64_t Tiles = llvm::divideCeil(P.Rows, Rows);
-  int64_t PerTile = llvm::divideCeil(Ahead.Rows * PerRow, Tiles);
+  int64_t PerTile =
+      llvm::divideCeil(Ahead.Rows * PerRow, llvm::divideCeil(P.Rows, Rows));
   int64_t PerStep = llvm::divideCeil(PerTile, P.Depth / Unroll);
   // Lines count over all rows. The last tile may run past the last of them.
   Value Tile = arith::DivUIOp::create(B, FirstRow, B.i64(Rows));
   Value First =
-      B.add(B.mul(Tile, PerTile),
+      B.add(B.mul(B.add(Tile, Tiles), PerTile),
             B.mul(arith::DivUIOp::create(B, Step, B.i64(Unroll)), PerStep));
   for (int64_t I = 0; I < PerStep; ++I) {
     Value Line = B.add(First, I);
@@ -138,10 +155,13 @@ void RegisterTile::fetchAhead(Value Step) {
 void RegisterTile::emit(ArrayRef<Value> RowPointers) {
   int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
   int64_t Main = P.Depth / Unroll * Unroll;
+  std::optional<RowsAhead> Own = ownRows();
   KernelBuilder::Values Sums =
       B.loop(Main, Unroll, initial(), [&](Value Step, ValueRange Carried) {
         if (P.Ahead.Base)
-          fetchAhead(Step);
+          fetchAhead(P.Ahead, Step, 0);
+        if (Own)
+          fetchAhead(*Own, Step, 1);
         return advance(RowPointers, Step, Unroll, Carried);
       });
   if (Main < P.Depth)

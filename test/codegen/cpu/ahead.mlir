@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: heddle-opt %s --attn-normalize-pattern --attn-assign-schedule --attn-tile --attn-expand-tiles --tile-simplify --cse --tile-to-cpu | FileCheck %s
 
-// While scores are computed the values of the tile are asked for, and while these
-// are summed up the keys of the next tile, or behind a run of tiles those of the
-// same tile once more. A row of 64 elements is four lines of the cache in f32 and
+// While scores are computed the values of the tile are asked for and the next of
+// its keys, and while the values are summed up the keys of the next tile, or behind
+// a run of tiles those of the same tile once more. A row of 64 elements is four lines of the cache in f32 and
 // two in bf16: the products step through 64 rows of 4 lines in 8 register tiles.
 
 attn.pattern @dense keep(%b, %h, %q, %k) {
@@ -21,6 +21,8 @@ attn.pattern @dense keep(%b, %h, %q, %k) {
 // CHECK: arith.remui %[[LINE]], %c4_i64
 // CHECK: arith.minsi %[[ROW]],
 // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+// CHECK: arith.minsi %{{.*}}, %arg2
+// CHECK: "llvm.intr.prefetch"
 // CHECK-LABEL: llvm.func internal @wide_task.accumulate(
 // CHECK: "llvm.intr.prefetch"
 func.func @wide(%q: tensor<?x1x?x64xf32>, %k: tensor<?x1x?x64xf32>,

@@ -29,8 +29,10 @@
 // CHECK: llvm.func internal @f.scores({{.*}}) attributes {no_inline, prefer_vector_width = "128", target_cpu = "x86-64"}
 // CHECK-COUNT-4: arith.minsi
 // CHECK: scf.for %{{.*}} iter_args({{.*}}) -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
-// The one row of the values that this step asks for.
-// CHECK: arith.minsi
+// This step asks for one row of the values and one of the next keys.
+// CHECK-COUNT-1: arith.minsi
+// CHECK: llvm.intr.prefetch
+// CHECK-COUNT-1: arith.minsi
 // CHECK: llvm.intr.prefetch
 // CHECK-NOT: arith.minsi
 // CHECK-COUNT-16: llvm.intr.fmuladd
