@@ -7,14 +7,14 @@
 using namespace heddle;
 
 llvm::StringRef heddle::workName(Work Of) {
-  static constexpr std::array<llvm::StringLiteral, kNumWork> Names = {
+  static constexpr std::array<llvm::StringLiteral, NumWork> Names = {
       "multiply-adds", "register tiles",  "softmax", "score region",
       "masks",         "keys and values", "copies",  "queries and outputs"};
   return Names[static_cast<size_t>(Of)];
 }
 
 llvm::StringRef heddle::workKey(Work Of) {
-  static constexpr std::array<llvm::StringLiteral, kNumWork> Keys = {
+  static constexpr std::array<llvm::StringLiteral, NumWork> Keys = {
       "multiply_adds", "register_tiles",  "softmax", "score_region",
       "masks",         "keys_and_values", "copies",  "queries_and_outputs"};
   return Keys[static_cast<size_t>(Of)];
@@ -25,6 +25,6 @@ double Cost::total() const {
 }
 
 void Cost::add(const Cost &Other, double Times) {
-  for (size_t I = 0; I < kNumWork; ++I)
+  for (size_t I = 0; I < NumWork; ++I)
     Slots[I] += Times * Other.Slots[I];
 }

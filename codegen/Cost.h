@@ -30,14 +30,14 @@ enum class Work : unsigned {
   Copies,   ///< keys and values gathered, widened or turned
   Queries,  ///< queries in, outputs out
 };
-inline constexpr size_t kNumWork = 8;
+inline constexpr size_t NumWork = 8;
 /// In the order of the enumeration, for people and for programs.
 llvm::StringRef workName(Work Of);
 llvm::StringRef workKey(Work Of);
 
 /// Slots by what they are spent on.
 struct Cost {
-  std::array<double, kNumWork> Slots = {};
+  std::array<double, NumWork> Slots = {};
 
   double &operator[](Work Of) { return Slots[static_cast<size_t>(Of)]; }
   double operator[](Work Of) const { return Slots[static_cast<size_t>(Of)]; }

@@ -3,6 +3,7 @@
 #include "codegen/cpu/CostModel.h"
 
 #include "codegen/cpu/KernelBuilder.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
 #include <numeric>
@@ -53,7 +54,7 @@ constexpr double TurnSlots = 6;
 constexpr double CollectSlots = 60;
 /// Per element of q and of o that is transposed: a load and a store, one at a
 /// time.
-constexpr double TransposeSlots = 2.5;
+constexpr double TransposeSlots = 1.6;
 /// Scaling q, clearing o and dividing it, per vector.
 constexpr double QuerySlots = 2, OutputSlots = 4;
 /// Fixed costs of a tile of keys (calls, the loop) and of a task.
@@ -137,7 +138,8 @@ void Estimate::addProduct(int64_t Rows, int64_t Depth, bool HasSum,
     const double Misses = missesOfL1(tileBytes(Depth) + RowBytes);
     const double Enter = M.Latency + 0.5 * Sums * (HasSum ? 2 : 1) +
                          static_cast<double>(Depth * Width) * Misses * M.LineL2;
-    const auto Tiles = static_cast<double>(Times * (Sizes.vectors() / Width));
+    const int64_t Groups = Sizes.vectors() / Width;
+    const auto Tiles = static_cast<double>(Times * Groups);
     const double Steps = Tiles * static_cast<double>(Depth);
     Out[Work::Products] += Steps * Products;
     Out[Work::Edges] += Steps * (Step - Products) + Tiles * Enter;
@@ -168,8 +170,8 @@ Cost Estimate::mask() const {
       slots(WordPass) + slots(MaskPass);
   // Each register tile of the second product reads the bits again.
   const int64_t Rows = registerBlock(M, Sizes, Shape.V).Rows;
-  const auto Sweeps = static_cast<double>((Shape.V + Rows - 1) / Rows);
-  Result[Work::Masks] = scores() * (PerPair + Sweeps);
+  const int64_t Sweeps = llvm::divideCeil(Shape.V, Rows);
+  Result[Work::Masks] = scores() * (PerPair + static_cast<double>(Sweeps));
   return Result;
 }
 
@@ -187,19 +189,19 @@ Cost Estimate::fetch() const {
 Cost Estimate::copies(bool IsGathered) const {
   Cost Result;
   const auto Keys = static_cast<double>(Sizes.Keys);
-  const auto Vectors =
-      static_cast<double>((Shape.Qk + Sizes.Lanes - 1) / Sizes.Lanes);
-  const auto ValueVectors =
-      static_cast<double>((Shape.V + Sizes.Lanes - 1) / Sizes.Lanes);
+  auto VectorsOf = [&](int64_t Features) {
+    const int64_t Count = llvm::divideCeil(Features, Sizes.Lanes);
+    return static_cast<double>(Count);
+  };
   // Boxes of a grid are lists of positions.
   const bool All = IsGathered || Shape.ElementBytes < 4 || Shape.Axes > 0;
   double Slots = 0;
   if (All || Shape.Rotates)
-    Slots += Keys * (Vectors * StageSlots + StageRowSlots);
+    Slots += Keys * (VectorsOf(Shape.Qk) * StageSlots + StageRowSlots);
   if (All)
-    Slots += Keys * (ValueVectors * StageSlots + StageRowSlots);
+    Slots += Keys * (VectorsOf(Shape.V) * StageSlots + StageRowSlots);
   if (Shape.Rotates)
-    Slots += Keys * Vectors * TurnSlots;
+    Slots += Keys * VectorsOf(Shape.Qk) * TurnSlots;
   if (IsGathered)
     Slots += Keys * CollectSlots;
   Result[Work::Copies] = Slots;
@@ -258,6 +260,6 @@ double cpu::blocksPerTile(int64_t Tile, int64_t Block) {
   // Boundaries of blocks inside of tiles; one per period is the beginning of a
   // tile.
   const int64_t Period = std::lcm(Tile, Block);
-  return 1 + static_cast<double>(Period / Block - 1) /
-                 static_cast<double>(Period / Tile);
+  const int64_t Inside = Period / Block - 1, Tiles = Period / Tile;
+  return 1 + static_cast<double>(Inside) / static_cast<double>(Tiles);
 }

@@ -46,7 +46,7 @@ Machine cpu::machineHere(const CpuLevel &Level) {
     // Up to the fourth generation a vector of 512 bits occupies both for a
     // cycle.
     if (Name != "znver5" && Level.Lanes == 16)
-      M.Latency = 4;
+      M.Latency /= 2;
   }
   return M;
 }

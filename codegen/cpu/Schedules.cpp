@@ -169,7 +169,7 @@ std::string Choice::loses(const Candidate &Of) const {
       Where = std::move(Name);
     }
   };
-  for (size_t I = 0; I < kNumWork; ++I)
+  for (size_t I = 0; I < NumWork; ++I)
     Compare(perPair(Of.PerTile.Slots[I], Of) / Of.Waste -
                 perPair(Best.PerTile.Slots[I], Best) / Best.Waste,
             "more for " + workName(static_cast<Work>(I)).str());

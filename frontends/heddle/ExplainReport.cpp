@@ -107,7 +107,7 @@ static void addTimes(const Explanation &E, Lines &Out) {
     Out.more(fmt::format("  {:<21}{:>5.1f} %", Name.str(),
                          All > 0 ? 100 * Slots / All : 0.0));
   };
-  for (size_t I = 0; I < kNumWork; ++I)
+  for (size_t I = 0; I < NumWork; ++I)
     if (E.Predicted.Busy.Slots[I] > 0)
       Share(workName(static_cast<Work>(I)), E.Predicted.Busy.Slots[I]);
   if (E.Threads > 1)
@@ -177,7 +177,7 @@ static void writeTimes(llvm::json::OStream &Json, const Explanation &E) {
     if (E.SecondsPerSlot > 0)
       Json.attribute("ms", E.predictedSeconds() * 1e3);
     Json.attributeObject("shares", [&] {
-      for (size_t I = 0; I < kNumWork; ++I)
+      for (size_t I = 0; I < NumWork; ++I)
         Json.attribute(workKey(static_cast<Work>(I)),
                        All > 0 ? E.Predicted.Busy.Slots[I] / All : 0.0);
       Json.attribute("idle", E.Predicted.idle());

@@ -83,7 +83,7 @@ std::string Explanation::bound() const {
   const double All = Predicted.Last * Threads;
   const double Idle = Predicted.idle();
   size_t First = 0;
-  for (size_t I = 1; I < kNumWork; ++I)
+  for (size_t I = 1; I < NumWork; ++I)
     if (Predicted.Busy.Slots[I] > Predicted.Busy.Slots[First])
       First = I;
   if (Idle * All > Predicted.Busy.Slots[First])
@@ -98,7 +98,7 @@ std::string Explanation::bound() const {
   // The largest other part.
   double Second = Idle;
   std::string Name = "idle threads";
-  for (size_t I = 0; I < kNumWork; ++I)
+  for (size_t I = 0; I < NumWork; ++I)
     if (I != First && Predicted.Busy.Slots[I] / All > Second) {
       Second = Predicted.Busy.Slots[I] / All;
       Name = boundOf(static_cast<Work>(I));
