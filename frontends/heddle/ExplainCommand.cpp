@@ -97,9 +97,16 @@ static void describe(const ExplainArguments &Args, const Scheduled &Kernel,
   Out.FlopPerSlot = Kernel.Of->flopPerSlot(Out.Level);
 }
 
-/// The same tiles on a level that this machine can run.
-static void setTiles(attn::ScheduleAttr Schedule, CompileOptions &Build) {
+/// The same tiles for the best level of the target that this machine can run.
+static void setTiles(const Target &Of, attn::ScheduleAttr Schedule,
+                     CompileOptions &Build) {
+  const std::vector<Level> Levels = Of.levels();
+  const auto Here =
+      llvm::find_if(Levels, [](const Level &L) { return L.runsHere(); });
+  // Where none does, compiling says so.
   Build.Targets.clear();
+  Build.Targets.push_back(Here == Levels.end() ? Levels.back().Name
+                                               : Here->Name);
   Build.Schedule = {};
   if (Schedule.getQueryBox().empty()) {
     Build.Schedule.QueryTile = Schedule.getQueryTile();
@@ -191,18 +198,21 @@ static int explain(const CLI::App &Line, ExplainArguments &Args) {
   describe(Args, *Kernel, What, Out);
 
   // A level of another machine has its tiles counted by code for this one.
+  Build.Targets = {Out.Level};
   if (!Kernel->RunsHere)
-    setTiles(Out.Schedule, Build);
-  else
-    Build.Targets = {Out.Level};
+    setTiles(*Kernel->Of, Out.Schedule, Build);
   Result<Program> Compiled = With.jit(What.Loaded.From, Build);
   if (!Compiled)
     return fail(Compiled.failure());
   if (ErrorText Bad = kernelTypes(*heddle_kernel_entry(Compiled->kernel()),
                                   Args.Run, Types))
     return fail(*Bad);
+  const heddle_code *Code = nullptr;
+  if (ErrorText Bad = toText(heddle_kernel_code_at(
+          Compiled->kernel(), Build.Targets.front().c_str(), &Code)))
+    return fail(*Bad);
   Runner Main;
-  if (ErrorText Bad = Main.prepare(Compiled->kernel(), nullptr, What.Sizes,
+  if (ErrorText Bad = Main.prepare(Compiled->kernel(), Code, What.Sizes,
                                    What.Values, Args.Run))
     return fail(*Bad);
   if (ErrorText Bad =
