@@ -2,7 +2,7 @@
 
 #include "bench/worker/Case.h"
 
-#include "bench/worker/ReadBandwidth.h"
+#include "codegen/cpu/ReadBandwidth.h"
 #include "runtime/npy/Npy.h"
 
 #include "llvm/Support/xxhash.h"
@@ -213,11 +213,12 @@ ErrorText Case::time(double AtLeastMs, bool WithPlan, json::Object &Out) {
 }
 
 ErrorText Case::readKeys(json::Object &Out) const {
-  const llvm::ArrayRef<uint8_t> Ranges[] = {bytesOf(Data.K), bytesOf(Data.V)};
-  const double Seconds = readSeconds(Ranges, Facts.Threads);
+  const llvm::ArrayRef<uint8_t> K = bytesOf(Data.K), V = bytesOf(Data.V);
+  const double Seconds = cpu::readSeconds(
+      {{K.data(), K.size()}, {V.data(), V.size()}}, Facts.Threads);
   if (Seconds <= 0)
     return fmt::format("cannot start {} threads", Facts.Threads);
-  const auto Bytes = static_cast<double>(Ranges[0].size() + Ranges[1].size());
+  const auto Bytes = static_cast<double>(K.size() + V.size());
   Out["ms"] = Seconds * 1e3;
   Out["gb_per_s"] = Bytes / Seconds * 1e-9;
   return std::nullopt;

@@ -5,8 +5,8 @@
 // with "error" says what went wrong. bench/README.md lists the requests.
 
 #include "bench/worker/Case.h"
-#include "bench/worker/ReadBandwidth.h"
 #include "codegen/cpu/FmaPeak.h"
+#include "codegen/cpu/ReadBandwidth.h"
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/raw_ostream.h"
@@ -115,7 +115,7 @@ ErrorText Worker::answer(const json::Object &Asked, json::Object &Out) {
     return std::nullopt;
   }
   if (What == "bandwidth") {
-    Out["gb_per_s"] = measureReadBandwidth(Threads);
+    Out["gb_per_s"] = cpu::measureReadBandwidth(Threads);
     return std::nullopt;
   }
   if (What == "compile")

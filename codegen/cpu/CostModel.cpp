@@ -6,6 +6,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 using namespace heddle;
@@ -45,16 +46,13 @@ constexpr Pass WordPass = {1, 2, 0, 1};
 /// Unpacking it, choosing between a score and -inf.
 constexpr Pass MaskPass = {1, 1, 2, 1};
 
-// Transfer.cpp.
+// Transfer.cpp, Transpose.cpp.
 /// Per vector of a staged row, and per row.
 constexpr double StageSlots = 3, StageRowSlots = 12;
 /// Cos, sin and four products per pair of vectors.
 constexpr double TurnSlots = 6;
 /// Finding one gathered key in its list.
 constexpr double CollectSlots = 60;
-/// Per element of q and of o that is transposed: a load and a store, one at a
-/// time.
-constexpr double TransposeSlots = 1.6;
 /// Scaling q, clearing o and dividing it, per vector.
 constexpr double QuerySlots = 2, OutputSlots = 4;
 /// Fixed costs of a tile of keys (calls, the loop) and of a task.
@@ -214,7 +212,10 @@ Cost Estimate::task() const {
   const auto Vectors = static_cast<double>(Sizes.vectors());
   const auto Qk = static_cast<double>(Shape.Qk);
   const auto V = static_cast<double>(Shape.V);
-  Result[Work::Queries] = TaskSlots + Queries * (Qk + V) * TransposeSlots +
+  // Per vector of q and of o a load, a store and its shuffles.
+  const auto Lanes = static_cast<double>(M.Lanes);
+  const double Turn = (2 + std::log2(Lanes)) / Lanes;
+  Result[Work::Queries] = TaskSlots + Queries * (Qk + V) * Turn +
                           Vectors * (Qk * QuerySlots + V * OutputSlots);
   return Result;
 }

@@ -3,9 +3,10 @@
 #include "codegen/cpu/Machine.h"
 
 #include "codegen/cpu/HostFeatures.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/TargetParser/Host.h"
 
-#include <unistd.h>
+#include <string>
 
 using namespace heddle;
 using namespace heddle::cpu;
@@ -22,10 +23,26 @@ Machine cpu::assumedMachine(const CpuLevel &Level) {
   return M;
 }
 
-/// A cache of this machine, or `Otherwise` where the system does not tell.
-static int64_t cacheSize(int Name, int64_t Otherwise) {
-  long Size = Name >= 0 ? sysconf(Name) : 0;
-  return Size > 0 ? Size : Otherwise;
+/// A cache that the first core of this machine reaches, or `Otherwise` where
+/// the kernel does not tell. The C library is not asked: on some machines it
+/// counts a shared cache once per core.
+static int64_t cacheSize(unsigned Level, int64_t Otherwise) {
+  for (unsigned Index = 0; Index < 8; ++Index) {
+    std::string Folder =
+        "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(Index);
+    auto Read = [&](llvm::StringRef File) -> std::string {
+      auto Buffer = llvm::MemoryBuffer::getFileAsStream(Folder + "/" + File);
+      return Buffer ? (*Buffer)->getBuffer().trim().str() : "";
+    };
+    if (Read("level") != std::to_string(Level) || Read("type") == "Instruction")
+      continue;
+    std::string Text = Read("size");
+    llvm::StringRef Size(Text);
+    int64_t Kilobytes = 0;
+    if (Size.consume_back("K") && !Size.getAsInteger(10, Kilobytes))
+      return Kilobytes * 1024;
+  }
+  return Otherwise;
 }
 
 Machine cpu::machineHere(const CpuLevel &Level) {
@@ -33,12 +50,9 @@ Machine cpu::machineHere(const CpuLevel &Level) {
   if (!missingFeatures(Level.featureList()).empty())
     return M;
   M.IsHere = true;
-#if defined(_SC_LEVEL1_DCACHE_SIZE) && defined(_SC_LEVEL2_CACHE_SIZE) &&       \
-    defined(_SC_LEVEL3_CACHE_SIZE)
-  M.L1 = cacheSize(_SC_LEVEL1_DCACHE_SIZE, M.L1);
-  M.L2 = cacheSize(_SC_LEVEL2_CACHE_SIZE, M.L2);
-  M.L3 = cacheSize(_SC_LEVEL3_CACHE_SIZE, M.L3);
-#endif
+  M.L1 = cacheSize(1, M.L1);
+  M.L2 = cacheSize(2, M.L2);
+  M.L3 = cacheSize(3, M.L3);
   llvm::StringRef Name = llvm::sys::getHostCPUName();
   if (Name.starts_with("znver")) {
     // Two units multiply, two others add.

@@ -7,7 +7,6 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
-#include <optional>
 
 using namespace heddle::cpu;
 using namespace mlir;
@@ -23,7 +22,9 @@ public:
       : B(B), P(P), FirstRow(FirstRow), FirstVector(FirstVector), Rows(Rows),
         Vectors(Vectors) {}
 
-  void emit(ArrayRef<Value> RowPointers);
+  /// `Beside` is done beside every step of the reduction.
+  void emit(ArrayRef<Value> RowPointers,
+            llvm::function_ref<void(Value Step)> Beside);
 
 private:
   Value matrixRow(Value Matrix, Value Row) {
@@ -34,11 +35,6 @@ private:
   /// Steps [Step, Step + Count) of the reduction.
   KernelBuilder::Values advance(ArrayRef<Value> RowPointers, Value Step,
                                 int64_t Count, ValueRange Sums);
-  /// This step's share of rows ahead, as if the register tile were `Tiles`
-  /// further on.
-  void fetchAhead(const RowsAhead &Ahead, Value Step, int64_t Tiles);
-  /// The rows of `P.A` themselves, for a product that works through them.
-  std::optional<RowsAhead> ownRows() const;
 
   KernelBuilder &B;
   const Product &P;
@@ -110,58 +106,13 @@ KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
   return Sums;
 }
 
-/// Bytes of a cache line on every machine of this target.
-static constexpr int64_t LineBytes = 64;
-
-std::optional<RowsAhead> RegisterTile::ownRows() const {
-  // Rows that all exist are copies, just made.
-  if (P.ReduceOverRows || !P.A.Last)
-    return std::nullopt;
-  RowsAhead Own;
-  Own.Rows = P.Rows;
-  Own.Bytes = P.Depth * 4;
-  Own.Base = P.A.Base;
-  Own.Stride = B.mul(P.A.Stride, 4);
-  Own.Last = P.A.Last;
-  return Own;
-}
-
-void RegisterTile::fetchAhead(const RowsAhead &Ahead, Value Step,
-                              int64_t Tiles) {
-  int64_t PerRow = llvm::divideCeil(Ahead.Bytes, LineBytes);
-  int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
-  int64_t PerTile =
-      llvm::divideCeil(Ahead.Rows * PerRow, llvm::divideCeil(P.Rows, Rows));
-  int64_t PerStep = llvm::divideCeil(PerTile, P.Depth / Unroll);
-  // Lines count over all rows. The last tile may run past the last of them.
-  Value Tile = arith::DivUIOp::create(B, FirstRow, B.i64(Rows));
-  Value First =
-      B.add(B.mul(B.add(Tile, Tiles), PerTile),
-            B.mul(arith::DivUIOp::create(B, Step, B.i64(Unroll)), PerStep));
-  for (int64_t I = 0; I < PerStep; ++I) {
-    Value Line = B.add(First, I);
-    Value Row = arith::DivUIOp::create(B, Line, B.i64(PerRow));
-    Value Column =
-        B.mul(arith::RemUIOp::create(B, Line, B.i64(PerRow)), LineBytes);
-    Row = B.min(Row, Ahead.Positions ? B.i64(Ahead.Rows - 1) : Ahead.Last);
-    if (Ahead.Positions)
-      Row = B.loadScalar(B.offset(Ahead.Positions, Row, B.getI64Type()),
-                         B.getI64Type());
-    Value At = B.add(B.mul(Row, Ahead.Stride), Column);
-    B.prefetch(B.offset(Ahead.Base, At, B.getI8Type()));
-  }
-}
-
-void RegisterTile::emit(ArrayRef<Value> RowPointers) {
+void RegisterTile::emit(ArrayRef<Value> RowPointers,
+                        llvm::function_ref<void(Value Step)> Beside) {
   int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
   int64_t Main = P.Depth / Unroll * Unroll;
-  std::optional<RowsAhead> Own = ownRows();
   KernelBuilder::Values Sums =
       B.loop(Main, Unroll, initial(), [&](Value Step, ValueRange Carried) {
-        if (P.Ahead.Base)
-          fetchAhead(P.Ahead, Step, 0);
-        if (Own)
-          fetchAhead(*Own, Step, 1);
+        Beside(Step);
         return advance(RowPointers, Step, Unroll, Carried);
       });
   if (Main < P.Depth)
@@ -171,6 +122,101 @@ void RegisterTile::emit(ArrayRef<Value> RowPointers) {
     for (int64_t J = 0; J < Vectors; ++J)
       B.storeVector(Sums[I * Vectors + J],
                     B.offset(Base, I * P.Length + J * B.lanes()));
+}
+
+//===----------------------------------------------------------------------===//
+// Rows ahead
+//===----------------------------------------------------------------------===//
+
+/// Bytes of a cache line on every machine of this target.
+static constexpr int64_t LineBytes = 64;
+
+namespace {
+/// What falls to one stripe of register tiles of the rows that are asked for:
+/// those of `P.Ahead`, and of `P.A` itself, where the product works through it,
+/// those of the next stripe.
+class Fetches {
+public:
+  Fetches(KernelBuilder &B, const Product &P, Value FirstRow, int64_t Rows)
+      : B(B), P(P), Stripe(arith::DivUIOp::create(B, FirstRow, B.i64(Rows))),
+        Stripes(llvm::divideCeil(P.Rows, Rows)) {
+    if (P.Ahead.Base)
+      Wanted.push_back({P.Ahead, Stripe});
+    // Rows that all exist are copies, just made.
+    if (P.ReduceOverRows || !P.A.Last)
+      return;
+    RowsAhead Own;
+    Own.Rows = P.Rows;
+    Own.Bytes = P.Depth * 4;
+    Own.Base = P.A.Base;
+    Own.Stride = B.mul(P.A.Stride, 4);
+    Own.Last = P.A.Last;
+    Wanted.push_back({Own, B.add(Stripe, 1)});
+  }
+
+  /// All at once: a stripe has time enough for them to arrive.
+  void emitAll();
+  /// The share of one step of the reduction.
+  void emitPart(Value Step);
+
+private:
+  /// Rows, and which stripe's share of them.
+  struct Want {
+    RowsAhead Rows;
+    Value Stripe;
+  };
+  static int64_t linesPerRow(const RowsAhead &Rows) {
+    return llvm::divideCeil(Rows.Bytes, LineBytes);
+  }
+  /// The address of a row, that of the last one behind it.
+  Value address(const RowsAhead &Rows, Value Row);
+
+  KernelBuilder &B;
+  const Product &P;
+  Value Stripe;
+  int64_t Stripes;
+  SmallVector<Want, 2> Wanted;
+};
+} // namespace
+
+Value Fetches::address(const RowsAhead &Rows, Value Row) {
+  Row = B.min(Row, Rows.Positions ? B.i64(Rows.Rows - 1) : Rows.Last);
+  if (Rows.Positions)
+    Row = B.loadScalar(B.offset(Rows.Positions, Row, B.getI64Type()),
+                       B.getI64Type());
+  return B.offset(Rows.Base, B.mul(Row, Rows.Stride), B.getI8Type());
+}
+
+void Fetches::emitAll() {
+  for (const Want &W : Wanted) {
+    int64_t Share = llvm::divideCeil(W.Rows.Rows, Stripes);
+    Value First = B.mul(W.Stripe, Share);
+    B.loop(Share, 1, [&](Value I) {
+      Value Row = address(W.Rows, B.add(First, I));
+      for (int64_t Line = 0; Line < linesPerRow(W.Rows); ++Line)
+        B.prefetch(B.offset(Row, Line * LineBytes, B.getI8Type()));
+    });
+  }
+}
+
+void Fetches::emitPart(Value Step) {
+  int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
+  for (const Want &W : Wanted) {
+    int64_t PerRow = linesPerRow(W.Rows);
+    int64_t Share = llvm::divideCeil(W.Rows.Rows * PerRow, Stripes);
+    int64_t PerStep = llvm::divideCeil(Share, P.Depth / Unroll);
+    // Lines count over all rows.
+    Value First =
+        B.add(B.mul(W.Stripe, Share),
+              B.mul(arith::DivUIOp::create(B, Step, B.i64(Unroll)), PerStep));
+    for (int64_t I = 0; I < PerStep; ++I) {
+      Value Line = B.add(First, I);
+      Value Row =
+          address(W.Rows, arith::DivUIOp::create(B, Line, B.i64(PerRow)));
+      Value Column = arith::RemUIOp::create(B, Line, B.i64(PerRow));
+      B.prefetch(B.offset(Row, B.mul(Column, LineBytes), B.getI8Type()));
+    }
+  }
 }
 
 /// All vectors of rows [FirstRow, FirstRow + Rows), as many at once as the
@@ -186,8 +232,17 @@ static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
   if (!P.ReduceOverRows)
     for (int64_t I = 0; I < Rows; ++I)
       RowPointers.push_back(P.A.row(B, B.add(FirstRow, I)));
+  Fetches Ahead(B, P, FirstRow, Rows);
+  // Several tiles of vectors would each ask for the same.
+  bool AreSpread = AtOnce == Vectors;
+  if (!AreSpread)
+    Ahead.emitAll();
   B.loop(Vectors, AtOnce, [&](Value FirstVector) {
-    RegisterTile(B, P, FirstRow, Rows, FirstVector, AtOnce).emit(RowPointers);
+    RegisterTile(B, P, FirstRow, Rows, FirstVector, AtOnce)
+        .emit(RowPointers, [&](Value Step) {
+          if (AreSpread)
+            Ahead.emitPart(Step);
+        });
   });
 }
 

@@ -12,8 +12,8 @@
 namespace heddle::cpu {
 
 /// Rows that are needed after a product, by any later verb: it asks the memory
-/// for them, evenly over its steps, so that they are in the second-level cache
-/// by then. A hint, and never a fault: rows need not exist.
+/// for them, some before every register tile, so that they are in the
+/// second-level cache by then. A hint, and never a fault: rows need not exist.
 struct RowsAhead {
   /// How many, and bytes of each; none without a base.
   int64_t Rows = 0, Bytes = 0;

@@ -24,6 +24,21 @@ static uint64_t readAll(const uint64_t *Data, int64_t Count) {
   return Total;
 }
 
+double cpu::readSeconds(const std::vector<ByteRange> &Ranges, int Threads) {
+  return secondsTogether(Threads, [&](int Index) {
+    uint64_t Total = 0;
+    for (const ByteRange &Range : Ranges) {
+      // Whole words; what is left at the ends is nothing beside the rest.
+      const auto Words = static_cast<int64_t>(Range.Size / sizeof(uint64_t));
+      const auto *Data = static_cast<const uint64_t *>(Range.Data);
+      const int64_t Begin = Words * Index / Threads;
+      Total += readAll(Data + Begin, Words * (Index + 1) / Threads - Begin);
+    }
+    volatile uint64_t Sink = Total;
+    (void)Sink;
+  });
+}
+
 double cpu::measureReadBandwidth(int Threads) {
   Threads = std::max(Threads, 1);
   constexpr int64_t Most = int64_t(64) << 20;

@@ -3,7 +3,21 @@
 #ifndef HEDDLE_CODEGEN_CPU_READBANDWIDTH_H
 #define HEDDLE_CODEGEN_CPU_READBANDWIDTH_H
 
+#include <cstddef>
+#include <vector>
+
 namespace heddle::cpu {
+
+struct ByteRange {
+  const void *Data;
+  size_t Size;
+};
+
+/// Seconds that `Threads` threads take to read `Ranges` once, each thread an
+/// equal part of every range: the floor of a kernel that must read them. The
+/// ranges should be much larger than the caches. 0 when so many threads cannot
+/// be started.
+double readSeconds(const std::vector<ByteRange> &Ranges, int Threads);
 
 /// Measures how many gigabytes per second `Threads` threads read from memory at
 /// the same time, each a stretch of its own, once from end to end: the roof of

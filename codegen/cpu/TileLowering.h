@@ -13,6 +13,7 @@
 #include "codegen/cpu/Procedures.h"
 #include "codegen/cpu/Tiles.h"
 #include "codegen/cpu/Transfer.h"
+#include "codegen/cpu/Transpose.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"

@@ -10,52 +10,6 @@
 using namespace heddle::cpu;
 using namespace mlir;
 
-static int64_t features(RankedTensorType Type) {
-  return Type.getRank() == 2 ? Type.getDimSize(1) : 1;
-}
-
-void heddle::cpu::emitTransposeIn(KernelBuilder &B, RankedTensorType Type,
-                                  const RowSource &From, const Buffer &To) {
-  int64_t Length = rowLength(B, Type);
-  B.loop(Type.getDimSize(0), 1, [&](Value Query) {
-    Value Position = From.position(B, Query);
-    Value Column = B.offset(To.Base, Query);
-    auto ForEach = [&](llvm::function_ref<Value(Value Feature)> Element) {
-      B.loop(features(Type), 1, [&](Value Feature) {
-        B.storeScalar(Element(Feature),
-                      B.offset(Column, B.mul(Feature, Length)));
-      });
-    };
-    B.branch(
-        From.exists(B, Position),
-        [&] {
-          Value Row = From.row(B, Position);
-          ForEach([&](Value Feature) {
-            return loadWidened(B, B.offset(Row, Feature, From.Element),
-                               From.Element, 1);
-          });
-        },
-        [&] { ForEach([&](Value) { return B.f32(0.0F); }); });
-  });
-}
-
-void heddle::cpu::emitTransposeOut(KernelBuilder &B, RankedTensorType Type,
-                                   const Buffer &From, const RowSource &To) {
-  int64_t Length = rowLength(B, Type);
-  B.loop(Type.getDimSize(0), 1, [&](Value Query) {
-    Value Position = To.position(B, Query);
-    B.branch(To.exists(B, Position), [&] {
-      Value Row = To.row(B, Position);
-      Value Column = B.offset(From.Base, Query);
-      B.loop(features(Type), 1, [&](Value Feature) {
-        Value Element = B.loadScalar(B.offset(Column, B.mul(Feature, Length)));
-        storeNarrowed(B, Element, B.offset(Row, Feature, To.Element),
-                      To.Element);
-      });
-    });
-  });
-}
-
 /// Vectors copied per iteration.
 static constexpr int64_t VectorsAtOnce = 4;
 

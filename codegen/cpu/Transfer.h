@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Rows of memory to and from tiles in the workspace.
+// Copies of rows of memory in the workspace.
 
 #ifndef HEDDLE_CODEGEN_CPU_TRANSFER_H
 #define HEDDLE_CODEGEN_CPU_TRANSFER_H
@@ -8,14 +8,6 @@
 #include "codegen/cpu/Tiles.h"
 
 namespace heddle::cpu {
-
-/// Rows -> [feature][query]; zeros for rows that do not exist.
-void emitTransposeIn(KernelBuilder &B, mlir::RankedTensorType Type,
-                     const RowSource &From, const Buffer &To);
-
-/// [feature][query] -> the rows that exist, rounded to their element type.
-void emitTransposeOut(KernelBuilder &B, mlir::RankedTensorType Type,
-                      const Buffer &From, const RowSource &To);
 
 /// Rotates a row by its position; see `tile.rotate`.
 struct Rotation {

@@ -4,7 +4,9 @@
 // While scores are computed the values of the tile are asked for and the next of
 // its keys, and while the values are summed up the keys of the next tile, or behind
 // a run of tiles those of the same tile once more. A row of 64 elements is four lines of the cache in f32 and
-// two in bf16: the products step through 64 rows of 4 lines in 8 register tiles.
+// two in bf16. Each step asks for a line of the rows that fall to its register tile;
+// where several tiles of vectors would do so again and again, all are asked for at
+// once instead.
 
 attn.pattern @dense keep(%b, %h, %q, %k) {
   %true = arith.constant true
@@ -18,8 +20,8 @@ attn.pattern @dense keep(%b, %h, %q, %k) {
 // CHECK: llvm.call @wide_task.accumulate(
 // CHECK-LABEL: llvm.func internal @wide_task.scores(
 // CHECK: %[[ROW:.*]] = arith.divui %[[LINE:.*]], %c4_i64
+// CHECK: arith.minsi %[[ROW]], %arg7
 // CHECK: arith.remui %[[LINE]], %c4_i64
-// CHECK: arith.minsi %[[ROW]],
 // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
 // CHECK: arith.minsi %{{.*}}, %arg2
 // CHECK: "llvm.intr.prefetch"
@@ -47,4 +49,20 @@ func.func @narrow(%q: tensor<?x1x?x64xbf16>, %k: tensor<?x1x?x64xbf16>,
     : tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>, tensor<?x1x?x64xbf16>
     -> tensor<?x1x?x64xbf16>, tensor<?x1x?xf32>
   return %o, %lse : tensor<?x1x?x64xbf16>, tensor<?x1x?xf32>
+}
+
+// CHECK-LABEL: llvm.func internal @parts_task.scores(
+// CHECK: scf.for
+// CHECK-COUNT-4: "llvm.intr.prefetch"
+// CHECK: scf.for %{{.*}} iter_args
+// CHECK-NOT: "llvm.intr.prefetch"
+// CHECK-LABEL: llvm.func internal @parts_task.softmax_step(
+func.func @parts(%q: tensor<?x1x?x64xf32>, %k: tensor<?x1x?x64xf32>,
+                 %v: tensor<?x1x?x64xf32>, %s: f32)
+    -> (tensor<?x1x?x64xf32>, tensor<?x1x?xf32>)
+    attributes {attn.level = "cpu-avx2"} {
+  %o, %lse = attn.attention @dense() q(%q) k(%k) v(%v) scale(%s)
+    : tensor<?x1x?x64xf32>, tensor<?x1x?x64xf32>, tensor<?x1x?x64xf32>
+    -> tensor<?x1x?x64xf32>, tensor<?x1x?xf32>
+  return %o, %lse : tensor<?x1x?x64xf32>, tensor<?x1x?xf32>
 }

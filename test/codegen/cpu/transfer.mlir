@@ -22,15 +22,28 @@
 // CHECK: arith.select %[[PLAIN]]
 // CHECK: %[[ROWS:.*]] = arith.subi %{{.*}} : i64
 // CHECK: %[[LENGTH:.*]] = arith.select %{{.*}}, %{{.*}}, %[[ROWS]]
-// CHECK: scf.for %[[I:.*]] = %{{.*}} to %[[EIGHT]]
-// CHECK:   %[[POSITION:.*]] = arith.addi %{{.*}}, %[[I]]
-// CHECK:   %[[EXISTS:.*]] = arith.cmpi ult, %[[POSITION]], %[[LENGTH]]
-// CHECK:   scf.if %[[EXISTS]]
+// CHECK: scf.for %[[I:.*]] = %{{.*}} to %[[EIGHT]] step %c4_i64
+// A square is turned when its first and its last row exist.
+// CHECK:   %[[FIRST:.*]] = arith.addi %{{.*}}, %[[I]]
+// CHECK:   %[[HAS_FIRST:.*]] = arith.cmpi ult, %[[FIRST]], %[[LENGTH]]
+// CHECK:   %[[HAS_LAST:.*]] = arith.cmpi ult, %{{.*}}, %[[LENGTH]]
+// CHECK:   %[[ALL:.*]] = arith.andi %[[HAS_FIRST]], %[[HAS_LAST]]
+// CHECK:   scf.if %[[ALL]]
 // CHECK:     scf.for
-// CHECK:       llvm.load %{{.*}} -> f32
-// CHECK:       llvm.store %{{.*}} : f32
+// CHECK-COUNT-4: llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr -> vector<4xf32>
+// CHECK:       vector.shuffle %[[A:.*]], %[[B:.*]] [0, 4, 2, 6]
+// CHECK-NEXT:  vector.shuffle %[[A]], %[[B]] [1, 5, 3, 7]
+// CHECK-COUNT-6: vector.shuffle
+// CHECK-NOT:   vector.shuffle
+// CHECK-COUNT-4: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>
 // CHECK:   else
 // CHECK:     scf.for
+// CHECK:       %[[EXISTS:.*]] = arith.cmpi ult, %{{.*}}, %[[LENGTH]]
+// CHECK:       scf.if %[[EXISTS]]
+// CHECK:         llvm.load %{{.*}} -> f32
+// CHECK:         llvm.store %{{.*}} : f32
+// CHECK:       else
+// CHECK:         llvm.store %{{.*}} : f32
 // CHECK: %[[S:.*]] = vector.broadcast %{{.*}} : f32 to vector<4xf32>
 // CHECK: scf.for %[[AT:.*]] = %{{.*}} to %{{.*}} step
 // CHECK:   %[[FROM:.*]] = llvm.getelementptr %[[BUF:.*]][%[[AT]]]
