@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Dtype.h"
+#include "MergeRow.h"
 #include "Pool.h"
 #include "TensorCheck.h"
 #include "Tiling.h"
-#include "heddle/half.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 
 using namespace heddle;
 using namespace heddle::runtime;
@@ -32,7 +30,7 @@ private:
   /// What one thread needs for a row.
   struct Scratch {
     float *Sum;
-    double *Weights;
+    PartialRow *Rows;
   };
 
   heddle_error *adoptShape(const heddle_tensor *OutO);
@@ -140,84 +138,35 @@ static int64_t rowOffset(const heddle_view &View, int64_t B, int64_t H,
   return B * View.stride[0] + H * View.stride[1] + S * View.stride[2];
 }
 
-/// Sum += Weight * row, `Read` making f32 of an element.
-template <typename T, typename Widen>
-static void addScaled(float *Sum, const T *Row, int64_t Count, float Weight,
-                      Widen Read) {
-  for (int64_t I = 0; I < Count; ++I)
-    Sum[I] += Weight * Read(Row[I]);
-}
-
-static void addRow(float *Sum, const heddle_view &View, int32_t Dtype,
-                   int64_t Offset, float Weight) {
-  int64_t Count = View.shape[3];
-  if (Dtype == HEDDLE_F32)
-    addScaled(Sum, static_cast<const float *>(View.data) + Offset, Count,
-              Weight, [](float X) { return X; });
-  else if (Dtype == HEDDLE_F16)
-    addScaled(Sum, static_cast<const uint16_t *>(View.data) + Offset, Count,
-              Weight, heddle_f16_to_f32);
-  else
-    addScaled(Sum, static_cast<const uint16_t *>(View.data) + Offset, Count,
-              Weight, heddle_bf16_to_f32);
-}
-
-static void storeRow(const float *Sum, const heddle_view &View, int32_t Dtype,
-                     int64_t Offset) {
-  int64_t Count = View.shape[3];
-  if (Dtype == HEDDLE_F32) {
-    std::copy_n(Sum, Count, static_cast<float *>(View.data) + Offset);
-    return;
-  }
-  uint16_t *Row = static_cast<uint16_t *>(View.data) + Offset;
-  if (Dtype == HEDDLE_F16)
-    std::transform(Sum, Sum + Count, Row, heddle_f32_to_f16);
-  else
-    std::transform(Sum, Sum + Count, Row, heddle_f32_to_bf16);
-}
-
 void Merge::mergeRow(int64_t B, int64_t H, int64_t S,
                      const Scratch &Space) const {
-  double Max = -INFINITY, Total = 0, Lse = -INFINITY;
-  bool Empty = true;
+  auto AddressOf = [&](const Part &P) -> void * {
+    return static_cast<char *>(P.O.data) +
+           rowOffset(P.O, B, H, S) * dtypeBytes(P.Dtype);
+  };
   for (size_t P = 0; P < Parts.size(); ++P) {
     const heddle_view &View = Parts[P].Lse;
     float L = static_cast<const float *>(View.data)[rowOffset(View, B, H, S)];
-    Space.Weights[P] = static_cast<double>(L);
-    Empty &= L == -INFINITY;
-    Max = std::max(Max, static_cast<double>(L));
+    Space.Rows[P] = {AddressOf(Parts[P]), Parts[P].Dtype,
+                     static_cast<double>(L)};
   }
-  std::fill_n(Space.Sum, Shape[3], 0.0F);
-  if (!Empty) {
-    // A NaN spreads by way of its weight.
-    for (size_t P = 0; P < Parts.size(); ++P)
-      Total += Space.Weights[P] = std::exp(Space.Weights[P] - Max);
-    Lse = Max + std::log(Total);
-    for (size_t P = 0; P < Parts.size(); ++P) {
-      auto Weight = static_cast<float>(Space.Weights[P] / Total);
-      // A part without keys counts nothing, whatever its values.
-      if (Weight != 0)
-        addRow(Space.Sum, Parts[P].O, Parts[P].Dtype,
-               rowOffset(Parts[P].O, B, H, S), Weight);
-    }
-  }
-  storeRow(Space.Sum, Out.O, Out.Dtype, rowOffset(Out.O, B, H, S));
+  float Lse = mergeByLse(Space.Rows, Parts.size(), Shape[3], Space.Sum,
+                         AddressOf(Out), Out.Dtype);
   if (Out.Lse.data)
-    static_cast<float *>(Out.Lse.data)[rowOffset(Out.Lse, B, H, S)] =
-        static_cast<float>(Lse);
+    static_cast<float *>(Out.Lse.data)[rowOffset(Out.Lse, B, H, S)] = Lse;
 }
 
 void Merge::run(heddle_pool &Pool) const {
   constexpr int64_t Chunk = 64;
   int64_t Rows = Shape[0] * Shape[1] * Shape[2];
-  int64_t WeightBytes = static_cast<int64_t>(Parts.size() * sizeof(double));
+  int64_t RowBytes = static_cast<int64_t>(Parts.size() * sizeof(PartialRow));
   int64_t SumBytes = Shape[3] * static_cast<int64_t>(sizeof(float));
   std::atomic<int64_t> Next{0};
-  Pool.run(ceilDivide(Rows, Chunk), WeightBytes + SumBytes,
+  Pool.run(ceilDivide(Rows, Chunk), RowBytes + SumBytes,
            [&](int32_t, void *Workspace) {
-             auto *Weights = static_cast<double *>(Workspace);
-             Scratch Space = {reinterpret_cast<float *>(Weights + Parts.size()),
-                              Weights};
+             auto *PartRows = static_cast<PartialRow *>(Workspace);
+             Scratch Space = {
+                 reinterpret_cast<float *>(PartRows + Parts.size()), PartRows};
              int64_t Begin = 0;
              while ((Begin = Next.fetch_add(Chunk)) < Rows)
                for (int64_t Row = Begin; Row < std::min(Begin + Chunk, Rows);
