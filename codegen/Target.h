@@ -25,6 +25,10 @@ namespace heddle {
 /// `attn-assign-schedule` replaces both by `tile.entry`.
 inline constexpr llvm::StringLiteral KernelNameAttr = "attn.kernel";
 inline constexpr llvm::StringLiteral LevelAttr = "attn.level";
+/// It shall have a second code for short queries; `attn-pack-heads` adds it as
+/// a function with the other attribute.
+inline constexpr llvm::StringLiteral ShortQueriesAttr = "attn.short_queries";
+inline constexpr llvm::StringLiteral PackedAttr = "attn.packed";
 
 /// One level of a target.
 struct Level {
@@ -77,6 +81,8 @@ struct KernelShape {
   /// Queries of a block that the pattern treats alike, 0 where it does not look
   /// at blocks: tiles that fit into blocks see one row of them.
   int64_t QueryBlock = 0;
+  /// Rows are the heads of a group, of which there are few.
+  bool IsPacked = false;
 
   // What costs depend on beside.
   /// Bytes of an element of q, k and v in memory.

@@ -91,10 +91,11 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     SmallVector<attn::PatternOp> patterns =
         findPatterns(attention, attention.getPatternAttr());
     assert(!patterns.empty() && "the operation is valid");
-    const KernelShape shape =
+    KernelShape shape =
         describeKernel(patterns, tensorType(attention.getQ()).getDimSize(3),
                        tensorType(attention.getV()).getDimSize(3),
                        tensorType(attention.getQ()).getElementType());
+    shape.IsPacked = function->hasAttr(PackedAttr);
     attn::OutputsAttr outputs = attention.getRequestedOutputs();
     attn::ScheduleAttr schedule = attention.getScheduleAttr();
     if (!schedule)
@@ -112,10 +113,12 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
       name = attribute.getValue();
     function->setAttr(
         tile::kEntryAttr,
-        attn::EntryAttr::get(
-            &getContext(), name, attention.getPatternAttr(), levelName,
-            shape.Qk, shape.V, tensorType(attention.getQ()).getElementType(),
-            tensorType(attention.getO()).getElementType(), outputs, schedule));
+        attn::EntryAttr::get(&getContext(), name, attention.getPatternAttr(),
+                             levelName, shape.Qk, shape.V,
+                             tensorType(attention.getQ()).getElementType(),
+                             tensorType(attention.getO()).getElementType(),
+                             outputs, schedule, shape.IsPacked));
+    function->removeAttr(PackedAttr);
     function->removeAttr(LevelAttr);
     function->removeAttr(KernelNameAttr);
     attention.removeScheduleAttr();

@@ -45,12 +45,15 @@ static LLVM::LLVMFuncOp *slotOf(CodeInfo &Code, StringRef Kind) {
       .Default(nullptr);
 }
 
-/// True when two functions can belong to one kernel.
+/// True when two functions can belong to one kernel. Packed code has a pattern
+/// derived from that of the others, and partial results for its output.
 static bool agree(attn::EntryAttr A, attn::EntryAttr B) {
-  return A.getPattern() == B.getPattern() && A.getQk() == B.getQk() &&
-         A.getV() == B.getV() && A.getInputType() == B.getInputType() &&
-         A.getOutputType() == B.getOutputType() &&
-         A.getOutputs() == B.getOutputs();
+  const bool IsAlike = A.getQk() == B.getQk() && A.getV() == B.getV() &&
+                       A.getInputType() == B.getInputType() &&
+                       A.getOutputs() == B.getOutputs();
+  return IsAlike && (A.getPacked() != B.getPacked() ||
+                     (A.getPattern() == B.getPattern() &&
+                      A.getOutputType() == B.getOutputType()));
 }
 
 /// Files `Kernel` under its kernel and level.
@@ -62,19 +65,20 @@ addKernel(LLVM::LLVMFuncOp Kernel, StringRef Kind,
     return Kernel.emitOpError("kernel function has no '")
            << tile::kEntryAttr << "' attribute";
   KernelInfo &Info = Kernels[Entry.getName()];
-  if (Info.Codes.empty())
-    Info.Spec.entry = Entry;
-  else if (!agree(Info.Spec.entry, Entry))
-    return Kernel.emitOpError("kernel '")
-           << Entry.getName()
-           << "' differs in pattern, types, head dims or outputs from another "
-              "function of that name";
-  auto *Code = llvm::find_if(Info.Codes, [&](const CodeInfo &C) {
+  for (const SmallVector<CodeInfo> *Known : {&Info.Codes, &Info.Packed})
+    if (!Known->empty() && !agree(Known->front().Entry, Entry))
+      return Kernel.emitOpError("kernel '")
+             << Entry.getName()
+             << "' differs in pattern, types, head dims or outputs from "
+                "another "
+                "function of that name";
+  SmallVector<CodeInfo> &Codes = Entry.getPacked() ? Info.Packed : Info.Codes;
+  auto *Code = llvm::find_if(Codes, [&](const CodeInfo &C) {
     return C.Entry.getLevel() == Entry.getLevel();
   });
-  if (Code == Info.Codes.end()) {
-    Info.Codes.push_back({Entry, {}, {}, {}, {}});
-    Code = &Info.Codes.back();
+  if (Code == Codes.end()) {
+    Codes.push_back({Entry, {}, {}, {}, {}});
+    Code = &Codes.back();
   }
   LLVM::LLVMFuncOp *Slot = slotOf(*Code, Kind);
   if (!Slot)
@@ -101,7 +105,9 @@ SmallVector<LLVM::LLVMFuncOp, 4> CodeInfo::functions() const {
 /// Checks that a code has the functions it needs, with what the target adds.
 static LogicalResult checkCode(CodeInfo &Code) {
   LLVM::LLVMFuncOp Present = Code.functions().front();
-  SmallVector<StringRef> Needed = {"task", "count", "check"};
+  SmallVector<StringRef> Needed = {"task", "count"};
+  if (!Code.Entry.getPacked())
+    Needed.push_back("check");
   if (Code.Entry.getOutputs().hasColumns())
     Needed.push_back("columns");
   for (StringRef Kind : Needed)
@@ -119,16 +125,40 @@ static LogicalResult checkCode(CodeInfo &Code) {
   return success();
 }
 
-/// Checks that `Info` is complete and finds its patterns.
-static LogicalResult complete(KernelInfo &Info) {
-  for (CodeInfo &Code : Info.Codes)
-    if (failed(checkCode(Code)))
-      return failure();
-  FailureOr<KernelSpec> Spec =
-      findKernelSpec(Info.Codes.front().Task, Info.Spec.entry);
+const CodeInfo *KernelInfo::packed(StringRef Level) const {
+  const auto *Found = llvm::find_if(
+      Packed, [&](const CodeInfo &C) { return C.Entry.getLevel() == Level; });
+  return Found == Packed.end() ? nullptr : Found;
+}
+
+static LogicalResult findSpec(ArrayRef<CodeInfo> Codes, KernelSpec &Out) {
+  LLVM::LLVMFuncOp Task = Codes.front().Task;
+  FailureOr<KernelSpec> Spec = findKernelSpec(Task, Codes.front().Entry);
   if (failed(Spec))
     return failure();
-  Info.Spec = std::move(*Spec);
+  Out = std::move(*Spec);
+  return success();
+}
+
+/// Checks that `Info` is complete and finds its patterns.
+static LogicalResult complete(KernelInfo &Info) {
+  for (SmallVector<CodeInfo> *Codes : {&Info.Codes, &Info.Packed})
+    for (CodeInfo &Code : *Codes)
+      if (failed(checkCode(Code)))
+        return failure();
+  for (const CodeInfo &Code : Info.Packed)
+    if (llvm::none_of(Info.Codes, [&](const CodeInfo &C) {
+          return C.Entry.getLevel() == Code.Entry.getLevel();
+        })) {
+      LLVM::LLVMFuncOp Task = Code.Task;
+      return Task.emitOpError("kernel '")
+             << Code.Entry.getName()
+             << "' has packed code but no other at level '"
+             << Code.Entry.getLevel() << "'";
+    }
+  if (failed(findSpec(Info.Codes, Info.Spec)) ||
+      (!Info.Packed.empty() && failed(findSpec(Info.Packed, Info.PackedSpec))))
+    return failure();
   for (const KernelSource &Source : Info.Spec.sources) {
     Info.UsesBatch |= attn::uses(Source.formula, attn::DimB);
     Info.UsesHead |= attn::uses(Source.formula, attn::DimH);
@@ -158,8 +188,10 @@ static void appendThree(ConstantBuilder::Fields &Fields,
     Fields.push_back(I < Numbers.size() ? Numbers[I] : 0);
 }
 
+/// `Packed` is the packed code of the level, null where there is none.
 static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
-                                          const CodeInfo &Code) {
+                                          const CodeInfo &Code,
+                                          const CodeInfo *Packed) {
   attn::ScheduleAttr Schedule = Code.Entry.getSchedule();
   auto Function = [](LLVM::LLVMFuncOp F) {
     return F ? Constant::address(FlatSymbolRefAttr::get(F.getSymNameAttr()))
@@ -176,6 +208,11 @@ static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
   appendThree(Fields, Schedule.getQueryBox());
   appendThree(Fields, Schedule.getKeyBox());
   Fields.push_back(Code.workspace());
+  Fields.push_back(Packed
+                       ? Builder.array(CodeMembers,
+                                       {codeFields(Builder, *Packed, nullptr)},
+                                       "heddle.packed")
+                       : Constant(0));
   return Fields;
 }
 
@@ -192,18 +229,24 @@ static ConstantBuilder::Fields entryFields(ConstantBuilder &Builder,
                                            const KernelInfo &Info) {
   const KernelSpec &Spec = Info.Spec;
   Checks Needed(Spec);
+  // Where rows are heads, tables may be bounded that are not otherwise.
+  std::optional<Checks> AlsoNeeded;
+  if (!Info.Packed.empty())
+    AlsoNeeded.emplace(Info.PackedSpec);
   SmallVector<ConstantBuilder::Fields> Params, CheckList, Codes;
   for (auto [I, Param] : llvm::enumerate(Spec.params))
     Params.push_back(
         {Builder.string(Param.name), operandBits(Param.defaultValue),
          static_cast<bool>(Param.defaultValue), paramKind(Param.type),
-         Param.rank, Needed.needsBounds(I)});
+         Param.rank,
+         Needed.needsBounds(I) || (AlsoNeeded && AlsoNeeded->needsBounds(I))});
   for (const Check &C : Needed.list())
     CheckList.push_back(
         {C.message ? Builder.string(C.message.getValue()) : Constant(0),
          C.param, C.axis});
   for (const CodeInfo &Code : Info.Codes)
-    Codes.push_back(codeFields(Builder, Code));
+    Codes.push_back(
+        codeFields(Builder, Code, Info.packed(Code.Entry.getLevel())));
 
   attn::EntryAttr Entry = Spec.entry;
   attn::OutputsAttr Outputs = Spec.outputs();
@@ -256,7 +299,7 @@ void EmitEntry::runOnOperation() {
     if (auto Kind = Function->getAttrOfType<StringAttr>(tile::kKernelAttr))
       if (failed(addKernel(Function, Kind.getValue(), ByName)))
         return signalPassFailure();
-  SmallVector<KernelInfo> Kernels;
+  SmallVector<KernelInfo, 1> Kernels;
   for (auto &[Name, Info] : ByName) {
     if (failed(complete(Info)))
       return signalPassFailure();
@@ -278,11 +321,12 @@ void EmitEntry::runOnOperation() {
                    HEDDLE_DESCRIPTOR_SYMBOL);
 
   for (KernelInfo &Info : Kernels)
-    for (CodeInfo &Code : Info.Codes)
-      for (LLVM::LLVMFuncOp Function : Code.functions())
-        for (StringRef Name : {tile::kKernelAttr, tile::kEntryAttr,
-                               tile::kWorkspaceAttr, tile::kFeaturesAttr})
-          Function->removeAttr(Name);
+    for (SmallVector<CodeInfo> *Codes : {&Info.Codes, &Info.Packed})
+      for (CodeInfo &Code : *Codes)
+        for (LLVM::LLVMFuncOp Function : Code.functions())
+          for (StringRef Name : {tile::kKernelAttr, tile::kEntryAttr,
+                                 tile::kWorkspaceAttr, tile::kFeaturesAttr})
+            Function->removeAttr(Name);
   for (Operation &Op : llvm::make_early_inc_range(*Module.getBody()))
     if (isa<attn::PatternOp, attn::CombineOp>(Op))
       Op.erase();

@@ -135,8 +135,25 @@ static void writeGrid(OStream &Json, llvm::StringRef Name,
   });
 }
 
-static void writeCode(OStream &Json, const CodeInfo &Code) {
+/// The schedule and the scratch memory.
+static void writeSizes(OStream &Json, const CodeInfo &Code) {
   attn::ScheduleAttr Schedule = Code.Entry.getSchedule();
+  Json.attributeObject("schedule", [&] {
+    Json.attribute("query_tile", Schedule.getQueryTile());
+    Json.attribute("key_tile", Schedule.getKeyTile());
+    Json.attribute("rows", Schedule.getRows());
+    Json.attribute("lanes", Schedule.getLanes());
+    Json.attribute("unroll", Schedule.getUnroll());
+    if (!Schedule.getQueryBox().empty()) {
+      writeNumbers(Json, "query_box", Schedule.getQueryBox());
+      writeNumbers(Json, "key_box", Schedule.getKeyBox());
+    }
+  });
+  Json.attribute("workspace_bytes", Code.workspace());
+}
+
+static void writeCode(OStream &Json, const CodeInfo &Code,
+                      const CodeInfo *Packed) {
   Json.object([&] {
     Json.attribute("level", Code.Entry.getLevel());
     Json.attributeArray("features", [&] {
@@ -145,18 +162,9 @@ static void writeCode(OStream &Json, const CodeInfo &Code) {
       for (llvm::StringRef Feature : Features)
         Json.value(Feature);
     });
-    Json.attributeObject("schedule", [&] {
-      Json.attribute("query_tile", Schedule.getQueryTile());
-      Json.attribute("key_tile", Schedule.getKeyTile());
-      Json.attribute("rows", Schedule.getRows());
-      Json.attribute("lanes", Schedule.getLanes());
-      Json.attribute("unroll", Schedule.getUnroll());
-      if (!Schedule.getQueryBox().empty()) {
-        writeNumbers(Json, "query_box", Schedule.getQueryBox());
-        writeNumbers(Json, "key_box", Schedule.getKeyBox());
-      }
-    });
-    Json.attribute("workspace_bytes", Code.workspace());
+    writeSizes(Json, Code);
+    if (Packed)
+      Json.attributeObject("short_queries", [&] { writeSizes(Json, *Packed); });
   });
 }
 
@@ -192,7 +200,7 @@ static void writeKernel(OStream &Json, const KernelInfo &Kernel) {
     Json.attribute("uses_head", Kernel.UsesHead);
     Json.attributeArray("codes", [&] {
       for (const CodeInfo &Code : Kernel.Codes)
-        writeCode(Json, Code);
+        writeCode(Json, Code, Kernel.packed(Code.Entry.getLevel()));
     });
   });
 }

@@ -14,10 +14,12 @@
 
 namespace heddle {
 
-/// A kernel's code at one level.
+/// A kernel's code at one level, ordinary or packed.
 struct CodeInfo {
   attn::EntryAttr Entry;
-  mlir::LLVM::LLVMFuncOp Task, Count, Check;
+  mlir::LLVM::LLVMFuncOp Task, Count;
+  /// Null for packed code.
+  mlir::LLVM::LLVMFuncOp Check;
   /// Null for a kernel without outputs by columns.
   mlir::LLVM::LLVMFuncOp Columns;
 
@@ -34,6 +36,12 @@ struct KernelInfo {
   KernelSpec Spec; ///< With the entry of its first code.
   bool UsesBatch = false, UsesHead = false;
   llvm::SmallVector<CodeInfo> Codes; ///< Best first.
+  /// For short queries, under `PackedSpec`; of all levels or none.
+  llvm::SmallVector<CodeInfo> Packed;
+  KernelSpec PackedSpec;
+
+  /// The packed code of a level, or null.
+  const CodeInfo *packed(llvm::StringRef Level) const;
 
   heddle_dtype dtype() const;
   heddle_dtype outputDtype() const;
@@ -48,7 +56,8 @@ std::string compilerName();
 /// JSON text: compiler and ABI version, architecture, and for every kernel its
 /// pattern, element types, head dims, arguments with their roles and axes,
 /// parameters with kinds and defaults, the token grid, the normaliser, and per
-/// level the extensions it needs, the schedule and the workspace in bytes.
+/// level the extensions it needs, the schedule and the workspace in bytes, and
+/// those of the code for short queries.
 std::string writeManifest(llvm::ArrayRef<KernelInfo> Kernels,
                           llvm::StringRef Arch);
 

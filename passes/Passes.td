@@ -75,6 +75,58 @@ def AttnFuseMerge : Pass<"attn-fuse-merge", "::mlir::ModuleOp"> {
   let dependentDialects = ["::heddle::attn::AttnDialect"];
 }
 
+def AttnPackHeads : Pass<"attn-pack-heads", "::mlir::ModuleOp"> {
+  let summary = "adds kernels whose rows are the heads of a group";
+  let description = [{
+    For every function with the attribute `attn.short_queries`, which disappears,
+    adds one with the attribute `attn.packed` that does the same under a pattern
+    derived from its own:
+
+    `P'(b, h, r, k) = P(b, row_head + r, row_position, k)
+                      and key_begin <= k < key_end`
+
+    with four more parameters behind those of P. A tile of rows is then the query
+    heads that share a head of k and v, all at one position, and a row's keys may
+    be split: what decoding wants (see docs/rationale/decode.md). The result o is
+    f32 whatever it was. The runtime fills in the hidden parameters, exchanges
+    heads and queries in the strides of q, and merges the parts of a row.
+
+    A remark says why where there is no such pattern: several sources, a token
+    grid, a rotation, a grouped softmax, a sink, outputs by columns.
+
+    Before:
+
+    ```mlir
+    attn.pattern @head_windows(%w: tensor<?xindex>) keep(%b, %h, %q, %k) {
+      %n = attn.at %w[%h] : tensor<?xindex>
+      %d = arith.subi %q, %k : index
+      %near = arith.cmpi slt, %d, %n : index
+      attn.keep %near
+    }
+    func.func @f(…) attributes {attn.short_queries} { … }
+    ```
+
+    After:
+
+    ```mlir
+    attn.pattern @head_windows(…) …
+    attn.pattern @head_windows_packed(%w: tensor<?xindex>, %row_head: index,
+        %row_position: index, %key_begin: index, %key_end: index)
+        keep(%b, %h, %q, %k) {
+      %0 = arith.addi %row_head, %q : index
+      %n = attn.at %w[%0] : tensor<?xindex>
+      %d = arith.subi %row_position, %k : index
+      %near = arith.cmpi slt, %d, %n : index
+      … // %k in [%key_begin, %key_end)
+      attn.keep %kept
+    }
+    func.func @f(…) { … }
+    func.func @f_packed(…) attributes {attn.packed} { … }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def AttnAssignSchedule : Pass<"attn-assign-schedule", "::mlir::ModuleOp"> {
   let summary = "chooses the sizes every kernel is built with";
   let description = [{

@@ -9,6 +9,7 @@ using namespace mlir;
 
 void heddle::buildAttnPipeline(OpPassManager &passes) {
   passes.addPass(createAttnFuseMerge());
+  passes.addPass(createAttnPackHeads());
   passes.addPass(createAttnNormalizePattern());
   passes.addPass(createAttnAssignSchedule());
 }

@@ -71,7 +71,9 @@ struct AttnTile : impl::AttnTileBase<AttnTile> {
     KernelFrame frame(function, *spec);
     buildTaskKernel(frame);
     buildCountKernel(frame);
-    buildCheckKernel(frame);
+    // A problem is checked once, by the kernel's ordinary code.
+    if (!entry.getPacked())
+      buildCheckKernel(frame);
     if (spec->outputs().hasColumns())
       buildColumnsKernel(frame);
     function.erase();

@@ -90,6 +90,7 @@ ErrorText Case::compile(Compiler &With, const json::Object &Asked) {
   Build.OutputDtype = OutputDtype;
   Build.HeadDimQk = Sizes.HeadDim;
   Build.HeadDimV = Sizes.ValueDim;
+  Build.ShortQueries = Sizes.hasShortQueries();
   if (auto Level = Asked.getString("level"); Level && !Level->empty())
     Build.Targets = {Level->str()};
   const SteadyClock::time_point Start = SteadyClock::now();

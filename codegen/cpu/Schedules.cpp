@@ -110,6 +110,13 @@ void Choice::list() {
     if (llvm::none_of(All, IsSame))
       All.push_back(C);
   };
+  if (Shape.IsPacked) {
+    // Lanes without a row are wasted, and few heads share their keys. One
+    // vector per row of scores leaves registers for more rows at once, which
+    // hide the latency of their products.
+    Add(Level.Lanes, Level.KeyTile, Level.Registers / 2);
+    return;
+  }
   Add(Level.QueryTile, Level.KeyTile, Level.Rows);
   // Narrower tiles of queries, by whole vectors, the widest first; on a grid
   // they would be boxes of another shape, which the windows of a pattern decide

@@ -269,7 +269,9 @@ def Attn_EntryAttr : Attn_Attr<"Entry", "entry"> {
     `attn.pattern` or `attn.combine`, `level` the target level its code is for,
     `qk` and `v` the head dims, `types` the element types of q, k, v and of o in
     memory, `outputs` what it returns beside o and lse. Functions with the same
-    name and different levels are one kernel.
+    name and different levels are one kernel. A `packed` one is the code of a level
+    for short queries: its pattern is the one that `attn-pack-heads` derived from
+    the kernel's.
   }];
   let parameters = (ins StringRefParameter<>:$name,
                         "::mlir::FlatSymbolRefAttr":$pattern,
@@ -277,10 +279,12 @@ def Attn_EntryAttr : Attn_Attr<"Entry", "entry"> {
                         "int64_t":$qk, "int64_t":$v,
                         "::mlir::Type":$inputType, "::mlir::Type":$outputType,
                         "::heddle::attn::OutputsAttr":$outputs,
-                        "::heddle::attn::ScheduleAttr":$schedule);
+                        "::heddle::attn::ScheduleAttr":$schedule,
+                        DefaultValuedParameter<"bool", "false">:$packed);
   let assemblyFormat = [{
     `<` $name `,` $pattern `,` $level `,` `qk` `=` $qk `,` `v` `=` $v `,`
-        `types` `=` $inputType `to` $outputType `,` $outputs `,` $schedule `>`
+        `types` `=` $inputType `to` $outputType `,` $outputs `,` $schedule
+        (`,` `packed` `=` $packed^)? `>`
   }];
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 using namespace heddle::frontend;
@@ -81,9 +82,13 @@ std::string Report::text() const {
   Line("kept", fmt::format("{} pairs, density {:.6g}",
                            grouped(Stats.kept_pairs), density()));
   Line("tiles",
-       fmt::format("{} full, {} partial, {} empty, of {} queries x {} keys{}",
+       fmt::format("{} full, {} partial, {} empty, of {} {} x {} keys{}{}",
                    grouped(Stats.tiles_full), grouped(Stats.tiles_partial),
-                   grouped(Stats.tiles_empty), QueryTile, KeyTile,
+                   grouped(Stats.tiles_empty), QueryTile,
+                   Parts > 0 ? "heads" : "queries", KeyTile,
+                   Parts == 0 ? ""
+                              : fmt::format(", packed heads, {} split{}", Parts,
+                                            Parts == 1 ? "" : "s"),
                    QueryBox.empty() ? ""
                                     : fmt::format(" (boxes {} and {})",
                                                   fmt::join(QueryBox, "x"),
@@ -238,6 +243,8 @@ std::string Report::json() const {
   Tiles.integer("keys", KeyTile);
   Tiles.raw("query_box", list(QueryBox));
   Tiles.raw("key_box", list(KeyBox));
+  Tiles.boolean("packed_heads", Parts > 0);
+  Tiles.integer("splits", std::max<int64_t>(Parts, 1));
   Out.raw("tiles", Tiles.str());
   Out.count("useful_flop", usefulFlop());
   Out.count("executed_flop", executedFlop());

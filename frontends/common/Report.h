@@ -30,6 +30,9 @@ struct Report {
   int64_t QueryTile = 0, KeyTile = 0;
   /// Extents of the tiles on a token grid, outermost axis first.
   std::vector<int64_t> QueryBox, KeyBox;
+  /// Parts that the keys of a row are split into where rows are heads (see
+  /// heddle_plan_parts); else 0.
+  int64_t Parts = 0;
   /// Bytes of index memory of the plan.
   int64_t PlanBytes = 0;
 

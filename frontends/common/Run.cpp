@@ -199,8 +199,10 @@ ErrorText Runner::run(RunTensors &Data, Report &Out) {
   Out.Origin = Options->Origin;
   Out.Threads = heddle_pool_threads(Pool.get());
   Out.Repeat = Options->Repeat;
-  Out.QueryTile = code().query_tile;
-  Out.KeyTile = code().key_tile;
+  Out.Parts = heddle_plan_parts(Plan.get());
+  const heddle_code &Runs = Out.Parts > 0 ? *code().packed : code();
+  Out.QueryTile = Runs.query_tile;
+  Out.KeyTile = Runs.key_tile;
   for (int64_t Axis = 0; Axis < Entry->grid_axes; ++Axis) {
     Out.QueryBox.push_back(code().query_box[Axis]);
     Out.KeyBox.push_back(code().key_box[Axis]);

@@ -51,6 +51,13 @@ struct Problem {
   int64_t blockColumns(int64_t Block, size_t Source) const;
   /// All (query, key) pairs of all sequences, query heads and sources.
   double pairs() const;
+  /// Whether code for short queries may be worth compiling. The plan decides
+  /// whether it is worth running. For more queries it never is: it takes a tile
+  /// of rows per query and group of heads, and the usual tile holds about three
+  /// times as many rows.
+  bool hasShortQueries() const {
+    return HeadsKv > 0 && longestQ() < 3 * (HeadsQ / HeadsKv);
+  }
 };
 
 /// Gathers sizes from several sources (--shape, the headers of .npy files, a

@@ -9,6 +9,7 @@
 #include "frontends/cpp/OutputFile.h"
 #include "frontends/cpp/Patterns.h"
 #include "frontends/cpp/Session.h"
+#include "passes/PackHeads.h"
 #include "passes/Passes.h"
 
 #include "mlir/IR/Verifier.h"
@@ -258,6 +259,20 @@ Result<Source> Compiler::schedule(const Source &From,
   Made->ParseTime = From.parseTime();
   Made->Module = std::move(C.Module);
   return Source(std::move(Made));
+}
+
+Result<std::string>
+Compiler::findShortQueriesObstacle(const Source &From,
+                                   const CompileOptions &Options) {
+  Result<std::string> Pattern = choosePattern(From, Options.Pattern);
+  if (!Pattern)
+    return Pattern.failure();
+  mlir::Operation *Symbol =
+      mlir::SymbolTable::lookupSymbolIn(From.module(), *Pattern);
+  return findPackingObstacle(
+             sourcesOf(Symbol),
+             outputsAttr(&Content->Shared->Context, Options.Outputs))
+      .str();
 }
 
 Result<std::string> Compiler::emit(const Source &From,

@@ -124,6 +124,10 @@ struct CompileOptions {
   int64_t HeadDimV = 0;
   OutputOptions Outputs;
   ScheduleOptions Schedule;
+  /// Also make code for short queries, whose rows are the heads of a group
+  /// (see `attn-pack-heads`), where the pattern and the outputs allow it; the
+  /// plan of a problem takes what is less work. Compiling takes longer.
+  bool ShortQueries = false;
 };
 
 /// Where the time of a compilation went, in milliseconds.
@@ -202,6 +206,11 @@ public:
   /// A module at the pattern level: the patterns with their formulas, and one
   /// kernel per level with its schedule.
   Result<Source> schedule(const Source &From, const CompileOptions &Options);
+
+  /// Why `Options.ShortQueries` would be without effect; empty where it has
+  /// one.
+  Result<std::string> findShortQueriesObstacle(const Source &From,
+                                               const CompileOptions &Options);
 
   /// The text of a stage, or the bytes of an object file.
   Result<std::string> emit(const Source &From, const CompileOptions &Options,

@@ -103,7 +103,7 @@ std::string heddle::writeHeader(const BuildPlan &What,
   std::string Text;
   llvm::raw_string_ostream Out(Text);
   Out << llvm::formatv(
-      R"(/* Kernel '{0}', written by heddle compile. Levels, best first: {1}.
+      R"(/* Kernel '{0}', written by heddle compile. Levels, best first: {1}.{9}
 
      q    (batch, heads_q,  seq_q, {2})     o    (batch, heads_q, seq_q, {3})
      k    (batch, heads_kv, seq_k, {2})     lse  (batch, heads_q, seq_q)
@@ -128,7 +128,11 @@ enum {{
 )",
       What.Kernel, Levels, What.Shape.Qk, What.Shape.V, Prefix,
       moreTensors(What, Pattern), dtypeOf(What.InputType),
-      dtypeOf(What.OutputType), Pattern.NumSources);
+      dtypeOf(What.OutputType), Pattern.NumSources,
+      What.ShortQueries ? "\n   Few queries (decoding) run on code of their "
+                          "own, whose rows are "
+                          "heads."
+                        : "");
 
   llvm::StringSet<> Taken;
   std::vector<std::string> Names;

@@ -129,6 +129,7 @@ Result<BuildPlan> heddle::makePlan(mlir::Operation *Pattern,
       return Output.failure();
     P.OutputType = *Output;
   }
+  P.ShortQueries = Options.ShortQueries;
   P.Outputs = Options.Outputs;
   if (std::string Error = checkOutputs(P.Outputs); !Error.empty())
     return Failure(Error);
@@ -226,6 +227,12 @@ static std::string functionName(const BuildPlan &What, const Level &L) {
   return What.Kernel + "_" + Suffix;
 }
 
+attn::OutputsAttr heddle::outputsAttr(mlir::MLIRContext *Context,
+                                      const OutputOptions &Outputs) {
+  return attn::OutputsAttr::get(Context, Outputs.RowMax, Outputs.ColumnSums,
+                                Outputs.BlockQ, Outputs.BlockK);
+}
+
 /// A function of q, then k and v of every source, scale, origin and the
 /// parameters, that returns o, lse and the outputs asked for.
 static void buildKernel(mlir::OpBuilder &Builder, mlir::Operation *Pattern,
@@ -260,9 +267,7 @@ static void buildKernel(mlir::OpBuilder &Builder, mlir::Operation *Pattern,
   if (What.Outputs.hasBlockMax())
     More.append(NumSources, Rows(Dynamic, F32));
   if (!More.empty())
-    Outputs = attn::OutputsAttr::get(Builder.getContext(), What.Outputs.RowMax,
-                                     What.Outputs.ColumnSums,
-                                     What.Outputs.BlockQ, What.Outputs.BlockK);
+    Outputs = outputsAttr(Builder.getContext(), What.Outputs);
   llvm::SmallVector<mlir::Type> Results = {O, PerRow};
   llvm::append_range(Results, More);
 
@@ -271,6 +276,8 @@ static void buildKernel(mlir::OpBuilder &Builder, mlir::Operation *Pattern,
                                  Builder.getFunctionType(Inputs, Results));
   Function->setAttr(KernelNameAttr, Builder.getStringAttr(What.Kernel));
   Function->setAttr(LevelAttr, Builder.getStringAttr(L.Name));
+  if (What.ShortQueries)
+    Function->setAttr(ShortQueriesAttr, Builder.getUnitAttr());
 
   mlir::OpBuilder::InsertionGuard Guard(Builder);
   mlir::Block *Body = Function.addEntryBlock();

@@ -18,6 +18,7 @@ struct BuildPlan {
   mlir::Type InputType, OutputType;
   OutputOptions Outputs;
   KernelShape Shape;
+  bool ShortQueries = false;
 };
 
 /// The levels that `Names` (targets and levels) stand for.
@@ -29,6 +30,10 @@ findLevels(const std::vector<std::string> &Names);
 /// runs.
 Result<BuildPlan> makePlan(mlir::Operation *Pattern,
                            const CompileOptions &Options, bool HereOnly);
+
+/// The outputs as an attribute.
+attn::OutputsAttr outputsAttr(mlir::MLIRContext *Context,
+                              const OutputOptions &Outputs);
 
 /// A module with the pattern, all that it uses, and one attention function per
 /// level.

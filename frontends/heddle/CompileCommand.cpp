@@ -157,6 +157,17 @@ static int compile(const CLI::App &Line, CompileArguments &Args) {
   if (!Loaded)
     return fail(Loaded.failure());
   Args.Build.Pattern = Loaded->Name;
+  if (Args.Build.ShortQueries) {
+    Result<std::string> Obstacle =
+        With.findShortQueriesObstacle(Loaded->From, Args.Build);
+    if (!Obstacle)
+      return fail(Obstacle.failure());
+    if (!Obstacle->empty())
+      return fail(
+          fmt::format("pattern '{}' can have no code for short queries: "
+                      "{}; leave out --short-queries",
+                      Loaded->Name, *Obstacle));
+  }
   return Until ? emit(Args, With, Loaded->From, *Until)
                : writeBundle(Args, With, Loaded->From);
 }
@@ -187,6 +198,10 @@ Command cli::addCompileCommand(CLI::App &Program) {
   Line->add_option("--name", Args->Build.Kernel,
                    "the kernel's name in the bundle (default: the pattern's)");
   Line->add_option("--schedule", Args->Schedule, ScheduleHelp);
+  Line->add_flag(
+      "--short-queries", Args->Build.ShortQueries,
+      "also make code for few queries (decoding), whose rows are the "
+      "heads of a group; the runtime takes what is less work");
   Line->add_option("--emit", Args->Emit,
                    "print a stage instead: " + llvm::join(stageNames(), ", "));
   Line->add_flag("--verbose,-v", Args->Verbose,

@@ -192,6 +192,7 @@ static int run(const CLI::App &Line, RunArguments &Args) {
   if (Point)
     return trace(Args, With, What, Types, *Point);
   fillBuild(Args, What, Types, Build);
+  Build.ShortQueries = Args.Schedule.empty() && What.Sizes.hasShortQueries();
   return runKernel(Args, Build, With, What,
                    {{"load", Loading}, {"set-up", SetUp}});
 }

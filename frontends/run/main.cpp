@@ -119,8 +119,12 @@ static std::string listKernels(const heddle_bundle *Bundle) {
       const heddle_code *Usable = nullptr;
       ErrorText Bad =
           toText(heddle_kernel_code_at(Kernel, Code.level, &Usable));
-      fmt::format_to(Line, "  level {}: {} queries x {} keys, {}{}\n",
+      fmt::format_to(Line, "  level {}: {} queries x {} keys, {}{}{}\n",
                      Code.level, Code.query_tile, Code.key_tile,
+                     Code.packed ? fmt::format("{} heads x {} keys, ",
+                                               Code.packed->query_tile,
+                                               Code.packed->key_tile)
+                                 : "",
                      *Code.features ? fmt::format("needs {}", Code.features)
                                     : "runs everywhere",
                      Bad ? " (not on this machine)" : "");

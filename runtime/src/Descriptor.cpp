@@ -98,6 +98,18 @@ static bool isBox(const int64_t (&Box)[3], int64_t Axes, int64_t Tile) {
   return Axes == 0 || Tokens == Tile;
 }
 
+static bool hasSoundSizes(const heddle_code &Code) {
+  return Code.query_tile >= 1 && Code.key_tile >= 1 &&
+         Code.workspace_bytes >= 0;
+}
+
+/// What the runtime relies on where it runs packed code.
+static bool isSoundPacked(const heddle_entry &Entry, const heddle_code &Code) {
+  return Code.task && Code.count && hasSoundSizes(Code) &&
+         Entry.grid_axes == 0 && Entry.num_sources == 1 &&
+         !Entry.has_column_sums && !Entry.has_block_max;
+}
+
 static heddle_error *checkCodes(const heddle_entry &Entry,
                                 const std::string &Bundle) {
   if (Entry.num_codes < 1 || !Entry.codes)
@@ -119,7 +131,7 @@ static heddle_error *checkCodes(const heddle_entry &Entry,
       return damaged(Bundle, fmt::format("level '{}' of kernel '{}' has no "
                                          "entry points",
                                          Code.level, Entry.name));
-    if (Code.query_tile < 1 || Code.key_tile < 1 || Code.workspace_bytes < 0)
+    if (!hasSoundSizes(Code))
       return damaged(Bundle,
                      fmt::format("level '{}' of kernel '{}' has tile {} x {} "
                                  "and {} bytes of workspace",
@@ -132,6 +144,11 @@ static heddle_error *checkCodes(const heddle_entry &Entry,
                                  "not its tile {} x {}",
                                  Code.level, Entry.name, Code.query_tile,
                                  Code.key_tile));
+    if (Code.packed && !isSoundPacked(Entry, *Code.packed))
+      return damaged(Bundle,
+                     fmt::format("level '{}' of kernel '{}' has packed code "
+                                 "that cannot be run",
+                                 Code.level, Entry.name));
   }
   return nullptr;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "PackedLaunch.h"
 #include "Plan.h"
 #include "Pool.h"
 #include "TensorCheck.h"
@@ -244,6 +245,8 @@ void Launch::runColumns(heddle_pool &Pool, size_t Source) {
 }
 
 void Launch::run(heddle_pool &Pool) {
+  if (Plan.Packed)
+    return runPacked(Plan, Args, Pool);
   // Which thread computes a task does not change its result: tasks write
   // disjoint rows (or columns) and keep nothing in the workspace.
   std::atomic<int64_t> Next{0};

@@ -82,8 +82,9 @@ KernelArgs heddle_plan::emptyArgs() const {
   return Result;
 }
 
-/// Counts every class and sorts: more key tiles first, ties by number.
-static void orderClasses(heddle_plan &Plan, int64_t NumClasses) {
+/// Counts every class and sorts: more key tiles first, ties by number. Returns
+/// the number of key tiles of all classes.
+static double orderClasses(heddle_plan &Plan, int64_t NumClasses) {
   KernelArgs Args = Plan.emptyArgs();
   std::vector<int64_t> Cost(NumClasses);
   for (int64_t Class = 0; Class < NumClasses; ++Class) {
@@ -101,6 +102,18 @@ static void orderClasses(heddle_plan &Plan, int64_t NumClasses) {
     if (I == 0 || Cost[Plan.Order[I]] != Cost[Plan.Order[I - 1]])
       Plan.Runs.push_back(static_cast<uint32_t>(I));
   Plan.Runs.shrink_to_fit();
+  return std::accumulate(Cost.begin(), Cost.end(), 0.0);
+}
+
+/// Takes packed code where it is less work than the classes, which visit
+/// `KeyTiles`.
+static void pack(heddle_plan &Plan, double KeyTiles) {
+  Plan.Packed = packHeads(Plan, KeyTiles * static_cast<double>(Plan.copies()) *
+                                    static_cast<double>(Plan.Code->query_tile));
+  if (!Plan.Packed)
+    return;
+  Plan.Order = {};
+  Plan.Runs = {};
 }
 
 /// Boxes that cover a token grid.
@@ -222,7 +235,7 @@ heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
     if (NumClasses > 0)
       if (heddle_error *E = runChecks(*Plan))
         return E;
-    orderClasses(*Plan, NumClasses);
+    pack(*Plan, orderClasses(*Plan, NumClasses));
     *out = Plan.release();
     return nullptr;
   });
@@ -245,6 +258,10 @@ const heddle_code *heddle_plan_code(const heddle_plan *plan) {
   return plan ? plan->Code : nullptr;
 }
 
+int64_t heddle_plan_parts(const heddle_plan *plan) {
+  return plan ? plan->Packed.MostParts : 0;
+}
+
 int64_t heddle_plan_num_tasks(const heddle_plan *plan) {
   return plan ? plan->numTasks() : 0;
 }
@@ -263,5 +280,5 @@ int64_t heddle_plan_bytes(const heddle_plan *plan) {
          Bytes(plan->OffsetsQ) + Bytes(plan->OffsetsK) +
          Bytes(plan->OffsetsBlock) + Bytes(plan->BlockColumns) +
          Bytes(plan->MoreSeqK) + Bytes(plan->TileStarts) +
-         plan->Operands.bytes();
+         plan->Packed.bytes() + plan->Operands.bytes();
 }

@@ -5,6 +5,7 @@
 
 #include "Bundle.h"
 #include "Operand.h"
+#include "Packing.h"
 
 #include <cstdint>
 #include <vector>
@@ -68,6 +69,8 @@ struct heddle_plan {
   std::vector<uint32_t> Order;
   /// Positions in Order at which the cost changes, the first one (0) included.
   std::vector<uint32_t> Runs;
+  /// Tasks of packed code, which take the place of all the above.
+  heddle::runtime::Packing Packed;
 
   bool isRagged() const { return !OffsetsQ.empty(); }
   /// The length of a sequence.
@@ -85,7 +88,10 @@ struct heddle_plan {
 
   int64_t numClasses() const { return static_cast<int64_t>(Order.size()); }
   int64_t copies() const;
-  int64_t numTasks() const { return numClasses() * copies(); }
+  int64_t numTasks() const {
+    return Packed ? static_cast<int64_t>(Packed.Tasks.size())
+                  : numClasses() * copies();
+  }
   /// The task at position `Position` of the order.
   heddle::runtime::Task task(int64_t Position) const;
   /// Task of a class with the smallest batch and head.

@@ -166,6 +166,8 @@ std::string KernelSpec::str() const {
         << ", key_tile = " << Schedule.KeyTile << ", rows = " << Schedule.Rows
         << ", lanes = " << Schedule.Lanes << ", unroll = " << Schedule.Unroll
         << ">";
+  if (ShortQueries)
+    Out << " with code for short queries";
   return Text;
 }
 
@@ -208,6 +210,7 @@ std::optional<Program> exec::compile(Compiler &Host, const Pattern &What,
   Options.Dtype = dtypeName(Spec.Dtype);
   Options.OutputDtype = dtypeName(Spec.outputDtype());
   Options.Outputs = Spec.Outputs;
+  Options.ShortQueries = Spec.ShortQueries;
   if (!Spec.Level.empty())
     Options.Targets = {Spec.Level};
   Result<Program> Made = Host.jit(What.source(), Options);

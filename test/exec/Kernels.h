@@ -85,6 +85,7 @@ struct KernelSpec {
   /// That of q, k and v where there is none.
   std::optional<heddle_dtype> OutputDtype;
   OutputOptions Outputs;
+  bool ShortQueries = false;
 
   int64_t valueDim() const { return ValueDim ? ValueDim : HeadDim; }
   heddle_dtype outputDtype() const { return OutputDtype.value_or(Dtype); }

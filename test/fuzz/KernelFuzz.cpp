@@ -50,10 +50,11 @@ private:
       Spec.Schedule = randomSchedule(Random, Spec.Level);
     else if (pick(Random, 0, 1) == 0)
       Spec.Outputs = {true, true, pick(Random, 1, 100), pick(Random, 1, 100)};
+    Spec.ShortQueries = Kind != Flavour::Grid && pick(Random, 0, 3) == 0;
     const std::optional<Program> Kernel = compile(Host, What, Spec);
     ASSERT_TRUE(Kernel) << "seed " << Seed << "\n" << Made.Text;
     for (int Problem = 0; Problem < 3; ++Problem) {
-      const Sizes Of = sizes(Made);
+      const Sizes Of = sizes(Made, Spec.ShortQueries);
       Operands Data(Of, Spec, static_cast<Layout>(pick(Random, 0, 2)),
                     static_cast<Placement>(pick(Random, 0, 1)));
       // Values around 0 would cancel in the long rows of a narrow v, and leave
@@ -101,12 +102,12 @@ private:
     }
   }
 
-  Sizes sizes(const RandomPattern &Made) {
+  Sizes sizes(const RandomPattern &Made, bool IsShort) {
     Sizes Of;
     Of.Batch = pick(Random, 1, 2);
     Of.HeadsKv = pick(Random, 1, 2);
     Of.HeadsQ = Of.HeadsKv * pick(Random, 1, 3);
-    Of.SeqQ = length();
+    Of.SeqQ = IsShort ? pick(Random, 1, 3) : length();
     Of.SeqK = length();
     std::vector<Value> Params;
     for (const RandomOperand &Operand : Made.Operands)

@@ -122,3 +122,21 @@ llvm.func @check(!llvm.ptr, !llvm.ptr) -> i64 attributes {
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
       types = f32 to f32, <row_max = false, column_sums = false, block_max = 16 by 64>,
       <query_tile = 48, key_tile = 64, rows = 8, lanes = 16, unroll = 2>>}
+
+// -----
+
+attn.pattern @all keep(%b, %h, %q, %k) {
+  %kept = arith.constant true
+  attn.keep %kept
+}
+// expected-error@+1 {{kernel 'all' has packed code but no other at level 'x'}}
+llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+    tile.kernel = "task", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 16, key_tile = 64, rows = 8, lanes = 16, unroll = 2>, packed = true>}
+llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
+    tile.kernel = "count", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 16, key_tile = 64, rows = 8, lanes = 16, unroll = 2>, packed = true>}

@@ -130,8 +130,8 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 // CHECK: constant(0 : i32)
 
 // Code, in the order of the functions: level, features, functions, tiles, boxes,
-// the most bytes that a function of a task needs.
-// CHECK: llvm.mlir.global private constant @[[CODES:heddle.codes.[0-9]+]]() {{.*}} : !llvm.array<2 x struct<(ptr, ptr, ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64)>>
+// the most bytes that a function of a task needs, no packed code.
+// CHECK: llvm.mlir.global private constant @[[CODES:heddle.codes.[0-9]+]]() {{.*}} : !llvm.array<2 x struct<(ptr, ptr, ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64, ptr)>>
 // CHECK: addressof @[[WIDE]]
 // CHECK: addressof @wide_task
 // CHECK: addressof @wide_count
@@ -140,6 +140,7 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 // CHECK: constant(48 : i64)
 // CHECK: constant(64 : i64)
 // CHECK: constant(8192 : i64)
+// CHECK: mlir.zero
 // CHECK: addressof @[[NARROW]]
 // CHECK: addressof @narrow_task
 // CHECK: addressof @narrow_count

@@ -210,6 +210,16 @@ typedef struct heddle_check {
 } heddle_check;
 
 /// The code of one kernel for one level of one target ("cpu-avx512", …).
+///
+/// *Packed* code serves short queries: its rows are query heads at one
+/// position, and it may be asked for a part of their keys. It takes four more
+/// integers behind the operands of `heddle_entry.params`: the query head that
+/// row 0 is, the absolute position of all rows, and the first key and the end
+/// of the keys to look at. In its `heddle_args` row r of the views q, o, lse
+/// and row_max is a head, positions begin at *origin = 0, and o is f32 whatever
+/// the output dtype; the outputs are those over the keys looked at. Its `h`
+/// counts heads in the views, and means nothing to the pattern. It has neither
+/// `check` nor `columns`.
 typedef struct heddle_code {
   /// Unique in its entry.
   const char *level;
@@ -227,6 +237,8 @@ typedef struct heddle_code {
   int64_t query_box[3];
   int64_t key_box[3];
   int64_t workspace_bytes;
+  /// The packed code of the level, or NULL.
+  const struct heddle_code *packed;
 } heddle_code;
 
 /// One kernel: a pattern specialised to dtypes and head dims.

@@ -176,7 +176,9 @@ typedef struct heddle_stats {
   int64_t kept_pairs; /* over all batches and query heads */
 } heddle_stats;
 
-/// Orders the tasks of a problem longest first. Checks and copies origin,
+/// Orders the tasks of a problem longest first. Takes the packed code of the
+/// level, where there is such code, when it computes fewer rows. Checks and
+/// copies origin,
 /// integer tables and sets; real tables are read where they are until the last
 /// launch. Beside tables and sets (a set of n members in [0, size) takes 4 n +
 /// 3/16 size bytes), uses memory proportional to the number of query tiles,
@@ -193,8 +195,13 @@ HEDDLE_API heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
 HEDDLE_API void heddle_plan_destroy(heddle_plan *plan);
 /// The code that the plan was made for.
 HEDDLE_API const heddle_code *heddle_plan_code(const heddle_plan *plan);
+/// 0 where the plan runs that code. Where it runs the packed code of its level
+/// instead, which takes the query heads that share a key head for rows: the
+/// number of parts, at most, that the keys of a row are split into.
+HEDDLE_API int64_t heddle_plan_parts(const heddle_plan *plan);
 /// Number of tasks: one per head and query tile of every sequence, or per head
-/// and box of the token grid.
+/// and box of the token grid; in packed code one per part of the keys, for
+/// every query and tile of heads.
 HEDDLE_API int64_t heddle_plan_num_tasks(const heddle_plan *plan);
 /// Milliseconds that checking and preparing tables and sets took.
 HEDDLE_API double heddle_plan_index_time(const heddle_plan *plan);

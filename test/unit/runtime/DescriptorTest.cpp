@@ -34,7 +34,8 @@ struct Parts {
                            4,
                            {2, 4},
                            {4, 1},
-                           0},
+                           0,
+                           nullptr},
                           {"slow",
                            "",
                            noTask,
@@ -45,7 +46,8 @@ struct Parts {
                            4,
                            {8, 1},
                            {2, 2},
-                           0}};
+                           0,
+                           nullptr}};
   heddle_entry Entries[2] = {entry("one", 2), entry("two", 1)};
 
   heddle_entry entry(const char *Name, int64_t NumCodes) {
@@ -160,6 +162,9 @@ TEST(Descriptor, RefusesEveryDamage) {
       {"tile 0 x 4", [](Parts &P) { P.Codes[0].query_tile = 0; }},
       {"tile 8 x -1", [](Parts &P) { P.Codes[0].key_tile = -1; }},
       {"-8 bytes", [](Parts &P) { P.Codes[0].workspace_bytes = -8; }},
+      // Of a kernel with a token grid and outputs by columns.
+      {"level 'fast' of kernel 'one' has packed code",
+       [](Parts &P) { P.Codes[0].packed = &P.Codes[1]; }},
   };
   for (const auto &Case : Cases) {
     Parts P;

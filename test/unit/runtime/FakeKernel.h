@@ -182,7 +182,8 @@ public:
                    KeyTile,
                    {},
                    {},
-                   256});
+                   256,
+                   nullptr});
   }
 
   const heddle_kernel *get() const {

@@ -172,7 +172,8 @@ static void stateTask(const heddle_args *Args, int64_t B, int64_t H,
    KeyTile,                                                                    \
    {0},                                                                        \
    {0},                                                                        \
-   ValueDim * sizeof(double)}
+   ValueDim * sizeof(double),                                                  \
+   NULL}
 
 static const heddle_code WindowCodes[] = {
 #if TEST_LEVELS > 1

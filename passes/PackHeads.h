@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HEDDLE_PASSES_PACKHEADS_H
+#define HEDDLE_PASSES_PACKHEADS_H
+
+#include "dialect/attn/Attn.h"
+
+namespace heddle {
+
+/// Why an attention under these patterns, with these outputs, can have no code
+/// whose rows are heads; empty if it can.
+llvm::StringRef findPackingObstacle(llvm::ArrayRef<attn::PatternOp> patterns,
+                                    attn::OutputsAttr outputs);
+
+} // namespace heddle
+
+#endif // HEDDLE_PASSES_PACKHEADS_H
