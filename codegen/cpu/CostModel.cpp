@@ -53,6 +53,8 @@ constexpr double StageSlots = 3, StageRowSlots = 12;
 constexpr double TurnSlots = 6;
 /// Finding one gathered key in its list.
 constexpr double CollectSlots = 60;
+/// Rows and features of a square that is turned in registers, at most.
+constexpr double TransposeSide = 8;
 /// Scaling q, clearing o and dividing it, per vector.
 constexpr double QuerySlots = 2, OutputSlots = 4;
 /// Fixed costs of a tile of keys (calls, the loop) and of a task.
@@ -212,9 +214,9 @@ Cost Estimate::task() const {
   const auto Vectors = static_cast<double>(Sizes.vectors());
   const auto Qk = static_cast<double>(Shape.Qk);
   const auto V = static_cast<double>(Shape.V);
-  // Per vector of q and of o a load, a store and its shuffles.
-  const auto Lanes = static_cast<double>(M.Lanes);
-  const double Turn = (2 + std::log2(Lanes)) / Lanes;
+  // Per row of a square of q or o a load, a store and its shuffles.
+  const double Side = std::min(static_cast<double>(M.Lanes), TransposeSide);
+  const double Turn = (2 + std::log2(Side)) / Side;
   Result[Work::Queries] = TaskSlots + Queries * (Qk + V) * Turn +
                           Vectors * (Qk * QuerySlots + V * OutputSlots);
   return Result;

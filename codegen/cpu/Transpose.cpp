@@ -5,21 +5,27 @@
 #include "codegen/cpu/Convert.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <algorithm>
+
 using namespace heddle::cpu;
 using namespace mlir;
+
+/// The most rows and features of a square. Wider ones save instructions, but
+/// take the code generator much longer than all they save.
+static constexpr int64_t MaxSide = 8;
 
 /// Turns a square of vectors: element j of vector i becomes element i of vector
 /// j. Each step swaps the off-diagonal quarters of squares of twice its size.
 static void turn(KernelBuilder &B, MutableArrayRef<Value> Square) {
-  int64_t Lanes = B.lanes();
-  for (int64_t Size = 1; Size < Lanes; Size *= 2) {
+  auto Side = static_cast<int64_t>(Square.size());
+  for (int64_t Size = 1; Size < Side; Size *= 2) {
     SmallVector<int64_t> Upper, Lower;
-    for (int64_t J = 0; J < Lanes; ++J) {
+    for (int64_t J = 0; J < Side; ++J) {
       bool IsRight = (J & Size) != 0;
-      Upper.push_back(IsRight ? Lanes + J - Size : J);
-      Lower.push_back(IsRight ? Lanes + J : J + Size);
+      Upper.push_back(IsRight ? Side + J - Size : J);
+      Lower.push_back(IsRight ? Side + J : J + Size);
     }
-    for (int64_t I = 0; I < Lanes; ++I) {
+    for (int64_t I = 0; I < Side; ++I) {
       if (I & Size)
         continue;
       Value Top = Square[I], Bottom = Square[I + Size];
@@ -37,7 +43,7 @@ public:
                 Value Tile)
       : B(B), Rows(Rows), Tile(Tile), Queries(Type.getDimSize(0)),
         Features(Type.getRank() == 2 ? Type.getDimSize(1) : 1),
-        Length(rowLength(B, Type)) {}
+        Length(rowLength(B, Type)), Side(std::min(B.lanes(), MaxSide)) {}
   virtual ~Transposition() = default;
 
   void emit();
@@ -61,6 +67,8 @@ protected:
   const RowSource &Rows;
   Value Tile;
   int64_t Queries, Features, Length;
+  /// Of a square.
+  int64_t Side;
 
 private:
   /// Features from `From` on of `Count` queries, one at a time.
@@ -80,18 +88,17 @@ void Transposition::emitSingly(Value First, int64_t Count, int64_t From) {
 }
 
 void Transposition::emit() {
-  int64_t Lanes = B.lanes();
-  int64_t Squares = Features / Lanes * Lanes;
-  int64_t Main = llvm::isPowerOf2_64(Lanes) ? Queries / Lanes * Lanes : 0;
+  int64_t Squares = Features / Side * Side;
+  int64_t Main = llvm::isPowerOf2_64(Side) ? Queries / Side * Side : 0;
   if (Squares == 0)
     Main = 0;
-  B.loop(Main, Lanes, [&](Value Query) {
+  B.loop(Main, Side, [&](Value Query) {
     SmallVector<Value> Positions;
     Value AllExist;
-    for (int64_t I = 0; I < Lanes; ++I) {
+    for (int64_t I = 0; I < Side; ++I) {
       Positions.push_back(Rows.position(B, B.add(Query, I)));
       // Of a stretch the ends will do.
-      if (!Rows.Positions && I != 0 && I != Lanes - 1)
+      if (!Rows.Positions && I != 0 && I != Side - 1)
         continue;
       Value Exists = Rows.exists(B, Positions.back());
       AllExist = AllExist ? arith::AndIOp::create(B, AllExist, Exists) : Exists;
@@ -102,12 +109,12 @@ void Transposition::emit() {
           SmallVector<Value> RowAt;
           for (Value Position : Positions)
             RowAt.push_back(Rows.row(B, Position));
-          B.loop(Squares, Lanes,
+          B.loop(Squares, Side,
                  [&](Value Feature) { emitSquare(Query, RowAt, Feature); });
           if (Squares < Features)
-            emitSingly(Query, Lanes, Squares);
+            emitSingly(Query, Side, Squares);
         },
-        [&] { emitSingly(Query, Lanes, 0); });
+        [&] { emitSingly(Query, Side, 0); });
   });
   if (Main < Queries)
     emitSingly(B.i64(Main), Queries - Main, 0);
@@ -132,12 +139,12 @@ class ToTile : public Transposition {
   void emitSquare(Value Query, ArrayRef<Value> RowAt, Value Feature) override {
     SmallVector<Value> Square;
     for (Value Row : RowAt)
-      Square.push_back(
-          loadWidened(B, inRow(Row, Feature), Rows.Element, B.lanes()));
+      Square.push_back(loadWidened(B, inRow(Row, Feature), Rows.Element, Side));
     turn(B, Square);
     Value To = inTile(Query, Feature);
     for (auto [J, Column] : llvm::enumerate(Square))
-      B.storeVector(Column, B.offset(To, static_cast<int64_t>(J) * Length));
+      storeNarrowed(B, Column, B.offset(To, static_cast<int64_t>(J) * Length),
+                    B.getF32Type());
   }
 };
 
@@ -155,8 +162,9 @@ class FromTile : public Transposition {
   void emitSquare(Value Query, ArrayRef<Value> RowAt, Value Feature) override {
     SmallVector<Value> Square;
     Value At = inTile(Query, Feature);
-    for (int64_t J = 0; J < B.lanes(); ++J)
-      Square.push_back(B.loadVector(B.offset(At, J * Length)));
+    for (int64_t J = 0; J < Side; ++J)
+      Square.push_back(
+          loadWidened(B, B.offset(At, J * Length), B.getF32Type(), Side));
     turn(B, Square);
     for (auto [Row, Elements] : llvm::zip(RowAt, Square))
       storeNarrowed(B, Elements, inRow(Row, Feature), Rows.Element);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Rows of memory to and from tiles along the lanes, where a row is a column:
-// squares of as many rows and features as a vector has lanes are turned in
-// registers, what is left over one element at a time.
+// squares of rows and features are turned in registers, what is left over goes
+// one element at a time.
 
 #ifndef HEDDLE_CODEGEN_CPU_TRANSPOSE_H
 #define HEDDLE_CODEGEN_CPU_TRANSPOSE_H

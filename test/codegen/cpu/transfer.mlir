@@ -35,7 +35,7 @@
 // CHECK-NEXT:  vector.shuffle %[[A]], %[[B]] [1, 5, 3, 7]
 // CHECK-COUNT-6: vector.shuffle
 // CHECK-NOT:   vector.shuffle
-// CHECK-COUNT-4: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>
+// CHECK-COUNT-4: llvm.store %{{.*}} {alignment = 4 : i64} : vector<4xf32>
 // CHECK:   else
 // CHECK:     scf.for
 // CHECK:       %[[EXISTS:.*]] = arith.cmpi ult, %{{.*}}, %[[LENGTH]]
