@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <numeric>
 #include <optional>
+#include <tuple>
 
 using namespace heddle;
 using namespace heddle::runtime;
@@ -266,9 +267,15 @@ void Packer::split(int64_t Block, int64_t MostParts) {
 void Packer::sortTasks() {
   std::vector<int64_t> Order(Costs.size());
   std::iota(Order.begin(), Order.end(), int64_t(0));
-  std::sort(Order.begin(), Order.end(), [&](int64_t A, int64_t B) {
-    return Costs[A] != Costs[B] ? Costs[A] > Costs[B] : A < B;
-  });
+  // Tiles of one group are neighbours, part by part, so that they meet in the
+  // cache.
+  auto Place = [&](int64_t I) {
+    const PackedTask &Task = Result.Tasks[I];
+    return std::make_tuple(-Costs[I], Task.Block / TilesPerGroup, Task.Part,
+                           Task.Block);
+  };
+  std::sort(Order.begin(), Order.end(),
+            [&](int64_t A, int64_t B) { return Place(A) < Place(B); });
   std::vector<PackedTask> Sorted;
   Sorted.reserve(Order.size());
   for (int64_t I : Order)
