@@ -121,10 +121,18 @@ void Choice::list() {
   // Narrower tiles of queries, by whole vectors, the widest first; on a grid
   // they would be boxes of another shape, which the windows of a pattern decide
   // about.
-  if (Shape.Axes == 0)
+  if (Shape.Axes == 0) {
     for (int64_t Queries = Level.QueryTile - Level.Lanes; Queries > 0;
          Queries -= Level.Lanes)
       Add(Queries, Level.KeyTile, Level.Rows);
+    // Blocks come in powers of two, and a tile that fills one reads its keys
+    // once: with fewer rows the registers hold more vectors.
+    const auto Wide = static_cast<int64_t>(llvm::PowerOf2Ceil(Level.QueryTile));
+    const int64_t Rows = Level.Rows / 2;
+    const bool Fits = (Rows + 1) * (Wide / Level.Lanes) <= Level.Registers - 2;
+    if (Fits && Shape.QueryBlock > 0 && Shape.QueryBlock % Wide == 0)
+      Add(Wide, Level.KeyTile, Rows);
+  }
   Add(Level.QueryTile, Level.KeyTile / 2, Level.Rows);
   Add(Level.QueryTile, Level.KeyTile * 2, Level.Rows);
   Add(Level.QueryTile, Level.KeyTile, Level.Rows / 2);
