@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: heddle-opt %s --attn-fuse-merge --verify-diagnostics | FileCheck %s
 
 // What stays apart, and why.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: heddle-opt %s --attn-fuse-merge -o %t.mlir
 // RUN: heddle run %t.mlir --pattern near_and_far_and_near_0 --set w=24 --set w_1=100 --shape b=1,hq=4,hkv=2,sq=65,sk=130,d=40 --more-keys 130,65 --check | FileCheck %s
 // CHECK: check     passed

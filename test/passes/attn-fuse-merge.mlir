@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: heddle-opt %s --attn-fuse-merge --split-input-file | FileCheck %s
 // RUN: heddle-opt %s --attn-fuse-merge --attn-normalize-pattern --attn-assign-schedule --attn-tile --split-input-file | FileCheck %s --check-prefix=TILE
 

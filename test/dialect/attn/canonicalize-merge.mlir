@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: heddle-opt %s --canonicalize | FileCheck %s
 
 // One part is the result; parts that are merges give way to their parts, unless
