@@ -18,8 +18,9 @@ struct Machine {
   /// The caches are those of the machine this runs on.
   bool IsHere = false;
 
-  /// Slots until the result of a multiply-add can be used: four cycles, and some
-  /// for a scheduler that does not always find the chain that waits longest.
+  /// Slots until the result of a multiply-add can be used: four cycles, and
+  /// some for a scheduler that does not always find the chain that waits
+  /// longest.
   double Latency = 9;
   /// Arithmetic on vectors that starts per slot; more than 1 where additions
   /// have units of their own beside those of the multiply-adds.
