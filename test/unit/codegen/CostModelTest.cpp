@@ -122,7 +122,8 @@ TEST(CostModel, KeysFromFartherAwayCostMore) {
   EXPECT_LT(Fetch(InL2), Fetch(InL3));
   EXPECT_LT(Fetch(InL3), Fetch(InMemory));
   // 64 keys of 128 + 128 elements of 4 bytes, in lines of 64 bytes.
-  EXPECT_EQ(Fetch(InL2), 64 * 256 * 4 / 64 * M.LineL2);
+  constexpr double Lines = 64.0 * 256 * 4 / 64;
+  EXPECT_EQ(Fetch(InL2), Lines * M.LineL2);
 }
 
 TEST(CostModel, QueriesThatExceedL1AreReadAgain) {
