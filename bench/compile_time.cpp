@@ -3,15 +3,17 @@
 // Pattern text to callable function in a warm process, by stage. The cold time
 // (process start included) is what `heddle run` prints.
 
-#include "Common.h"
+#include "frontends/cpp/Compiler.h"
 
+#include <benchmark/benchmark.h>
 #include <fstream>
 #include <iterator>
+#include <string>
 
 using namespace heddle;
 
 static void compileTime(benchmark::State &State, const std::string &Example) {
-  std::ifstream File(bench::examplePath(Example));
+  std::ifstream File(HEDDLE_EXAMPLES_DIR "/" + Example + ".mlir");
   const std::string Text(std::istreambuf_iterator<char>(File), {});
   Compiler Host;
   CompileOptions Options;
