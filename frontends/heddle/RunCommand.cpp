@@ -193,6 +193,17 @@ static int run(const CLI::App &Line, RunArguments &Args) {
     return trace(Args, With, What, Types, *Point);
   fillBuild(Args, What, Types, Build);
   Build.ShortQueries = Args.Schedule.empty() && What.Sizes.hasShortQueries();
+  if (Build.ShortQueries) {
+    Result<std::string> Obstacle =
+        With.findShortQueriesObstacle(What.Loaded.From, Build);
+    if (!Obstacle)
+      return fail(Obstacle.failure());
+    if (!Obstacle->empty())
+      fmt::print(stderr,
+                 "heddle: remark: pattern '{}' has no code for short queries: "
+                 "{}; most rows of a tile of queries idle\n",
+                 What.Loaded.Name, *Obstacle);
+  }
   return runKernel(Args, Build, With, What,
                    {{"load", Loading}, {"set-up", SetUp}});
 }
