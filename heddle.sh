@@ -213,9 +213,12 @@ check_sources() {
 }
 
 # Every translation unit of the build that is ours; headers come with them.
+# Generated headers count as the system's, whose declarations are not visited:
+# that is a third of the time.
 check_tidy() {
   sources | grep '\.cpp$' | xargs -P "$(jobs)" -n 1 \
-    clang-tidy-22 -p "$build" --quiet --warnings-as-errors='*' 2>/dev/null
+    clang-tidy-22 -p "$build" --quiet --warnings-as-errors='*' \
+    --extra-arg="-isystem$PWD/$build" 2>/dev/null
 }
 
 # The error tests and the runtime's tests once more, in a build with sanitizers.
