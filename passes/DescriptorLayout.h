@@ -90,6 +90,11 @@ inline constexpr Member CodeMembers[] = {
     HEDDLE_THREE_ELEMENTS(heddle_code, key_box),
     HEDDLE_MEMBER(heddle_code, workspace_bytes),
     HEDDLE_MEMBER(heddle_code, packed),
+    HEDDLE_MEMBER(heddle_code, state),
+    HEDDLE_MEMBER(heddle_code, step),
+    HEDDLE_MEMBER(heddle_code, step_tokens),
+    // 8 bytes, written as an integer.
+    HEDDLE_MEMBER(heddle_code, chunk_flop),
 };
 static_assert(describes(CodeMembers, sizeof(heddle_code)));
 
@@ -118,6 +123,12 @@ inline constexpr Member EntryMembers[] = {
     HEDDLE_MEMBER(heddle_entry, block_k),
     HEDDLE_MEMBER(heddle_entry, num_codes),
     HEDDLE_MEMBER(heddle_entry, codes),
+    HEDDLE_MEMBER(heddle_entry, form),
+    HEDDLE_MEMBER(heddle_entry, has_sums),
+    HEDDLE_MEMBER(heddle_entry, is_causal),
+    HEDDLE_MEMBER(heddle_entry, can_scan),
+    HEDDLE_MEMBER(heddle_entry, state_rows),
+    HEDDLE_MEMBER(heddle_entry, window_param),
 };
 static_assert(describes(EntryMembers, sizeof(heddle_entry)));
 

@@ -213,6 +213,8 @@ static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
                                        {codeFields(Builder, *Packed, nullptr)},
                                        "heddle.packed")
                        : Constant(0));
+  // Of linear kernels.
+  Fields.append({0, 0, 0, 0});
   return Fields;
 }
 
@@ -273,6 +275,8 @@ static ConstantBuilder::Fields entryFields(ConstantBuilder &Builder,
                  Outputs.hasBlockMax(), Outputs.getBlockQ(),
                  Outputs.getBlockK(), static_cast<int64_t>(Codes.size()),
                  Builder.array(CodeMembers, Codes, "heddle.codes")});
+  // Of linear kernels.
+  Fields.append({HEDDLE_ATTENTION, 0, 0, 0, 0, -1});
   return Fields;
 }
 

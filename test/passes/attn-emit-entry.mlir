@@ -131,7 +131,7 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 
 // Code, in the order of the functions: level, features, functions, tiles, boxes,
 // the most bytes that a function of a task needs, no packed code.
-// CHECK: llvm.mlir.global private constant @[[CODES:heddle.codes.[0-9]+]]() {{.*}} : !llvm.array<2 x struct<(ptr, ptr, ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64, ptr)>>
+// CHECK: llvm.mlir.global private constant @[[CODES:heddle.codes.[0-9]+]]() {{.*}} : !llvm.array<2 x struct<(ptr, ptr, ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64, ptr, ptr, ptr, i64, i64)>>
 // CHECK: addressof @[[WIDE]]
 // CHECK: addressof @wide_task
 // CHECK: addressof @wide_count
@@ -155,7 +155,7 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 // An entry: names, dtypes, whether the keys depend on b and h, head dims, lists,
 // sources, no grid, a log-sum-exp, further outputs.
 // CHECK: constant @{{heddle.text.[0-9]+}}("{\22compiler\22:\22heddle {{.*}}\22arch\22:\22riscv64\22,{{.*}}{\22role\22:\22o\22,\22dtype\22:\22f32\22{{.*}}{\22role\22:\22column_sums\22{{.*}}{\22name\22:\22chunk\22,\22kind\22:\22integer\22,\22default\22:64},{\22name\22:\22shift\22,\22kind\22:\22integer\22},{\22name\22:\22tau\22,\22kind\22:\22real\22,\22default\22:1.5},{\22name\22:\22doc\22,\22kind\22:\22integer table\22,\22rank\22:2},{\22name\22:\22cols\22,\22kind\22:\22set\22,\22rank\22:1}{{.*}}\22uses_batch\22:true,\22uses_head\22:true{{.*}}\22features\22:[\22a\22,\22b\22]
-// CHECK: llvm.mlir.global private constant @[[ENTRIES:heddle.entries.[0-9]+]]() {{.*}} : !llvm.array<1 x struct<(ptr, ptr, i32, i32, i32, i32, i64, i64, i64, ptr, i64, ptr, i64, i64, i64, i64, i64, i64, i64, i64, i32, i32, i32, i32, i64, i64, i64, ptr)>>
+// CHECK: llvm.mlir.global private constant @[[ENTRIES:heddle.entries.[0-9]+]]() {{.*}} : !llvm.array<1 x struct<(ptr, ptr, i32, i32, i32, i32, i64, i64, i64, ptr, i64, ptr, i64, i64, i64, i64, i64, i64, i64, i64, i32, i32, i32, i32, i64, i64, i64, ptr, i32, i32, i32, i32, i64, i64)>>
 // CHECK: addressof @[[KERNEL]]
 // CHECK: addressof @[[PATTERN]]
 // CHECK: constant(1 : i32)

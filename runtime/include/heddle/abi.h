@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define HEDDLE_ABI_VERSION 3u
+#define HEDDLE_ABI_VERSION 4u
 /// "HEDDLEBN", little endian: the first eight bytes of a descriptor.
 #define HEDDLE_ABI_MAGIC UINT64_C(0x4e42454c44444548)
 /// The one symbol a bundle exports: a `heddle_descriptor`.
@@ -128,7 +128,13 @@ typedef struct heddle_source {
   heddle_view column_sums, block_max;
 } heddle_source;
 
-/// The operands of one attention launch.
+/// The operands of one launch.
+///
+/// A function of a *linear* kernel (heddle_form) gets views of one stretch of
+/// one sequence: their `offsets` are NULL, their `stride[0]` is 0, `data` is
+/// that of the stretch, and shape[2] its length; only shape[0] is still the
+/// whole batch. `origin` points at one value, the absolute position of the
+/// stretch's first query.
 typedef struct heddle_args {
   heddle_view q, o, lse;
   /// A further output, f32 (see heddle_entry).
@@ -142,7 +148,24 @@ typedef struct heddle_args {
   const heddle_index *index;
   /// Factor on q·k, natural-exponent units (1/sqrt(d) usually).
   float scale;
+  /// Of linear kernels, f32, one row per feature of the state
+  /// (heddle_entry.state_rows) along axis 2: state_in and state_out (batch,
+  /// heads_q, rows, d_v); sums_in, sums_out and factor (batch, heads_q, rows,
+  /// 1). `state_in` and `sums_in` always have data, rows of zeros of stride 0
+  /// where a sequence begins with nothing; `data` of the others is NULL where
+  /// nobody wants them. `factor` is what a stretch multiplies every row of the
+  /// state with, the product of all its factors: a "state" function writes it.
+  /// state_out may be the memory of state_in, and sums_out that of sums_in:
+  /// read before they are written.
+  heddle_view state_in, state_out, sums_in, sums_out, factor;
 } heddle_args;
+
+/// What the kernels of an entry compute.
+typedef enum heddle_form {
+  HEDDLE_ATTENTION = 0,
+  /// A recurrence over a state (attn.linear).
+  HEDDLE_LINEAR = 1,
+} heddle_form;
 
 /// Computes output rows [tile * query_tile, (tile + 1) * query_tile) of head
 /// `h` of sequence `b`; on a token grid those of box number `tile`, boxes
@@ -150,6 +173,9 @@ typedef struct heddle_args {
 /// aligned, private to the calling thread; its contents need not be kept. Runs
 /// with round to nearest, no floating-point traps, and results (not operands)
 /// that are denormal flushed to zero where the machine can. Never throws.
+///
+/// Of a linear kernel it computes all rows of the stretch that its views show,
+/// and the state after it; `tile` is 0.
 typedef void (*heddle_task_fn)(const heddle_args *args, int64_t b, int64_t h,
                                int64_t tile, void *workspace);
 
@@ -239,9 +265,19 @@ typedef struct heddle_code {
   int64_t workspace_bytes;
   /// The packed code of the level, or NULL.
   const struct heddle_code *packed;
+  /// Of linear kernels, which have neither `count`, `columns` nor `packed`.
+  /// `state` computes state_out, sums_out and factor of a stretch, and no o: of
+  /// kernels with `can_scan`, else NULL. `step` does what `task` does, token by
+  /// token; NULL where there is no such code. Their tiles are chunks of
+  /// query_tile = key_tile tokens.
+  heddle_task_fn state, step;
+  /// Stretches of at most so many queries are for `step`.
+  int64_t step_tokens;
+  /// Floating-point operations of `task` on one chunk of one head.
+  double chunk_flop;
 } heddle_code;
 
-/// One kernel: a pattern specialised to dtypes and head dims.
+/// One kernel: a pattern or recurrence specialised to dtypes and head dims.
 typedef struct heddle_entry {
   const char *name;
   const char *pattern;
@@ -272,6 +308,21 @@ typedef struct heddle_entry {
   /// Best first.
   int64_t num_codes;
   const heddle_code *codes;
+  /// heddle_form; what follows is of linear kernels.
+  int32_t form;
+  /// Nonzero when there are sums (a normaliser divides by them).
+  int32_t has_sums;
+  /// Nonzero when row i sees keys up to i only; else all keys.
+  int32_t is_causal;
+  /// Nonzero when a stretch turns a state into factor * state + what it adds,
+  /// row by row, so that stretches can be computed in parallel.
+  int32_t can_scan;
+  /// Rows of the state, one per feature and one more where the normaliser needs
+  /// it.
+  int64_t state_rows;
+  /// The integer parameter that is the width of a window, or -1. Without a
+  /// window a causal kernel has seq_k = seq_q.
+  int64_t window_param;
 } heddle_entry;
 
 /// The whole bundle.

@@ -166,9 +166,15 @@ typedef struct heddle_problem {
   /// are not examined again. Wrong ones then have undefined results. Shapes,
   /// lengths and offsets are always checked.
   int32_t trusted;
+  /// Into how many segments, at most, a linear kernel with `can_scan` cuts each
+  /// sequence, for threads to work on at once; 0 leaves it to the plan. Changes
+  /// results by rounding.
+  int64_t segments;
 } heddle_problem;
 
-/// How much work a problem is.
+/// How much work a problem is. Of a linear kernel the full tiles are its chunks
+/// and the pairs those that its weights would have: all pairs, or where it is
+/// causal those of keys not behind the query.
 typedef struct heddle_stats {
   int64_t tiles_full;
   int64_t tiles_partial;
@@ -252,8 +258,23 @@ HEDDLE_API int32_t heddle_pool_threads(const heddle_pool *pool);
 /// block rows of block_max. Either array may be NULL, and so may each of its
 /// elements, where nothing is wanted.
 ///
-/// `lse` may be NULL; it must be where the kernel has none. No element of an
-/// output may share memory with another element of any tensor; sharing is
+/// Linear kernels (heddle_entry.form) have no lse and no further outputs, but a
+/// state, in f32, one per sequence, in ragged batches too:
+///
+///   state_in, state_out (batch, heads_q, state_rows, d_v)
+///   sums_in,  sums_out  (batch, heads_q, state_rows), of kernels with sums
+///
+/// Row f of a state is feature f of the keys; features and the further row that
+/// some kernels have are in the documentation of attn.recurrence. NULL inputs
+/// stand for zeros, NULL outputs are not wanted. The state that comes out,
+/// given to the launch of what follows with `origin` moved on, continues the
+/// sequence. Of a kernel with a window of w keys it covers the keys at a
+/// distance of w and more from the last query, and what follows takes the last
+/// w keys again. state_out may be the very tensor state_in, and sums_out
+/// sums_in: the state is then advanced in place.
+///
+/// `lse` may be NULL; it must be where the kernel has none. Else no element of
+/// an output may share memory with another element of any tensor; sharing is
 /// reported where it is plain (equal addresses, zero strides, overlapping
 /// gapless tensors) and undefined otherwise. `scale` is the factor on q·k,
 /// finite; 0 means 1/sqrt(d_qk).
@@ -263,6 +284,7 @@ typedef struct heddle_tensors {
   const heddle_tensor *const *more_k, *const *more_v;
   const heddle_tensor *row_max, *column_sums, *block_max;
   const heddle_tensor *const *more_column_sums, *const *more_block_max;
+  const heddle_tensor *state_in, *state_out, *sums_in, *sums_out;
 } heddle_tensors;
 
 /// Runs a plan on the threads of `pool`. Checks every tensor against the plan

@@ -35,7 +35,11 @@ struct Parts {
                            {2, 4},
                            {4, 1},
                            0,
-                           nullptr},
+                           nullptr,
+                           nullptr,
+                           nullptr,
+                           0,
+                           0},
                           {"slow",
                            "",
                            noTask,
@@ -47,7 +51,11 @@ struct Parts {
                            {8, 1},
                            {2, 2},
                            0,
-                           nullptr}};
+                           nullptr,
+                           nullptr,
+                           nullptr,
+                           0,
+                           0}};
   heddle_entry Entries[2] = {entry("one", 2), entry("two", 1)};
 
   heddle_entry entry(const char *Name, int64_t NumCodes) {

@@ -183,7 +183,11 @@ public:
                    {},
                    {},
                    256,
-                   nullptr});
+                   nullptr,
+                   nullptr,
+                   nullptr,
+                   0,
+                   0});
   }
 
   const heddle_kernel *get() const {

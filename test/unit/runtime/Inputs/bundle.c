@@ -173,7 +173,11 @@ static void stateTask(const heddle_args *Args, int64_t B, int64_t H,
    {0},                                                                        \
    {0},                                                                        \
    ValueDim * sizeof(double),                                                  \
-   NULL}
+   NULL,                                                                       \
+   NULL,                                                                       \
+   NULL,                                                                       \
+   0,                                                                          \
+   0}
 
 static const heddle_code WindowCodes[] = {
 #if TEST_LEVELS > 1
