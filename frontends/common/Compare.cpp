@@ -38,6 +38,8 @@ CheckResult frontend::compareOutputs(const OutputTensors &Got,
     });
   };
   AddMore(Got.RowMax, Want.RowMax);
+  AddMore(Got.State, Want.State);
+  AddMore(Got.Sums, Want.Sums);
   for (auto Member : {&OutputTensors::ColumnSums, &OutputTensors::BlockMax})
     for (size_t Source = 0; Source < (Got.*Member).size(); ++Source)
       AddMore((Got.*Member)[Source], (Want.*Member)[Source]);

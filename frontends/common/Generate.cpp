@@ -147,7 +147,9 @@ private:
     const std::string What =
         fmt::format("the number of '{}' for {}", From.Generator, nameOf(Of));
     if (Of.Kind == HEDDLE_REAL_TABLE)
-      return parseNumber(std::string(Text), What, Out);
+      return From.Generator == "fill"
+                 ? parseElement(std::string(Text), What, Out)
+                 : parseNumber(std::string(Text), What, Out);
     int64_t Value = 0;
     ErrorText Bad = parseInteger(Text, What, -Limit, Limit - 1, Value);
     Out = static_cast<double>(Value);
@@ -285,7 +287,7 @@ ErrorText frontend::writtenTable(const Parameter &Of, const Setting &From,
       const std::string What = "a number of " + nameOf(Of);
       if (IsReal) {
         double Value = 0;
-        if (ErrorText Bad = parseNumber(Text, What, Value))
+        if (ErrorText Bad = parseElement(Text, What, Value))
           return Bad;
         Out.Table.Data.data<float>()[At++] = static_cast<float>(Value);
         continue;

@@ -2,6 +2,7 @@
 
 #include "frontends/common/Inputs.h"
 
+#include "runtime/npy/Header.h"
 #include "runtime/npy/Npy.h"
 
 #include <fmt/format.h>
@@ -35,6 +36,10 @@ ErrorText frontend::checkMemory(const Problem &Sizes,
       Floats += Product(Batch, Sizes.HeadsQ, Sizes.blockRows(Types.BlockQ),
                         Sizes.blockColumns(Types.BlockK, Source));
   }
+  // Before and after.
+  if (Sizes.isRecurrence())
+    Floats += 2 * Product(Sizes.Batch, Sizes.HeadsQ, Sizes.StateRows,
+                          Sizes.ValueDim + 1);
   const double Needed =
       static_cast<double>(npy::elementBytes(Types.Input)) *
           (Rows * static_cast<double>(Sizes.HeadDim) + Keys * Dims) +
@@ -95,6 +100,25 @@ static ErrorText loadInput(const std::string &Path, const InputShape &Of,
                       : readInput(Path, Of, Dtype, Order, Out);
 }
 
+/// A state or, with `Features` 1 and rank 3, its sums.
+static ErrorText readState(const std::string &Path, const char *Option,
+                           const Problem &Sizes, int64_t Features, int32_t Rank,
+                           Tensor &Out) {
+  npy::Array Array;
+  if (ErrorText Bad = npy::read(Path, Array, {HEDDLE_F32}))
+    return Bad;
+  std::vector<int64_t> Want = {Sizes.Batch, Sizes.HeadsQ, Sizes.StateRows,
+                               Features};
+  Want.resize(static_cast<size_t>(Rank));
+  if (Array.Shape != Want)
+    return fmt::format("'{}' has shape {}, expected {} for {}", Path,
+                       npy::shapeText(Array.Shape), npy::shapeText(Want),
+                       Option);
+  Out.adopt(std::move(Array), Sizes.Batch, Sizes.HeadsQ, Sizes.StateRows,
+            Features, Layout::Bhsd, Rank);
+  return std::nullopt;
+}
+
 /// q, k and v as heads of one tensor. Random values are those that they have in
 /// tensors of their own.
 static ErrorText loadPacked(const std::string &Path, const InputShape (&Of)[3],
@@ -144,6 +168,12 @@ ErrorText frontend::allocateOutputs(const Problem &Sizes,
           HEDDLE_F32, Batch, Heads, Sizes.blockRows(Types.BlockQ),
           Sizes.blockColumns(Types.BlockK, Source), Layout::Bhsd);
   }
+  if (Fits && Types.StateOut)
+    Fits = Out.State.allocate(HEDDLE_F32, Sizes.Batch, Heads, Sizes.StateRows,
+                              Sizes.ValueDim, Layout::Bhsd);
+  if (Fits && Types.SumsOut)
+    Fits = Out.Sums.allocate(HEDDLE_F32, Sizes.Batch, Heads, Sizes.StateRows, 1,
+                             Layout::Bhsd, 3);
   if (!Fits)
     return fmt::format("no memory for the output ({} x {} x {} x {})", Batch,
                        Heads, Sizes.SeqQ, Sizes.ValueDim);
@@ -169,6 +199,14 @@ ErrorText frontend::loadTensors(const InputPaths &Paths, const Problem &Sizes,
               loadInput(*Files[I], Of[I], Types.Input, Order, *Tensors[I]))
         return Bad;
   }
+  if (!Paths.State.empty())
+    if (ErrorText Bad = readState(Paths.State, "--state-in", Sizes,
+                                  Sizes.ValueDim, 4, Out.State))
+      return Bad;
+  if (!Paths.Sums.empty())
+    if (ErrorText Bad =
+            readState(Paths.Sums, "--sums-in", Sizes, 1, 3, Out.Sums))
+      return Bad;
   Out.MoreK.resize(Sizes.MoreKeys.size());
   Out.MoreV.resize(Sizes.MoreKeys.size());
   // Further sources have no layout of their own where q, k and v share memory.

@@ -18,6 +18,8 @@ struct TensorTypes {
   /// for none.
   bool RowMax = false, ColumnSums = false;
   int64_t BlockQ = 0, BlockK = 0;
+  /// Whether the state after the last query, and its sums, are wanted.
+  bool StateOut = false, SumsOut = false;
 
   bool hasBlockMax() const { return BlockQ > 0; }
 };
@@ -27,6 +29,8 @@ struct OutputTensors {
   Tensor O, Lse, RowMax;
   /// By source.
   std::vector<Tensor> ColumnSums, BlockMax;
+  /// Of a recurrence, with the shapes of those in `RunTensors`.
+  Tensor State, Sums;
 };
 
 /// The tensors of a run. Everything is allocated; outputs are not set.
@@ -34,6 +38,10 @@ struct RunTensors {
   Tensor Q, K, V;
   /// Of the further sources.
   std::vector<Tensor> MoreK, MoreV;
+  /// The state that a recurrence begins with, (batch, heads, rows, dv) of f32,
+  /// and its sums, (batch, heads, rows); a ragged batch has one per sequence.
+  /// Absent where they are zero.
+  Tensor State, Sums;
   OutputTensors Out;
 };
 
@@ -42,6 +50,8 @@ struct InputPaths {
   std::string Q, K, V;
   /// Of a packed layout, instead of the three.
   std::string Packed;
+  /// Of a recurrence; empty for zeros.
+  std::string State, Sums;
 };
 
 /// Checks, before anything is allocated, that the tensors of a problem fit into

@@ -31,6 +31,14 @@ ErrorText frontend::parseNumber(const std::string &Text,
   return std::nullopt;
 }
 
+ErrorText frontend::parseElement(const std::string &Text,
+                                 const std::string &What, double &Out) {
+  if (Text != "inf" && Text != "-inf")
+    return parseNumber(Text, What, Out);
+  Out = Text.front() == '-' ? -INFINITY : INFINITY;
+  return std::nullopt;
+}
+
 std::vector<std::string_view> frontend::split(std::string_view Text,
                                               char Separator) {
   std::vector<std::string_view> Parts;

@@ -21,6 +21,10 @@ ErrorText parseInteger(std::string_view Text, const std::string &What,
 ErrorText parseNumber(const std::string &Text, const std::string &What,
                       double &Out);
 
+/// The same for an element of a table, which "inf" and "-inf" may be too.
+ErrorText parseElement(const std::string &Text, const std::string &What,
+                       double &Out);
+
 /// The parts of `Text` between separators; one empty part for an empty text.
 std::vector<std::string_view> split(std::string_view Text, char Separator);
 

@@ -2,6 +2,7 @@
 
 #include "frontends/common/Report.h"
 
+#include "frontends/common/JsonObject.h"
 #include "frontends/common/Numbers.h"
 
 #include <fmt/format.h>
@@ -36,6 +37,31 @@ double Report::executedFlop() const {
          static_cast<double>(Sizes.HeadDim + Sizes.ValueDim);
 }
 
+double Report::recurrenceFlop() const {
+  if (!Recurrence)
+    return 0;
+  if (!Recurrence->IsStep)
+    return Recurrence->ChunkFlop * static_cast<double>(Recurrence->Chunks);
+  return Recurrence->StepFlop *
+         static_cast<double>(Sizes.tensorBatch() * Sizes.SeqQ) *
+         static_cast<double>(Sizes.HeadsQ);
+}
+
+int64_t Report::stateBytes() const {
+  if (!Recurrence)
+    return 0;
+  return static_cast<int64_t>(sizeof(float)) * Sizes.Batch * Sizes.HeadsQ *
+         Recurrence->Rows *
+         (Recurrence->Columns + (Recurrence->HasSums ? 1 : 0));
+}
+
+double Report::tokensPerSecond() const {
+  return MedianSeconds > 0
+             ? static_cast<double>(Sizes.tensorBatch() * Sizes.SeqQ) /
+                   MedianSeconds
+             : 0;
+}
+
 double Report::compileMilliseconds() const {
   double Sum = 0;
   for (const auto &Part : CompileParts)
@@ -54,200 +80,277 @@ static std::string speed(double Rate, double Peak) {
                      100 * Rate / Peak);
 }
 
-std::string Report::text() const {
-  std::string Out;
-  auto Line = [&](const char *Label, const std::string &Text) {
-    Out += fmt::format("{:<10}{}\n", Label, Text);
-  };
-  Line("kernel", fmt::format("{} ({}, {}{}, d={}, dv={})", Kernel, Level, Dtype,
-                             OutputDtype == Dtype ? "" : " to " + OutputDtype,
-                             Sizes.HeadDim, Sizes.ValueDim));
-  if (!Numbers.empty()) {
-    std::string Values;
-    for (const auto &[Name, Value] : Numbers)
-      Values += fmt::format("{}{}={}", Values.empty() ? "" : " ", Name, Value);
-    Line("set", Values);
-  }
-  for (const auto &[Name, Summary] : Operands)
-    Line("operand", fmt::format("{}: {}", Name, Summary));
-  Line("problem",
-       fmt::format("b={} hq={} hkv={} sq={} sk={}{}{} {}, origin {}",
-                   Sizes.Batch, Sizes.HeadsQ, Sizes.HeadsKv, Sizes.SeqQ,
-                   Sizes.SeqK, Sizes.isRagged() ? " in all, ragged," : "",
-                   Sizes.MoreKeys.empty()
-                       ? ""
-                       : fmt::format(" more keys {},",
-                                     fmt::join(Sizes.MoreKeys, " and ")),
-                   layoutName(Order), Origin));
-  Line("kept", fmt::format("{} pairs, density {:.6g}",
-                           grouped(Stats.kept_pairs), density()));
-  Line("tiles",
-       fmt::format("{} full, {} partial, {} empty, of {} {} x {} keys{}{}",
-                   grouped(Stats.tiles_full), grouped(Stats.tiles_partial),
-                   grouped(Stats.tiles_empty), QueryTile,
-                   Parts > 0 ? "heads" : "queries", KeyTile,
-                   Parts == 0 ? ""
-                              : fmt::format(", packed heads, {} split{}", Parts,
-                                            Parts == 1 ? "" : "s"),
-                   QueryBox.empty() ? ""
-                                    : fmt::format(" (boxes {} and {})",
-                                                  fmt::join(QueryBox, "x"),
-                                                  fmt::join(KeyBox, "x"))));
-  Line("work", fmt::format("{:.6g} useful FLOP, {:.6g} executed", usefulFlop(),
-                           executedFlop()));
-  if (!CompileParts.empty()) {
-    std::string Parts;
-    for (const auto &[Name, Milliseconds] : CompileParts)
-      Parts += fmt::format("{}{} {:.1f}", Parts.empty() ? "" : ", ", Name,
-                           Milliseconds);
-    Line("compile",
-         fmt::format("{:.1f} ms ({})", compileMilliseconds(), Parts));
-  }
-  Line("plan",
-       fmt::format("{} for {} bytes of task order{}",
-                   duration(PlanMilliseconds * 1e-3), grouped(PlanBytes),
-                   Operands.empty() ? "" : ", tables and sets"));
-  if (!Operands.empty())
-    Line("index",
-         fmt::format("{} to prepare tables and sets, {:.3g} % of one "
-                     "launch",
-                     duration(IndexMilliseconds * 1e-3), 100 * indexShare()));
-  Line("time",
-       fmt::format("{}, median of {}, {} thread{}", duration(MedianSeconds),
-                   Repeat, Threads, Threads == 1 ? "" : "s"));
-  Line("speed",
-       fmt::format("{} useful, {} executed", speed(rate(usefulFlop()), FmaPeak),
-                   speed(rate(executedFlop()), FmaPeak)));
-  if (SparseSeconds > 0)
-    Line("dense", fmt::format("{} in turn with {}: sparse efficiency {:.1f} %, "
-                              "dense time x density / time",
-                              duration(DenseSeconds), duration(SparseSeconds),
-                              100 * sparseEfficiency()));
-  if (FmaPeak > 0)
-    Line("peak", fmt::format("{:.2f} GFLOP/s of multiply-adds, measured on {} "
-                             "thread{}",
-                             FmaPeak, Threads, Threads == 1 ? "" : "s"));
-  if (Check)
-    Line("check",
-         fmt::format(
-             "{}: largest difference {:.3g} in o, {:.3g} in lse{}, tolerance "
-             "{:g}{}, against {}",
-             Check->passed() ? "passed" : "failed", Check->LargestO,
-             Check->LargestLse,
-             Check->HasMore
-                 ? fmt::format(", {:.3g} in other outputs", Check->LargestMore)
-                 : "",
-             Check->Tolerance,
-             Check->Tolerance == CheckTolerance
-                 ? ""
-                 : fmt::format(" in o, {:g} elsewhere", CheckTolerance),
-             Check->Against));
-  return Out;
-}
-
 namespace {
 
-/// Writes one JSON object, nested ones included, with stable key order.
-class JsonObject {
+/// Lines of a label and a text.
+class Lines {
 public:
-  explicit JsonObject(int Depth = 1) : Depth(Depth) {}
-
-  void raw(const std::string &Key, const std::string &Value) {
-    Body += fmt::format("{}\n{:{}}\"{}\": {}", Body.empty() ? "" : ",", "",
-                        2 * Depth, escape(Key), Value);
+  void add(const char *Label, const std::string &Text) {
+    Out += fmt::format("{:<10}{}\n", Label, Text);
   }
-  void text(const std::string &Key, const std::string &Value) {
-    raw(Key, fmt::format("\"{}\"", escape(Value)));
-  }
-  void integer(const std::string &Key, int64_t Value) {
-    raw(Key, std::to_string(Value));
-  }
-  void number(const std::string &Key, double Value) {
-    if (std::isfinite(Value))
-      raw(Key, fmt::format("{:.9g}", Value));
-    else
-      text(Key, std::isnan(Value) ? "nan" : Value > 0 ? "inf" : "-inf");
-  }
-  /// A count that may exceed 64 bits, exact to 53.
-  void count(const std::string &Key, double Value) {
-    raw(Key, fmt::format("{:.0f}", Value));
-  }
-  void boolean(const std::string &Key, bool Value) {
-    raw(Key, Value ? "true" : "false");
-  }
-  std::string str() const {
-    if (Body.empty())
-      return "{}";
-    return fmt::format("{{{}\n{:{}}}}", Body, "", 2 * (Depth - 1));
-  }
-
-private:
-  static std::string escape(const std::string &Text) {
-    std::string Out;
-    for (char C : Text) {
-      if (C == '"' || C == '\\')
-        Out += '\\';
-      if (static_cast<unsigned char>(C) < 0x20)
-        Out += fmt::format("\\u{:04x}", static_cast<int>(C));
-      else
-        Out += C;
-    }
-    return Out;
-  }
-
-  int Depth;
-  std::string Body;
+  std::string Out;
 };
 
 } // namespace
+
+/// What runs, with what values, on what.
+static void addProblem(const Report &R, Lines &Out) {
+  const Problem &Sizes = R.Sizes;
+  Out.add("kernel",
+          fmt::format("{} ({}, {}{}, d={}, dv={})", R.Kernel, R.Level, R.Dtype,
+                      R.OutputDtype == R.Dtype ? "" : " to " + R.OutputDtype,
+                      Sizes.HeadDim, Sizes.ValueDim));
+  if (!R.Numbers.empty()) {
+    std::string Values;
+    for (const auto &[Name, Value] : R.Numbers)
+      Values += fmt::format("{}{}={}", Values.empty() ? "" : " ", Name, Value);
+    Out.add("set", Values);
+  }
+  for (const auto &[Name, Summary] : R.Operands)
+    Out.add("operand", fmt::format("{}: {}", Name, Summary));
+  Out.add("problem",
+          fmt::format("b={} hq={} hkv={} sq={} sk={}{}{} {}, origin {}",
+                      Sizes.Batch, Sizes.HeadsQ, Sizes.HeadsKv, Sizes.SeqQ,
+                      Sizes.SeqK, Sizes.isRagged() ? " in all, ragged," : "",
+                      Sizes.MoreKeys.empty()
+                          ? ""
+                          : fmt::format(" more keys {},",
+                                        fmt::join(Sizes.MoreKeys, " and ")),
+                      layoutName(R.Order), R.Origin));
+}
+
+static void addTiles(const Report &R, Lines &Out) {
+  Out.add("kept", fmt::format("{} pairs, density {:.6g}",
+                              grouped(R.Stats.kept_pairs), R.density()));
+  Out.add(
+      "tiles",
+      fmt::format("{} full, {} partial, {} empty, of {} {} x {} keys{}{}",
+                  grouped(R.Stats.tiles_full), grouped(R.Stats.tiles_partial),
+                  grouped(R.Stats.tiles_empty), R.QueryTile,
+                  R.Parts > 0 ? "heads" : "queries", R.KeyTile,
+                  R.Parts == 0 ? ""
+                               : fmt::format(", packed heads, {} split{}",
+                                             R.Parts, R.Parts == 1 ? "" : "s"),
+                  R.QueryBox.empty() ? ""
+                                     : fmt::format(" (boxes {} and {})",
+                                                   fmt::join(R.QueryBox, "x"),
+                                                   fmt::join(R.KeyBox, "x"))));
+  Out.add("work", fmt::format("{:.6g} useful FLOP, {:.6g} executed",
+                              R.usefulFlop(), R.executedFlop()));
+}
+
+static void addRecurrence(const Report &R, Lines &Out) {
+  const RecurrenceReport &Of = *R.Recurrence;
+  if (Of.IsStep)
+    Out.add("form", "token by token");
+  else
+    Out.add("form",
+            fmt::format("{} chunks of {} tokens{}{}", grouped(Of.Chunks),
+                        Of.Chunk,
+                        Of.Segments > 1
+                            ? fmt::format(", sequences in {} segments side by "
+                                          "side",
+                                          Of.Segments)
+                            : "",
+                        Of.IsCausal ? "" : ", in both directions"));
+  Out.add("state",
+          fmt::format("{} x {} numbers per head{}, {} bytes in all, {}",
+                      Of.Rows, Of.Columns, Of.HasSums ? " and sums" : "",
+                      grouped(R.stateBytes()),
+                      Of.IsContinued ? "given" : "zero at first"));
+  const double Tokens =
+      static_cast<double>(R.Sizes.tensorBatch() * R.Sizes.SeqQ) *
+      static_cast<double>(R.Sizes.HeadsQ);
+  Out.add("work", fmt::format("{:.6g} FLOP, {:.6g} per token and head",
+                              R.recurrenceFlop(),
+                              Tokens > 0 ? R.recurrenceFlop() / Tokens : 0.0));
+}
+
+static void addTimes(const Report &R, Lines &Out) {
+  if (!R.CompileParts.empty()) {
+    std::string Parts;
+    for (const auto &[Name, Milliseconds] : R.CompileParts)
+      Parts += fmt::format("{}{} {:.1f}", Parts.empty() ? "" : ", ", Name,
+                           Milliseconds);
+    Out.add("compile",
+            fmt::format("{:.1f} ms ({})", R.compileMilliseconds(), Parts));
+  }
+  Out.add("plan",
+          fmt::format("{} for {} bytes of task order{}",
+                      duration(R.PlanMilliseconds * 1e-3), grouped(R.PlanBytes),
+                      R.Operands.empty() ? "" : ", tables and sets"));
+  if (!R.Operands.empty())
+    Out.add("index",
+            fmt::format("{} to prepare tables and sets, {:.3g} % of one "
+                        "launch",
+                        duration(R.IndexMilliseconds * 1e-3),
+                        100 * R.indexShare()));
+  Out.add("time", fmt::format("{}, median of {}, {} thread{}",
+                              duration(R.MedianSeconds), R.Repeat, R.Threads,
+                              R.Threads == 1 ? "" : "s"));
+  if (R.Recurrence)
+    Out.add("speed", fmt::format("{:.6g} tokens/s, {}", R.tokensPerSecond(),
+                                 speed(R.rate(R.recurrenceFlop()), R.FmaPeak)));
+  else
+    Out.add("speed", fmt::format("{} useful, {} executed",
+                                 speed(R.rate(R.usefulFlop()), R.FmaPeak),
+                                 speed(R.rate(R.executedFlop()), R.FmaPeak)));
+  if (R.SparseSeconds > 0)
+    Out.add("dense",
+            fmt::format("{} in turn with {}: sparse efficiency {:.1f} %, "
+                        "dense time x density / time",
+                        duration(R.DenseSeconds), duration(R.SparseSeconds),
+                        100 * R.sparseEfficiency()));
+  if (R.FmaPeak > 0)
+    Out.add("peak",
+            fmt::format("{:.2f} GFLOP/s of multiply-adds, measured on "
+                        "{} thread{}",
+                        R.FmaPeak, R.Threads, R.Threads == 1 ? "" : "s"));
+}
+
+static void addCheck(const CheckResult &Check, bool IsRecurrence, Lines &Out) {
+  std::string Others;
+  if (!IsRecurrence)
+    Others += fmt::format(", {:.3g} in lse", Check.LargestLse);
+  if (Check.HasMore)
+    Others += fmt::format(", {:.3g} in {}", Check.LargestMore,
+                          IsRecurrence ? "the state" : "other outputs");
+  Out.add(
+      "check",
+      fmt::format("{}: largest difference {:.3g} in o{}, tolerance {:g}{}, "
+                  "against {}",
+                  Check.passed() ? "passed" : "failed", Check.LargestO, Others,
+                  Check.Tolerance,
+                  Check.Tolerance == CheckTolerance
+                      ? ""
+                      : fmt::format(" in o, {:g} elsewhere", CheckTolerance),
+                  Check.Against));
+}
+
+std::string Report::text() const {
+  Lines Out;
+  addProblem(*this, Out);
+  if (Recurrence)
+    addRecurrence(*this, Out);
+  else
+    addTiles(*this, Out);
+  addTimes(*this, Out);
+  if (Check)
+    addCheck(*Check, Recurrence.has_value(), Out);
+  return Out.Out;
+}
 
 static std::string list(const std::vector<int64_t> &Values) {
   return fmt::format("[{}]", fmt::join(Values, ", "));
 }
 
-std::string Report::json() const {
-  JsonObject Out;
-  Out.text("kernel", Kernel);
-  Out.text("pattern", Pattern);
-  Out.text("level", Level);
-  Out.text("dtype", Dtype);
-  Out.text("output_dtype", OutputDtype);
+static void writeProblem(const Report &R, JsonObject &Out) {
+  Out.text("kernel", R.Kernel);
+  Out.text("pattern", R.Pattern);
+  Out.text("level", R.Level);
+  Out.text("dtype", R.Dtype);
+  Out.text("output_dtype", R.OutputDtype);
   JsonObject Set(2);
-  for (const auto &[Name, Value] : Numbers)
+  for (const auto &[Name, Value] : R.Numbers)
     Set.raw(Name, Value);
   Out.raw("set", Set.str());
   JsonObject Given(2);
-  for (const auto &[Name, Summary] : Operands)
+  for (const auto &[Name, Summary] : R.Operands)
     Given.text(Name, Summary);
   Out.raw("operands", Given.str());
   JsonObject Shape(2);
-  Shape.integer("b", Sizes.Batch);
-  Shape.integer("hq", Sizes.HeadsQ);
-  Shape.integer("hkv", Sizes.HeadsKv);
-  Shape.integer("sq", Sizes.SeqQ);
-  Shape.integer("sk", Sizes.SeqK);
-  Shape.integer("d", Sizes.HeadDim);
-  Shape.integer("dv", Sizes.ValueDim);
+  Shape.integer("b", R.Sizes.Batch);
+  Shape.integer("hq", R.Sizes.HeadsQ);
+  Shape.integer("hkv", R.Sizes.HeadsKv);
+  Shape.integer("sq", R.Sizes.SeqQ);
+  Shape.integer("sk", R.Sizes.SeqK);
+  Shape.integer("d", R.Sizes.HeadDim);
+  Shape.integer("dv", R.Sizes.ValueDim);
   Out.raw("shape", Shape.str());
-  Out.boolean("ragged", Sizes.isRagged());
-  Out.raw("more_keys", list(Sizes.MoreKeys));
-  Out.text("layout", layoutName(Order));
-  Out.integer("origin", Origin);
-  Out.integer("kept_pairs", Stats.kept_pairs);
-  Out.number("density", density());
+  Out.boolean("ragged", R.Sizes.isRagged());
+  Out.raw("more_keys", list(R.Sizes.MoreKeys));
+  Out.text("layout", layoutName(R.Order));
+  Out.integer("origin", R.Origin);
+}
+
+static void writeTiles(const Report &R, JsonObject &Out) {
+  Out.integer("kept_pairs", R.Stats.kept_pairs);
+  Out.number("density", R.density());
   JsonObject Tiles(2);
-  Tiles.integer("full", Stats.tiles_full);
-  Tiles.integer("partial", Stats.tiles_partial);
-  Tiles.integer("empty", Stats.tiles_empty);
-  Tiles.integer("queries", QueryTile);
-  Tiles.integer("keys", KeyTile);
-  Tiles.raw("query_box", list(QueryBox));
-  Tiles.raw("key_box", list(KeyBox));
-  Tiles.boolean("packed_heads", Parts > 0);
-  Tiles.integer("splits", std::max<int64_t>(Parts, 1));
+  Tiles.integer("full", R.Stats.tiles_full);
+  Tiles.integer("partial", R.Stats.tiles_partial);
+  Tiles.integer("empty", R.Stats.tiles_empty);
+  Tiles.integer("queries", R.QueryTile);
+  Tiles.integer("keys", R.KeyTile);
+  Tiles.raw("query_box", list(R.QueryBox));
+  Tiles.raw("key_box", list(R.KeyBox));
+  Tiles.boolean("packed_heads", R.Parts > 0);
+  Tiles.integer("splits", std::max<int64_t>(R.Parts, 1));
   Out.raw("tiles", Tiles.str());
-  Out.count("useful_flop", usefulFlop());
-  Out.count("executed_flop", executedFlop());
+  Out.count("useful_flop", R.usefulFlop());
+  Out.count("executed_flop", R.executedFlop());
+}
+
+static void writeRecurrence(const Report &R, JsonObject &Out) {
+  const RecurrenceReport &Of = *R.Recurrence;
+  Out.text("form", Of.IsStep ? "steps" : "chunks");
+  if (!Of.IsStep) {
+    Out.integer("chunk", Of.Chunk);
+    Out.integer("chunks", Of.Chunks);
+    Out.integer("segments", Of.Segments);
+  }
+  Out.boolean("causal", Of.IsCausal);
+  JsonObject State(2);
+  State.integer("rows", Of.Rows);
+  State.integer("columns", Of.Columns);
+  State.boolean("sums", Of.HasSums);
+  State.boolean("given", Of.IsContinued);
+  State.integer("bytes", R.stateBytes());
+  Out.raw("state", State.str());
+  Out.count("flop", R.recurrenceFlop());
+}
+
+static void writeSpeed(const Report &R, JsonObject &Out) {
+  const std::pair<const char *, double> Rates[] = {
+      {"_useful", R.rate(R.usefulFlop())},
+      {"_executed", R.rate(R.executedFlop())},
+      {"", R.rate(R.recurrenceFlop())}};
+  for (const auto &[Suffix, Rate] : Rates)
+    if (R.Recurrence.has_value() == (*Suffix == 0))
+      Out.number(std::string("gflops") + Suffix, Rate);
+  if (R.Recurrence)
+    Out.number("tokens_per_second", R.tokensPerSecond());
+  if (R.FmaPeak <= 0)
+    return;
+  Out.number("fma_peak_gflops", R.FmaPeak);
+  for (const auto &[Suffix, Rate] : Rates)
+    if (R.Recurrence.has_value() == (*Suffix == 0))
+      Out.number(std::string("fma_peak_fraction") + Suffix, Rate / R.FmaPeak);
+}
+
+static std::string checkObject(const CheckResult &Check, bool IsRecurrence) {
+  JsonObject Result(2);
+  Result.boolean("passed", Check.passed());
+  Result.text("against", Check.Against);
+  Result.number("largest_o", Check.LargestO);
+  if (!IsRecurrence)
+    Result.number("largest_lse", Check.LargestLse);
+  if (Check.HasMore)
+    Result.number(IsRecurrence ? "largest_state" : "largest_other",
+                  Check.LargestMore);
+  Result.number("tolerance", Check.Tolerance);
+  Result.number(IsRecurrence ? "tolerance_state" : "tolerance_lse",
+                CheckTolerance);
+  return Result.str();
+}
+
+std::string Report::json() const {
+  JsonObject Out;
+  writeProblem(*this, Out);
+  if (Recurrence)
+    writeRecurrence(*this, Out);
+  else
+    writeTiles(*this, Out);
   if (!CompileParts.empty()) {
     Out.number("compile_ms", compileMilliseconds());
     JsonObject Parts(2);
@@ -266,24 +369,8 @@ std::string Report::json() const {
     Out.number("dense_ms", DenseSeconds * 1e3);
     Out.number("sparse_efficiency", sparseEfficiency());
   }
-  Out.number("gflops_useful", rate(usefulFlop()));
-  Out.number("gflops_executed", rate(executedFlop()));
-  if (FmaPeak > 0) {
-    Out.number("fma_peak_gflops", FmaPeak);
-    Out.number("fma_peak_fraction_useful", rate(usefulFlop()) / FmaPeak);
-    Out.number("fma_peak_fraction_executed", rate(executedFlop()) / FmaPeak);
-  }
-  if (Check) {
-    JsonObject Result(2);
-    Result.boolean("passed", Check->passed());
-    Result.text("against", Check->Against);
-    Result.number("largest_o", Check->LargestO);
-    Result.number("largest_lse", Check->LargestLse);
-    if (Check->HasMore)
-      Result.number("largest_other", Check->LargestMore);
-    Result.number("tolerance", Check->Tolerance);
-    Result.number("tolerance_lse", CheckTolerance);
-    Out.raw("check", Result.str());
-  }
+  writeSpeed(*this, Out);
+  if (Check)
+    Out.raw("check", checkObject(*Check, Recurrence.has_value()));
   return Out.str() + "\n";
 }

@@ -14,6 +14,22 @@
 
 namespace heddle::frontend {
 
+/// What is said about a recurrence beyond what every run has.
+struct RecurrenceReport {
+  /// Numbers of the state of a head: rows x columns, and one sum per row.
+  int64_t Rows = 0, Columns = 0;
+  bool HasSums = false, IsCausal = true;
+  /// The run began with a state that was given, not with zero.
+  bool IsContinued = false;
+  /// Token by token, not in chunks.
+  bool IsStep = false;
+  /// Tokens of a chunk; chunks of all heads; parts of a sequence that were
+  /// computed side by side.
+  int64_t Chunk = 0, Chunks = 0, Segments = 1;
+  /// Of a chunk of one head, and of a token of one head in steps.
+  double ChunkFlop = 0, StepFlop = 0;
+};
+
 /// All that is said about one run.
 struct Report {
   std::string Kernel, Pattern, Level, Dtype, OutputDtype;
@@ -49,6 +65,8 @@ struct Report {
   double FmaPeak = 0;
 
   std::optional<CheckResult> Check;
+  /// Of a recurrence, which has no tiles and kept pairs.
+  std::optional<RecurrenceReport> Recurrence;
 
   /// Kept pairs over all (query, key) pairs; 0 when there are none.
   double density() const;
@@ -63,6 +81,11 @@ struct Report {
   /// Dense time * density / time: 1 where a kept pair costs what it costs in
   /// dense attention.
   double sparseEfficiency() const;
+  /// Of a recurrence: operations of all chunks or steps, bytes of all states,
+  /// and tokens of all sequences per second; 0 where no time was measurable.
+  double recurrenceFlop() const;
+  int64_t stateBytes() const;
+  double tokensPerSecond() const;
   /// FLOP as GFLOP/s at the median time; 0 where no time was measurable.
   double rate(double Flop) const;
 

@@ -46,6 +46,18 @@ ErrorText frontend::kernelTypes(const heddle_entry &Entry,
   Out.Input = static_cast<heddle_dtype>(Entry.dtype);
   Out.Output = static_cast<heddle_dtype>(Entry.output_dtype);
   Out.HasLse = Entry.has_lse != 0;
+  if (Entry.form == HEDDLE_LINEAR) {
+    if (ErrorText Bad =
+            checkMeaningful(Options, Entry.pattern, true, Entry.has_sums != 0))
+      return Bad;
+    // A check covers the state too.
+    Out.StateOut = Options.Check || !Options.StateOutPath.empty();
+    Out.SumsOut =
+        Entry.has_sums != 0 && (Options.Check || !Options.SumsOutPath.empty());
+    return std::nullopt;
+  }
+  if (ErrorText Bad = checkMeaningful(Options, Entry.pattern, false, false))
+    return Bad;
   const struct {
     const char *Option;
     bool IsWanted, Has;
@@ -98,6 +110,7 @@ ErrorText Runner::prepare(const heddle_kernel *Kernel, const heddle_code *Code,
   }
   Problem.more_seq_k = Sizes.MoreKeys.data();
   Problem.trusted = Options->Trusted;
+  Problem.segments = Options->Segments;
   heddle_plan *NewPlan = nullptr;
   Clock::time_point Start = Clock::now();
   if (ErrorText Bad =
@@ -151,6 +164,10 @@ ErrorText Runner::launch(const RunTensors &Inputs, OutputTensors &Out) {
   const Handle Lse(Out.Lse, Out.Lse.exists());
   const Handle RowMax(Out.RowMax, Out.RowMax.exists());
   const Handles ColumnSums(Out.ColumnSums), BlockMax(Out.BlockMax);
+  const Handle StateIn(Inputs.State, Inputs.State.exists());
+  const Handle SumsIn(Inputs.Sums, Inputs.Sums.exists());
+  const Handle StateOut(Out.State, Out.State.exists());
+  const Handle SumsOut(Out.Sums, Out.Sums.exists());
   const Handles MoreK(Inputs.MoreK), MoreV(Inputs.MoreV);
   heddle_tensors All = {};
   All.q = Q.get();
@@ -166,6 +183,10 @@ ErrorText Runner::launch(const RunTensors &Inputs, OutputTensors &Out) {
   All.block_max = BlockMax.first();
   All.more_column_sums = ColumnSums.others();
   All.more_block_max = BlockMax.others();
+  All.state_in = StateIn.get();
+  All.state_out = StateOut.get();
+  All.sums_in = SumsIn.get();
+  All.sums_out = SumsOut.get();
   return toText(heddle_launch(Plan.get(), &All, Pool.get()));
 }
 
@@ -180,6 +201,29 @@ static std::string valueText(const PatternValues &Values, size_t I) {
   default:
     return Of.Summary;
   }
+}
+
+RecurrenceReport Runner::describeRecurrence(bool IsContinued,
+                                            const heddle_stats &Stats) const {
+  RecurrenceReport Result;
+  Result.Rows = Entry->state_rows;
+  Result.Columns = Entry->d_v;
+  Result.HasSums = Entry->has_sums != 0;
+  Result.IsCausal = Entry->is_causal != 0;
+  Result.IsContinued = IsContinued;
+  Result.IsStep = code().step && Sizes.longestQ() <= code().step_tokens;
+  Result.Chunk = code().query_tile;
+  Result.Chunks = Stats.tiles_full;
+  const int64_t Stretches = Sizes.Batch * Sizes.HeadsQ;
+  Result.Segments =
+      Stretches > 0
+          ? std::max<int64_t>(1, heddle_plan_num_tasks(Plan.get()) / Stretches)
+          : 1;
+  Result.ChunkFlop = code().chunk_flop;
+  // A token changes the whole state, and its output reads it.
+  Result.StepFlop = 4.0 * static_cast<double>(Result.Rows) *
+                    static_cast<double>(Result.Columns);
+  return Result;
 }
 
 ErrorText Runner::run(RunTensors &Data, Report &Out) {
@@ -213,6 +257,8 @@ ErrorText Runner::run(RunTensors &Data, Report &Out) {
   if (ErrorText Bad =
           toText(heddle_plan_stats(Plan.get(), Pool.get(), &Out.Stats)))
     return Bad;
+  if (Entry->form == HEDDLE_LINEAR)
+    Out.Recurrence = describeRecurrence(Data.State.exists(), Out.Stats);
   std::vector<double> Times;
   for (int64_t I = 0; I < Options->Repeat; ++I) {
     Clock::time_point Start = Clock::now();
@@ -262,6 +308,10 @@ static const Tensor &outputOf(const OutputTensors &Data, FileRole Role,
     return Data.RowMax;
   case FileRole::ColumnSums:
     return Data.ColumnSums[Source];
+  case FileRole::State:
+    return Data.State;
+  case FileRole::Sums:
+    return Data.Sums;
   case FileRole::BlockMax:
     break;
   }

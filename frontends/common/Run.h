@@ -56,6 +56,10 @@ public:
   ErrorText runBeside(Runner &Dense, OutputTensors &DenseOut, RunTensors &Data,
                       Report &Out);
 
+  /// What a report says about the recurrence that was planned.
+  RecurrenceReport describeRecurrence(bool IsContinued,
+                                      const heddle_stats &Stats) const;
+
   const heddle_code &code() const { return *heddle_plan_code(Plan.get()); }
   const heddle_plan *plan() const { return Plan.get(); }
   heddle_pool *pool() const { return Pool.get(); }

@@ -64,6 +64,20 @@ void frontend::addRunOptions(CLI::App &Command, RunOptions &Options) {
   Command.add_option("--block-max", Options.BlockMaxText,
                      "write the largest weight of every block to a .npy, as in "
                      "64x64=max.npy; further sources as with --column-sums");
+  Command.add_option("--state-in", Options.Inputs.State,
+                     "the state that a recurrence begins with, a .npy file "
+                     "(batch, hq, rows, dv) of f32 (default: zero)");
+  Command.add_option("--state-out", Options.StateOutPath,
+                     "write the state that it ends with to this .npy");
+  Command.add_option("--sums-in", Options.Inputs.Sums,
+                     "the normaliser's part of the state, a .npy file (batch, "
+                     "hq, rows) of f32 (default: zero)");
+  Command.add_option("--sums-out", Options.SumsOutPath,
+                     "write the normaliser's part of the state to this .npy");
+  Command.add_option("--segments", Options.SegmentsText,
+                     "parts that a sequence of a recurrence is cut into, to be "
+                     "computed side by side, at most (default: as heads and "
+                     "length suggest)");
   Command.add_option("--threads", Options.ThreadsText,
                      "threads (default: one per core)");
   Command.add_option("--repeat", Options.RepeatText,
@@ -89,7 +103,11 @@ const char *frontend::operandHelp() {
          "in\n"
          "            random:5%@bxhxq/64,size=k/64\n"
          "  A shape is of numbers and the sizes b, h, q, k, d, v, each perhaps "
-         "divided.\n";
+         "divided,\n"
+         "  and f, rows of a recurrence's state. Gates of a recurrence are "
+         "tables of\n"
+         "  reals, as in random:-0.1..0@bxhxqxd; inf and -inf are elements "
+         "too.\n";
 }
 
 ErrorText frontend::parsePair(std::string_view Text, const std::string &What,
@@ -192,6 +210,10 @@ ErrorText RunOptions::parse() {
     if (ErrorText Bad =
             parseInteger(RepeatText, "--repeat", 1, 1000000, Repeat))
       return Bad;
+  if (!SegmentsText.empty())
+    if (ErrorText Bad =
+            parseInteger(SegmentsText, "--segments", 1, Limit, Segments))
+      return Bad;
   if (!MoreKeysText.empty())
     if (ErrorText Bad = parseMoreKeys(MoreKeysText, MoreKeys))
       return Bad;
@@ -238,6 +260,8 @@ std::vector<OutputPlace> RunOptions::outputFiles() const {
   Add(FileRole::RowMax, "--row-max", RowMaxPath, 1);
   Add(FileRole::ColumnSums, "--column-sums", ColumnSumsPath, NumSources);
   Add(FileRole::BlockMax, "--block-max", BlockMaxPath, NumSources);
+  Add(FileRole::State, "--state-out", StateOutPath, 1);
+  Add(FileRole::Sums, "--sums-out", SumsOutPath, 1);
   return Files;
 }
 
@@ -340,6 +364,41 @@ ErrorText frontend::solveShape(const RunOptions &Options, ShapeSolver &Solver,
   return std::nullopt;
 }
 
+ErrorText frontend::checkMeaningful(const RunOptions &Options,
+                                    const std::string &Pattern,
+                                    bool IsRecurrence, bool HasSums) {
+  const struct {
+    const char *Option;
+    const std::string &Text;
+    bool OfRecurrences;
+    const char *Lacks;
+  } All[] = {
+      {"--lse", Options.LsePath, false, "log-sum-exp"},
+      {"--row-max", Options.RowMaxPath, false, "largest score"},
+      {"--column-sums", Options.ColumnSumsPath, false, "weights of keys"},
+      {"--block-max", Options.BlockMaxPath, false, "weights of keys"},
+      {"--more-keys", Options.MoreKeysText, false, "further sources"},
+      {"--state-in", Options.Inputs.State, true, "state"},
+      {"--state-out", Options.StateOutPath, true, "state"},
+      {"--sums-in", Options.Inputs.Sums, true, "state"},
+      {"--sums-out", Options.SumsOutPath, true, "state"},
+      {"--segments", Options.SegmentsText, true, "state"}};
+  for (const auto &Item : All)
+    if (!Item.Text.empty() && Item.OfRecurrences != IsRecurrence)
+      return fmt::format("{} is for {}, but '@{}' is a {}, which has no {}",
+                         Item.Option, IsRecurrence ? "patterns" : "recurrences",
+                         Pattern, IsRecurrence ? "recurrence" : "pattern",
+                         Item.Lacks);
+  for (const auto &[Option, Text] :
+       {std::pair("--sums-in", &Options.Inputs.Sums),
+        std::pair("--sums-out", &Options.SumsOutPath)})
+    if (!Text->empty() && !HasSums)
+      return fmt::format("{} is for recurrences with a normaliser, which "
+                         "'@{}' has not",
+                         Option, Pattern);
+  return std::nullopt;
+}
+
 Extents frontend::extentsOf(const RunOptions &Options, const Problem &Sizes) {
   Extents Result;
   Result.Batch = Sizes.Batch;
@@ -348,6 +407,7 @@ Extents frontend::extentsOf(const RunOptions &Options, const Problem &Sizes) {
   Result.SeqK = Sizes.longestK();
   Result.HeadDim = Sizes.HeadDim;
   Result.ValueDim = Sizes.ValueDim;
+  Result.StateRows = Sizes.StateRows;
   return Result;
 }
 

@@ -19,7 +19,7 @@ class ParseError;
 namespace heddle::frontend {
 
 /// What a file gets.
-enum class FileRole { O, Lse, RowMax, ColumnSums, BlockMax };
+enum class FileRole { O, Lse, RowMax, ColumnSums, BlockMax, State, Sums };
 
 /// An output that goes to a file.
 struct OutputPlace {
@@ -35,9 +35,12 @@ struct RunOptions {
   std::vector<std::string> Items;
   InputPaths Inputs;
   std::string OutputPath, LsePath, RowMaxPath, ColumnSumsPath, BlockMaxPath;
+  /// Of recurrences.
+  std::string StateOutPath, SumsOutPath;
   /// The texts of what `parse` turns into the fields below.
   std::string OriginText, LayoutText, ScaleText, ThreadsText, RepeatText;
   std::string CuSeqlensQText, CuSeqlensKText, MoreKeysText, BlockMaxText;
+  std::string SegmentsText;
   bool Check = false, Json = false, Trusted = false;
 
   int64_t Origin = 0;
@@ -46,6 +49,8 @@ struct RunOptions {
   float Scale = 0;
   int32_t Threads = 0;
   int64_t Repeat = 5;
+  /// Of the sequences of a recurrence, at most; 0 leaves them to the plan.
+  int64_t Segments = 0;
   std::vector<int64_t> MoreKeys;
   /// Of the block maxima; 0 where they are not wanted.
   int64_t BlockQ = 0, BlockK = 0;
@@ -72,6 +77,11 @@ ErrorText collectShape(const RunOptions &Options, heddle_dtype Input,
 ErrorText solveShape(const RunOptions &Options, ShapeSolver &Solver,
                      const std::string &Pattern, int64_t NumSources,
                      Problem &Out);
+
+/// The options that a pattern or, with `IsRecurrence`, a recurrence can do
+/// nothing with. `HasSums` says whether its state has sums.
+ErrorText checkMeaningful(const RunOptions &Options, const std::string &Pattern,
+                          bool IsRecurrence, bool HasSums);
 
 /// The sizes that generated operands may name.
 Extents extentsOf(const RunOptions &Options, const Problem &Sizes);

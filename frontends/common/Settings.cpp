@@ -33,6 +33,31 @@ static std::string listNames(const std::vector<Parameter> &Parameters) {
   return Names.empty() ? "none" : Names;
 }
 
+/// A value of the kind and rank of a parameter.
+static std::string exampleOf(const Parameter &P) {
+  if (!P.Example.empty())
+    return P.Example;
+  const auto Rank = static_cast<size_t>(P.Rank);
+  switch (P.Kind) {
+  case HEDDLE_INTEGER:
+    return "64";
+  case HEDDLE_REAL:
+    return "0.5";
+  case HEDDLE_INTEGER_TABLE: {
+    constexpr const char *Shapes[] = {"k", "k", "bxk", "bxhxk", "bxhxqxk"};
+    return fmt::format("iota@{}", Shapes[std::min<size_t>(Rank, 4)]);
+  }
+  case HEDDLE_REAL_TABLE: {
+    constexpr const char *Shapes[] = {"h", "h", "hxq", "bxhxq", "bxhxqxk"};
+    return fmt::format("random:0..1@{}", Shapes[std::min<size_t>(Rank, 4)]);
+  }
+  case HEDDLE_SET:
+    break;
+  }
+  constexpr const char *Shapes[] = {"", "@b", "@bxh", "@bxhxq"};
+  return fmt::format("random:10{}", Shapes[std::min<size_t>(Rank, 3)]);
+}
+
 namespace {
 
 /// Reads one value.
@@ -259,8 +284,8 @@ ErrorText frontend::parseSettings(const std::string &Pattern,
       continue;
     if (!P.Default && !P.RealDefault)
       return fmt::format("parameter '{}' of pattern '{}' has no default; give "
-                         "it as --set {}=value",
-                         P.Name, Pattern, P.Name);
+                         "a value, as in --set {}={}",
+                         P.Name, Pattern, P.Name, exampleOf(P));
     Out[I].Integer = P.Default.value_or(0);
     Out[I].Real = P.RealDefault.value_or(0);
   }

@@ -26,6 +26,8 @@ struct Parameter {
   /// Of an integer, of a real.
   std::optional<int64_t> Default = std::nullopt;
   std::optional<double> RealDefault = std::nullopt;
+  /// A value that would do, for messages; empty for one by kind and rank.
+  std::string Example = {};
 };
 
 /// The parameters of a compiled kernel.

@@ -29,6 +29,10 @@ struct Problem {
   std::vector<int64_t> CuSeqlensQ = {}, CuSeqlensK = {};
   /// Keys of the further sources.
   std::vector<int64_t> MoreKeys = {};
+  /// Rows of the state of a recurrence, ValueDim numbers each; 0 of a pattern.
+  int64_t StateRows = 0;
+  /// Whether its state has sums, one per row.
+  bool HasSums = false;
 
   bool isRagged() const { return !CuSeqlensQ.empty(); }
   /// The batch extent of q, k, v and o.
@@ -36,6 +40,7 @@ struct Problem {
   /// The longest sequence.
   int64_t longestQ() const;
   int64_t longestK() const;
+  bool isRecurrence() const { return StateRows > 0; }
   size_t numSources() const { return 1 + MoreKeys.size(); }
   /// Keys of a source, and the batch extent of what has one element per key:
   /// further sources have parts of their own for every sequence.

@@ -39,10 +39,11 @@ bool Tensor::allocate(heddle_dtype NewDtype, int64_t Batch, int64_t Heads,
 }
 
 void Tensor::adopt(npy::Array Data, int64_t Batch, int64_t Heads,
-                   int64_t Length, int64_t Features, Layout Order) {
+                   int64_t Length, int64_t Features, Layout Order,
+                   int32_t NewRank) {
   Dtype = Data.Dtype;
   Elements = std::make_shared<npy::Buffer>(std::move(Data.Data));
-  Rank = 4;
+  Rank = NewRank;
   setShape(Batch, Heads, Length, Features, Order);
 }
 

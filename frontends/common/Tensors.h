@@ -23,7 +23,7 @@ public:
   /// Takes over elements already in the right order; their number must be the
   /// product of the sizes.
   void adopt(npy::Array Data, int64_t Batch, int64_t Heads, int64_t Length,
-             int64_t Features, Layout Order);
+             int64_t Features, Layout Order, int32_t Rank = 4);
   /// Heads [First, First + Count), in the memory of this tensor.
   Tensor heads(int64_t First, int64_t Count) const;
 

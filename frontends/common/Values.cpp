@@ -19,16 +19,21 @@ ErrorText frontend::parseExtent(std::string_view Text, const std::string &What,
   constexpr int64_t Limit = int64_t(1) << 31;
   std::string_view Base = Text.substr(0, Text.find('/'));
   const std::pair<std::string_view, int64_t> Names[] = {
-      {"b", Sizes.Batch}, {"h", Sizes.Heads},   {"q", Sizes.SeqQ},
-      {"k", Sizes.SeqK},  {"d", Sizes.HeadDim}, {"v", Sizes.ValueDim}};
+      {"b", Sizes.Batch},    {"h", Sizes.Heads},   {"q", Sizes.SeqQ},
+      {"k", Sizes.SeqK},     {"d", Sizes.HeadDim}, {"v", Sizes.ValueDim},
+      {"f", Sizes.StateRows}};
   const auto *Name =
       std::find_if(std::begin(Names), std::end(Names),
                    [&](const auto &N) { return N.first == Base; });
+  if (Base == "f" && Sizes.StateRows == 0)
+    return fmt::format("{} has the extent '{}', the rows of a state, which "
+                       "only recurrences have",
+                       What, Text);
   if (Name != std::end(Names))
     Out = Name->second;
   else if (Base.empty() || Base.front() < '0' || Base.front() > '9')
     return fmt::format("{} has the extent '{}', expected a number or one of b, "
-                       "h, q, k, d, v, perhaps divided, as in k/64",
+                       "h, q, k, d, v, f, perhaps divided, as in k/64",
                        What, Text);
   else if (ErrorText Bad =
                parseInteger(Base, "an extent of " + What, 0, Limit, Out))

@@ -21,6 +21,8 @@ struct Extents {
   int64_t SeqK = 0;     ///< "k", keys of one sequence
   int64_t HeadDim = 1;  ///< "d"
   int64_t ValueDim = 1; ///< "v"
+  /// "f", rows of a recurrence's state; 0 where there is none.
+  int64_t StateRows = 0;
 };
 
 /// "100", "q" or "k/64" (rounded up). `What` names it in errors.

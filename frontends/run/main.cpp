@@ -221,6 +221,10 @@ static ErrorText run(Arguments &Args) {
   if (ErrorText Bad =
           solveShape(Options, Solver, Entry.pattern, Entry.num_sources, Sizes))
     return Bad;
+  if (Entry.form == HEDDLE_LINEAR) {
+    Sizes.StateRows = Entry.state_rows;
+    Sizes.HasSums = Entry.has_sums != 0;
+  }
   if (ErrorText Bad = checkMemory(Sizes, Types))
     return Bad;
   if (ErrorText Bad = checkOutputs(Options))
