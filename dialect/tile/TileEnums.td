@@ -11,4 +11,9 @@ def Tile_Axis : I32EnumAttr<"Axis", "axis of a view", [
   let cppNamespace = "::heddle::tile";
 }
 
+def Tile_Reduction : I32EnumAttr<"Reduction", "how elements become one", [
+    I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Max", 1, "max">]> {
+  let cppNamespace = "::heddle::tile";
+}
+
 #endif // HEDDLE_TILE_ENUMS_TD

@@ -110,12 +110,12 @@ def Tile_ForeachOp : Tile_Op<"foreach", [
 
 def Tile_YieldOp : Tile_Op<"yield", [
     Pure, Terminator, ReturnLike,
-    ParentOneOf<["ForeachOp", "CollectOp", "ModifyOp"]>]> {
+    ParentOneOf<["ForeachOp", "CollectOp", "MapOp", "ModifyOp"]>]> {
   let summary = "the values of a region";
   let description = [{
     Ends the body of a `tile.foreach` (the carried values of the next iteration), a
-    `tile.collect` or a `tile.modify`; see there for examples. Fails to verify
-    elsewhere.
+    `tile.collect`, a `tile.map` or a `tile.modify`; see there for examples. Fails to
+    verify elsewhere.
   }];
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
@@ -752,5 +752,7 @@ def Tile_RaiseBlocksOp : Tile_Op<"raise_blocks", [MemoryEffects<[MemRead, MemWri
   }];
   let hasVerifier = 1;
 }
+
+include "dialect/tile/LinearOps.td"
 
 #endif // HEDDLE_TILE_OPS_TD
