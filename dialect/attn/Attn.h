@@ -32,6 +32,26 @@ class ReadAttr;
 #include "dialect/attn/AttnAttrs.h.inc"
 #define GET_TYPEDEF_CLASSES
 #include "dialect/attn/AttnTypes.h.inc"
+
+namespace heddle::attn {
+
+/// The regions of an attn.recurrence, by number.
+enum class RecurrencePart { Query, Key, Value, Output, Decay, Delta };
+
+/// What the factors of a recurrence depend on beside batch and head.
+enum class DecayKind {
+  None,
+  Constant,   ///< Nothing: one factor for all tokens.
+  PerToken,   ///< The token.
+  PerChannel, ///< The feature, and possibly the token.
+};
+
+/// Features that an expansion may make of a row.
+inline constexpr int64_t kMaxFeatures = 65536;
+
+} // namespace heddle::attn
+
+#include "dialect/attn/AttnInterfaces.h.inc"
 #define GET_OP_CLASSES
 #include "dialect/attn/AttnOps.h.inc"
 

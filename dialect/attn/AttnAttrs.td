@@ -259,6 +259,76 @@ def Attn_OutputsAttr : Attn_Attr<"Outputs", "outputs"> {
 }
 
 //===----------------------------------------------------------------------===//
+// Recurrences
+//===----------------------------------------------------------------------===//
+
+def Attn_ExpandKind : I32EnumAttr<"ExpandKind",
+    "what a product of features becomes", [
+    I32EnumAttrCase<"None", 0, "none">,
+    I32EnumAttrCase<"Power", 1, "power">,
+    I32EnumAttrCase<"Taylor", 2, "taylor">]> {
+  let cppNamespace = "::heddle::attn";
+  let genSpecializedAttr = 0;
+}
+
+def Attn_ExpandAttr : Attn_Attr<"Expand", "expand"> {
+  let summary = "a feature map given by what it makes of products";
+  let description = [{
+    With x and y the mapped rows of a query and a key, s = x . y, and F0 the number
+    of their features:
+
+    | text | weight | features of a row x |
+    |---|---|---|
+    | `#attn.expand<none>` | s | x |
+    | `#attn.expand<power 4>` | s^4 | all monomials of degree 4, each times the square root of its multinomial coefficient |
+    | `#attn.expand<taylor>` | 1 + s + s^2 / 2 | 1, x, and the monomials of degree 2 (as in `power 2`) over sqrt 2 |
+
+    Monomials come in ascending (lexicographic) order of their indices
+    c1 <= c2 <= … <= cp; there are C(F0 + p - 1, p) of them. (Kacham, Mirrokni and
+    Zhong, "PolySketchFormer", 2023; Arora et al., "Simple linear attention
+    language models balance the recall-throughput tradeoff", 2024.)
+
+    Rule: `[expand-1]` the power is in [2, 8] for `power`, and 0 otherwise.
+  }];
+  let parameters = (ins "ExpandKind":$kind,
+                        DefaultValuedParameter<"int64_t", "0">:$power);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    bool isNone() const { return getKind() == ExpandKind::None; }
+    /// How many features the expansion makes of `mapped` ones; more than
+    /// kMaxFeatures count as kMaxFeatures + 1.
+    int64_t numFeatures(int64_t mapped) const;
+  }];
+}
+
+def Attn_LinearNormalizer : I32EnumAttr<"LinearNormalizer",
+    "what the weighted sum of a recurrence is divided by", [
+    I32EnumAttrCase<"None", 0, "none">,
+    I32EnumAttrCase<"Sum", 1, "sum">,
+    I32EnumAttrCase<"Magnitude", 2, "magnitude">]> {
+  let cppNamespace = "::heddle::attn";
+}
+
+def Attn_StateAttr : Attn_Attr<"State", "state"> {
+  let summary = "the state that a kernel of a recurrence carries";
+  let description = [{
+    `rows` is the number of state rows (`numStateRows` of the `attn.recurrence`),
+    `sums` says whether there is a running sum beside them, which is so with any
+    normaliser, and `causal` that no query sees a later key.
+
+    Example: `#attn.state<rows = 64, sums = true, causal = true>`.
+
+    Rule: `[state-1]` the number of rows is positive.
+  }];
+  let parameters = (ins "int64_t":$rows, "bool":$sums, "bool":$causal);
+  let assemblyFormat = [{
+    `<` `rows` `=` $rows `,` `sums` `=` $sums `,` `causal` `=` $causal `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
+//===----------------------------------------------------------------------===//
 // Entries
 //===----------------------------------------------------------------------===//
 
@@ -271,7 +341,8 @@ def Attn_EntryAttr : Attn_Attr<"Entry", "entry"> {
     memory, `outputs` what it returns beside o and lse. Functions with the same
     name and different levels are one kernel. A `packed` one is the code of a level
     for short queries: its pattern is the one that `attn-pack-heads` derived from
-    the kernel's.
+    the kernel's. With `state` the kernel is one of linear attention and `pattern`
+    the symbol of its `attn.recurrence`.
   }];
   let parameters = (ins StringRefParameter<>:$name,
                         "::mlir::FlatSymbolRefAttr":$pattern,
@@ -280,11 +351,20 @@ def Attn_EntryAttr : Attn_Attr<"Entry", "entry"> {
                         "::mlir::Type":$inputType, "::mlir::Type":$outputType,
                         "::heddle::attn::OutputsAttr":$outputs,
                         "::heddle::attn::ScheduleAttr":$schedule,
-                        DefaultValuedParameter<"bool", "false">:$packed);
+                        DefaultValuedParameter<"bool", "false">:$packed,
+                        OptionalParameter<"::heddle::attn::StateAttr">:$state);
+  let builders = [AttrBuilder<(ins "::llvm::StringRef":$name,
+      "::mlir::FlatSymbolRefAttr":$pattern, "::llvm::StringRef":$level,
+      "int64_t":$qk, "int64_t":$v, "::mlir::Type":$inputType,
+      "::mlir::Type":$outputType, "::heddle::attn::OutputsAttr":$outputs,
+      "::heddle::attn::ScheduleAttr":$schedule, "bool":$packed), [{
+    return $_get($_ctxt, name, pattern, level, qk, v, inputType, outputType,
+                 outputs, schedule, packed, ::heddle::attn::StateAttr());
+  }]>];
   let assemblyFormat = [{
     `<` $name `,` $pattern `,` $level `,` `qk` `=` $qk `,` `v` `=` $v `,`
         `types` `=` $inputType `to` $outputType `,` $outputs `,` $schedule
-        (`,` `packed` `=` $packed^)? `>`
+        (`,` `packed` `=` $packed^)? (`,` `state` `=` $state^)? `>`
   }];
 }
 

@@ -12,6 +12,7 @@ using namespace heddle::attn;
 
 #include "dialect/attn/AttnDialect.cpp.inc"
 #include "dialect/attn/AttnEnums.cpp.inc"
+#include "dialect/attn/AttnInterfaces.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialect/attn/AttnAttrs.cpp.inc"
 #define GET_TYPEDEF_CLASSES

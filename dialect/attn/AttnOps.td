@@ -4,6 +4,7 @@
 #define HEDDLE_ATTN_OPS_TD
 
 include "dialect/attn/AttnAttrs.td"
+include "dialect/attn/AttnInterfaces.td"
 include "dialect/attn/AttnParams.td"
 include "dialect/attn/AttnTypes.td"
 include "mlir/IR/OpAsmInterface.td"
@@ -25,6 +26,8 @@ def Attn_SetAttr : AnyAttrOf<[Attn_IntervalAttr, Attn_ResidueAttr, Attn_Pow2Attr
 
 def Attn_PatternOp : Attn_Op<"pattern", [
     IsolatedFromAbove, Symbol, NoTerminator,
+    DeclareOpInterfaceMethods<Attn_ParamsOpInterface,
+                              ["getParamTypes", "getParamRank"]>,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "a named pattern: which query meets which key, and how";
   let description = [{
@@ -120,18 +123,6 @@ def Attn_PatternOp : Attn_Op<"pattern", [
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
-    unsigned getNumParams() { return getParamNames().size(); }
-    /// The name of parameter `i` as written in the source.
-    ::llvm::StringRef getParamName(unsigned i);
-    ::mlir::Type getParamType(unsigned i) { return getParam(i).getType(); }
-    ::mlir::TypeRange getParamTypes();
-    /// The default of an integer parameter, if it has one.
-    ::std::optional<int64_t> getParamDefault(unsigned i);
-    /// The default of parameter `i`: an integer, a float or null.
-    ::mlir::TypedAttr getDefault(unsigned i);
-    /// Indices a parameter is used with: the rank of a table, the number of
-    /// indices a set is asked with, 0 for the others.
-    unsigned getParamRank(unsigned i);
     /// Axes of the token grid; 1 for a plain sequence.
     unsigned getNumAxes() {
       return ::std::max<size_t>(1, getQueryGrid().size());
@@ -379,5 +370,6 @@ def Attn_NumKeysOp : Attn_Op<"num_keys", [Pure]> {
 
 include "dialect/attn/AttentionOps.td"
 include "dialect/attn/QuestionOps.td"
+include "dialect/attn/RecurrenceOps.td"
 
 #endif // HEDDLE_ATTN_OPS_TD

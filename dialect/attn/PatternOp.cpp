@@ -4,8 +4,8 @@
 
 #include "dialect/attn/Attn.h"
 #include "dialect/attn/Formula.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
+#include "dialect/attn/Params.h"
+#include "dialect/attn/Regions.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -14,20 +14,6 @@ using namespace heddle::attn;
 //===----------------------------------------------------------------------===//
 // Parameters
 //===----------------------------------------------------------------------===//
-
-StringRef PatternOp::getParamName(unsigned i) {
-  return cast<StringAttr>(getParamNames()[i]).getValue();
-}
-
-std::optional<int64_t> PatternOp::getParamDefault(unsigned i) {
-  if (auto value = dyn_cast<IntegerAttr>(getParamDefaults()[i]))
-    return value.getInt();
-  return std::nullopt;
-}
-
-TypedAttr PatternOp::getDefault(unsigned i) {
-  return dyn_cast<TypedAttr>(getParamDefaults()[i]);
-}
 
 unsigned PatternOp::getParamRank(unsigned i) {
   BlockArgument param = getParam(i);
@@ -48,9 +34,9 @@ unsigned PatternOp::getParamRank(unsigned i) {
   return 0;
 }
 
-TypeRange PatternOp::getParamTypes() {
-  return TypeRange(getBodyRegion().front().getArgumentTypes())
-      .take_front(getNumParams());
+SmallVector<Type> PatternOp::getParamTypes() {
+  TypeRange types = getBodyRegion().front().getArgumentTypes();
+  return llvm::to_vector(types.take_front(getNumParams()));
 }
 
 NormalizerAttr PatternOp::getNormalization() {
@@ -96,71 +82,20 @@ void PatternOp::getAsmBlockArgumentNames(Region &region,
             i < numParams ? getParamName(i) : StringRef(names[i - numParams]));
 }
 
-static ParseResult
-parseParams(OpAsmParser &parser,
-            SmallVectorImpl<OpAsmParser::Argument> &arguments,
-            SmallVectorImpl<Attribute> &defaults) {
-  Builder &builder = parser.getBuilder();
-  return parser.parseCommaSeparatedList([&]() -> ParseResult {
-    OpAsmParser::Argument argument;
-    if (parser.parseArgument(argument, /*allowType=*/true))
+/// `(%H x %W)`. The dimension-list keyword `x` is an ordinary word here.
+static ParseResult parseGrid(OpAsmParser &parser, const ParamList &params,
+                             SmallVectorImpl<int64_t> &numbers) {
+  if (parser.parseLParen())
+    return failure();
+  do {
+    if (params.parseUse(parser, numbers.emplace_back()))
       return failure();
-    if (failed(parser.parseOptionalEqual())) {
-      defaults.push_back(builder.getUnitAttr());
-    } else if (argument.type.isF32()) {
-      double value;
-      if (parser.parseFloat(value))
-        return failure();
-      defaults.push_back(builder.getF32FloatAttr(static_cast<float>(value)));
-    } else {
-      int64_t value;
-      if (parser.parseInteger(value))
-        return failure();
-      defaults.push_back(builder.getI64IntegerAttr(value));
-    }
-    arguments.push_back(argument);
-    return success();
-  });
+  } while (succeeded(parser.parseOptionalKeyword("x")));
+  return parser.parseRParen();
 }
 
-namespace {
-/// The parameters of a pattern while its text is read.
-struct ParamTable {
-  ArrayRef<OpAsmParser::Argument> params;
-
-  /// `%name`, one of the parameters; its number.
-  ParseResult parse(OpAsmParser &parser, int64_t &number) const {
-    OpAsmParser::UnresolvedOperand operand;
-    SMLoc loc = parser.getCurrentLocation();
-    if (parser.parseOperand(operand))
-      return failure();
-    for (auto [i, param] : llvm::enumerate(params))
-      if (param.ssaName.name == operand.name &&
-          param.ssaName.number == operand.number) {
-        number = static_cast<int64_t>(i);
-        return success();
-      }
-    return parser.emitError(loc) << "expected the name of a parameter, found '"
-                                 << operand.name << "'";
-  }
-
-  /// `(%H x %W)`. The dimension-list keyword `x` is an ordinary word here.
-  ParseResult parseGrid(OpAsmParser &parser,
-                        SmallVectorImpl<int64_t> &numbers) const {
-    if (parser.parseLParen())
-      return failure();
-    do {
-      if (parse(parser, numbers.emplace_back()))
-        return failure();
-    } while (succeeded(parser.parseOptionalKeyword("x")));
-    return parser.parseRParen();
-  }
-};
-} // namespace
-
 /// `softmax`, `softmax sink(%p)`, `grouped 64`, …
-static ParseResult parseNormalizer(OpAsmParser &parser,
-                                   const ParamTable &params,
+static ParseResult parseNormalizer(OpAsmParser &parser, const ParamList &params,
                                    NormalizerAttr &normalizer) {
   SMLoc loc = parser.getCurrentLocation();
   StringRef word;
@@ -179,7 +114,7 @@ static ParseResult parseNormalizer(OpAsmParser &parser,
   if (*kind == NormalizerKind::Softmax &&
       succeeded(parser.parseOptionalKeyword("sink"))) {
     int64_t number;
-    if (parser.parseLParen() || params.parse(parser, number) ||
+    if (parser.parseLParen() || params.parseUse(parser, number) ||
         parser.parseRParen())
       return failure();
     sink = static_cast<unsigned>(number);
@@ -190,51 +125,6 @@ static ParseResult parseNormalizer(OpAsmParser &parser,
   return success(static_cast<bool>(normalizer));
 }
 
-/// `(%b, %h, %q, %k)`: coordinates, spelled without types since they are always
-/// `index`.
-static ParseResult
-parseCoordinates(OpAsmParser &parser, StringRef region, unsigned expected,
-                 StringRef what, Type firstType,
-                 SmallVectorImpl<OpAsmParser::Argument> &arguments) {
-  SmallVector<OpAsmParser::Argument> coordinates;
-  SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseArgumentList(coordinates, OpAsmParser::Delimiter::Paren))
-    return failure();
-  if (coordinates.size() != expected)
-    return parser.emitError(loc)
-           << "expected the " << expected << " " << what << " of a " << region
-           << " region, found " << coordinates.size();
-  for (OpAsmParser::Argument &coordinate : coordinates) {
-    coordinate.type =
-        firstType ? firstType : parser.getBuilder().getIndexType();
-    firstType = {};
-    arguments.push_back(coordinate);
-  }
-  return success();
-}
-
-/// A region that ends in `Terminator`. Said here, where the last operation is
-/// known, and not by the verifier of blocks, which knows nothing of verdicts.
-template <typename Terminator>
-static ParseResult parseBody(OpAsmParser &parser, Region &body,
-                             ArrayRef<OpAsmParser::Argument> arguments,
-                             StringRef region) {
-  SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseRegion(body, arguments))
-    return failure();
-  if (body.empty() || body.back().empty())
-    return parser.emitError(loc)
-           << "[pattern-4] expected a " << region << " region that ends in '"
-           << Terminator::getOperationName() << "', found an empty one";
-  Operation &last = body.back().back();
-  if (!isa<Terminator>(last))
-    return mlir::emitError(last.getLoc())
-           << "[pattern-4] expected a " << region << " region that ends in '"
-           << Terminator::getOperationName() << "', found '" << last.getName()
-           << "' at its end";
-  return success();
-}
-
 // attn.pattern @name(%p: index = 64, …) grid(…) keep(%b, %h, %q, %k) { … }
 //   score(%s, %b, %h, %q, %k) { … } normalize … rotate(…)
 //
@@ -243,33 +133,26 @@ static ParseResult parseBody(OpAsmParser &parser, Region &body,
 ParseResult PatternOp::parse(OpAsmParser &parser, OperationState &result) {
   Builder &builder = parser.getBuilder();
   StringAttr name;
-  SmallVector<OpAsmParser::Argument> params;
-  SmallVector<Attribute> names, defaults;
+  ParamList params;
   if (parser.parseSymbolName(name, getSymNameAttrName(result.name),
-                             result.attributes))
+                             result.attributes) ||
+      params.parseOptional(parser))
     return failure();
-  if (succeeded(parser.parseOptionalLParen()) &&
-      failed(parser.parseOptionalRParen()))
-    if (parseParams(parser, params, defaults) || parser.parseRParen())
-      return failure();
-  for (const OpAsmParser::Argument &argument : params)
-    names.push_back(builder.getStringAttr(argument.ssaName.name.drop_front()));
-  ParamTable table{params};
 
   SmallVector<int64_t> queryGrid, keyGrid;
   if (succeeded(parser.parseOptionalKeyword("grid"))) {
-    if (table.parseGrid(parser, queryGrid))
+    if (parseGrid(parser, params, queryGrid))
       return failure();
     keyGrid = queryGrid;
     if (succeeded(parser.parseOptionalKeyword("keys"))) {
       keyGrid.clear();
-      if (table.parseGrid(parser, keyGrid))
+      if (parseGrid(parser, params, keyGrid))
         return failure();
     }
   }
   unsigned axes = std::max<size_t>(1, queryGrid.size());
 
-  SmallVector<OpAsmParser::Argument> arguments(params);
+  SmallVector<OpAsmParser::Argument> arguments(params.arguments);
   if (parser.parseKeyword("keep") ||
       parseCoordinates(parser, "keep", 2 + 2 * axes,
                        axes == 1 ? "coordinates (batch, head, query, key)"
@@ -278,9 +161,9 @@ ParseResult PatternOp::parse(OpAsmParser &parser, OperationState &result) {
                        Type(), arguments))
     return failure();
   result.addAttribute(getParamNamesAttrName(result.name),
-                      builder.getArrayAttr(names));
+                      builder.getArrayAttr(params.names));
   result.addAttribute(getParamDefaultsAttrName(result.name),
-                      builder.getArrayAttr(defaults));
+                      builder.getArrayAttr(params.defaults));
   if (!queryGrid.empty()) {
     result.addAttribute(getQueryGridAttrName(result.name),
                         builder.getDenseI64ArrayAttr(queryGrid));
@@ -295,27 +178,30 @@ ParseResult PatternOp::parse(OpAsmParser &parser, OperationState &result) {
   }
   Region &body = *result.addRegion(), &score = *result.addRegion();
   if (parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
-      parseBody<KeepOp>(parser, body, arguments, "keep"))
+      parseBody(parser, body, arguments, "pattern", "keep",
+                KeepOp::getOperationName()))
     return failure();
 
   if (succeeded(parser.parseOptionalKeyword("score"))) {
-    arguments.assign(params);
+    arguments.assign(params.arguments);
     if (parseCoordinates(parser, "score", 3 + 2 * axes,
                          "arguments (score, batch, head, query, key)",
                          builder.getF32Type(), arguments) ||
-        parseBody<ScoreOp>(parser, score, arguments, "score"))
+        parseBody(parser, score, arguments, "pattern", "score",
+                  ScoreOp::getOperationName()))
       return failure();
   }
   if (succeeded(parser.parseOptionalKeyword("normalize"))) {
     NormalizerAttr normalizer;
-    if (parseNormalizer(parser, table, normalizer))
+    if (parseNormalizer(parser, params, normalizer))
       return failure();
     result.addAttribute(getNormalizerAttrName(result.name), normalizer);
   }
   if (succeeded(parser.parseOptionalKeyword("rotate"))) {
     int64_t cos, sin;
-    if (parser.parseLParen() || table.parse(parser, cos) ||
-        parser.parseComma() || table.parse(parser, sin) || parser.parseRParen())
+    if (parser.parseLParen() || params.parseUse(parser, cos) ||
+        parser.parseComma() || params.parseUse(parser, sin) ||
+        parser.parseRParen())
       return failure();
     result.addAttribute(getRotateAttrName(result.name),
                         builder.getDenseI64ArrayAttr({cos, sin}));
@@ -327,17 +213,7 @@ void PatternOp::print(OpAsmPrinter &printer) {
   printer << ' ';
   printer.printSymbolName(getSymName());
   unsigned numParams = getNumParams();
-  if (numParams) {
-    printer << '(';
-    for (unsigned i = 0; i < numParams; ++i) {
-      printer << (i ? ", " : "") << getParam(i) << ": " << getParamType(i);
-      if (auto value = dyn_cast<FloatAttr>(getParamDefaults()[i]))
-        printer << " = ", printer.printAttributeWithoutType(value);
-      else if (std::optional<int64_t> value = getParamDefault(i))
-        printer << " = " << *value;
-    }
-    printer << ')';
-  }
+  printParams(printer, *this, [&](unsigned i) { printer << getParam(i); });
   auto printGrid = [&](StringRef word, ArrayRef<int64_t> grid) {
     printer << ' ' << word << '(';
     llvm::interleave(
@@ -349,10 +225,8 @@ void PatternOp::print(OpAsmPrinter &printer) {
     if (getKeyGrid() != getQueryGrid())
       printGrid("keys", getKeyGrid());
   }
-  printer << " keep(";
-  llvm::interleaveComma(getBody().getArguments().drop_front(numParams), printer,
-                        [&](BlockArgument argument) { printer << argument; });
-  printer << ")";
+  printer << " keep";
+  printCoordinates(printer, getBody(), numParams);
   if (FormulaAttr formula = getFormulaAttr())
     printer << " formula " << formula;
   printer.printOptionalAttrDictWithKeyword(
@@ -371,11 +245,9 @@ void PatternOp::print(OpAsmPrinter &printer) {
     for (unsigned i = 0, e = getNumCoordinates(); i < e; ++i)
       like.push_back(getCoordinate(i));
     printer.shadowRegionArgs(getScore(), like);
-    printer << " score(";
-    llvm::interleaveComma(getScore().getArguments().drop_front(numParams),
-                          printer,
-                          [&](BlockArgument argument) { printer << argument; });
-    printer << ") ";
+    printer << " score";
+    printCoordinates(printer, getScore(), numParams);
+    printer << ' ';
     printer.printRegion(getScore(), /*printEntryBlockArgs=*/false);
   }
   if (NormalizerAttr normalizer = getNormalizerAttr()) {
@@ -394,76 +266,8 @@ void PatternOp::print(OpAsmPrinter &printer) {
 // Rules
 //===----------------------------------------------------------------------===//
 
-/// Axes a table may have, and indices a set may have.
-static constexpr int64_t kMaxTableAxes = 4;
+/// Indices a set may have.
 static constexpr size_t kMaxSetIndices = 3;
-
-static bool isParamType(Type type) {
-  if (auto table = dyn_cast<RankedTensorType>(type))
-    return table.getElementType().isIndex() || table.getElementType().isF32();
-  return type.isIndex() || type.isF32() || isa<SetType>(type);
-}
-
-/// A table of reals with that many axes.
-static bool isRealTable(Type type, int64_t rank) {
-  auto table = dyn_cast<RankedTensorType>(type);
-  return table && table.getElementType().isF32() && table.getRank() == rank;
-}
-
-static LogicalResult verifyParams(PatternOp op) {
-  unsigned numParams = op.getNumParams();
-  if (op.getParamDefaults().size() != numParams)
-    return op.emitOpError("[pattern-2] expected one default or none per "
-                          "parameter, found ")
-           << op.getParamDefaults().size() << " for " << numParams
-           << " parameters";
-  llvm::StringSet<> seen;
-  for (unsigned i = 0; i < numParams; ++i) {
-    if (!seen.insert(op.getParamName(i)).second)
-      return op.emitOpError(
-                 "[pattern-2] expected distinct parameter names, found '")
-             << op.getParamName(i) << "' twice";
-    Attribute value = op.getParamDefaults()[i];
-    if (!isa<UnitAttr, IntegerAttr, FloatAttr>(value))
-      return op.emitOpError("[pattern-2] expected a number or nothing as "
-                            "default of parameter '")
-             << op.getParamName(i) << "', found " << value;
-    if (std::optional<int64_t> constant = op.getParamDefault(i);
-        constant && std::abs(static_cast<double>(*constant)) > kCoordinateLimit)
-      return op.emitOpError("[pattern-2] expected a default of at most 2^31 in "
-                            "magnitude for parameter '")
-             << op.getParamName(i) << "', found " << *constant;
-  }
-  return success();
-}
-
-/// The types of parameters, once the region is known to have them.
-static LogicalResult verifyParamTypes(PatternOp op) {
-  for (unsigned i = 0, e = op.getNumParams(); i < e; ++i) {
-    Type type = op.getParamType(i);
-    if (!isParamType(type))
-      return op.emitOpError("[pattern-1] expected parameter '")
-             << op.getParamName(i)
-             << "' to be 'index', 'f32', a tensor of either or '!attn.set', "
-                "found "
-             << type;
-    Attribute value = op.getParamDefaults()[i];
-    if ((isa<IntegerAttr>(value) && !type.isIndex()) ||
-        (isa<FloatAttr>(value) && !type.isF32()))
-      return op.emitOpError("[pattern-2] expected no such default for "
-                            "parameter '")
-             << op.getParamName(i) << "' of type " << type << ", found "
-             << value;
-    if (auto table = dyn_cast<RankedTensorType>(type))
-      if (int64_t rank = table.getRank();
-          rank < 1 || rank > kMaxTableAxes ||
-          table.getNumDynamicDims() != static_cast<size_t>(rank))
-        return op.emitOpError("[pattern-6] expected one to four dynamic axes "
-                              "in the table '")
-               << op.getParamName(i) << "', found " << type;
-  }
-  return success();
-}
 
 static LogicalResult verifyClauses(PatternOp op) {
   auto inRange = [&](int64_t i) {
@@ -494,7 +298,7 @@ static LogicalResult verifyClauses(PatternOp op) {
 }
 
 LogicalResult PatternOp::verify() {
-  if (failed(verifyParams(*this)))
+  if (failed(verifyParamNames(*this, "pattern")))
     return failure();
   unsigned numParams = getNumParams();
   if (getQueryGrid().size() > kNumAxes)
@@ -516,34 +320,13 @@ LogicalResult PatternOp::verify() {
                          "parameters, a score of type 'f32' and ")
              << getNumCoordinates() << " coordinates of type 'index'";
   }
-  if (failed(verifyParamTypes(*this)))
+  if (failed(verifyParamTypes(*this, "pattern", /*allowSets=*/true)))
     return failure();
   return verifyClauses(*this);
 }
 
-/// Integer arithmetic of both regions; what it may be applied to is
-/// attn-normalize-pattern's business.
-static bool isIntegerArithmetic(Operation &op) {
-  return isa<ModOp, NumKeysOp, AtOp, arith::ConstantOp, arith::AddIOp,
-             arith::SubIOp, arith::MulIOp, arith::FloorDivSIOp,
-             arith::CeilDivSIOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp,
-             arith::RemUIOp, arith::MinSIOp, arith::MaxSIOp, arith::CmpIOp,
-             arith::SelectOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp>(op);
-}
-
 static bool isAllowedInKeep(Operation &op) {
   return isIntegerArithmetic(op) || isa<KeepOp, InOp, ApplyOp, RequireOp>(op);
-}
-
-static bool isAllowedInScore(Operation &op) {
-  return isIntegerArithmetic(op) ||
-         isa<ScoreOp, arith::AddFOp, arith::SubFOp, arith::MulFOp,
-             arith::DivFOp, arith::NegFOp, arith::MaximumFOp, arith::MinimumFOp,
-             arith::MaxNumFOp, arith::MinNumFOp, arith::CmpFOp, arith::SIToFPOp,
-             arith::IndexCastOp, math::AbsFOp, math::CeilOp, math::FloorOp,
-             math::ExpOp, math::Exp2Op, math::LogOp, math::Log2Op, math::SqrtOp,
-             math::RsqrtOp, math::TanhOp, math::SinOp, math::CosOp, math::ErfOp,
-             math::PowFOp, math::FmaOp>(op);
 }
 
 LogicalResult PatternOp::verifyRegions() {
@@ -571,15 +354,12 @@ LogicalResult PatternOp::verifyRegions() {
   if (!hasScore())
     return success();
   for (Operation &op : getScore().front()) {
-    if (!isAllowedInScore(op))
+    if (!isArithmetic(op) && !isa<ScoreOp>(op))
       return op.emitOpError("[pattern-3] is not allowed in a score region; "
                             "expected arithmetic on 'f32' and 'index' or "
                             "'attn.at'");
-    for (Type type : op.getResultTypes())
-      if (!type.isIndex() && !type.isInteger(1) && !type.isF32() &&
-          !(isa<arith::IndexCastOp>(op) && type.isSignlessInteger()))
-        return op.emitOpError("[pattern-3] has type ")
-               << type << " in a score region; expected 'f32', 'index' or 'i1'";
+    if (failed(verifyTypes(op, "pattern", "score")))
+      return failure();
   }
   return success();
 }
