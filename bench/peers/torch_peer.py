@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""PyTorch: scaled_dot_product_attention, and compiled FlexAttention."""
+"""PyTorch: scaled_dot_product_attention, compiled FlexAttention, and linear
+attention by chunks."""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ try:
     from torch.nn.functional import scaled_dot_product_attention
 except ImportError as why:
     missing(f"torch cannot be imported: {why}")
+from torch_linear import Chunked  # noqa: E402  after the import that may fail
+
 try:
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 except ImportError:
@@ -92,7 +95,7 @@ class Flex:
 
 def make(contender: str, problem: Problem) -> Any:
     with torch.inference_mode():
-        return {"sdpa": Sdpa, "flex": Flex}[contender](problem)
+        return {"sdpa": Sdpa, "flex": Flex, "chunked": Chunked}[contender](problem)
 
 
 if __name__ == "__main__":

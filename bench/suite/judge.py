@@ -140,7 +140,7 @@ def slope(points: list[tuple[float, float]]) -> float:
 def judge_suite_goal(goal: SuiteGoal, groups: list[dict[str, Any]]) -> dict[str, Any]:
     figure: dict[str, Any] = {"measure": goal.measure, "of": goal.of, "than": goal.than,
                               "bound": goal.bound, "at_most": goal.at_most}
-    if goal.measure == "exponent":
+    if goal.measure in ("exponent", "growth"):
         group = next(group for group in groups if group["name"] == goal.of)
         bad = [c["label"] for c in group["contenders"] if "void" in c or "time" not in c]
         if bad:
@@ -149,7 +149,8 @@ def judge_suite_goal(goal: SuiteGoal, groups: list[dict[str, Any]]) -> dict[str,
         points = []
         for contender in group["contenders"]:
             keys = contender["facts"]["shape"]["sk"]
-            points.append((math.log(keys), math.log(contender["time"]["judged"] / math.log(keys))))
+            expected = math.log(keys) if goal.measure == "exponent" else 1.0
+            points.append((math.log(keys), math.log(contender["time"]["judged"] / expected)))
         figure["value"] = slope(points)
         figure["judged_quiet"] = all(c["time"]["quiet"] >= ENOUGH for c in group["contenders"])
     elif goal.measure == "geomean":

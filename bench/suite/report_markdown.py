@@ -19,6 +19,7 @@ MEASURES = {
     "warm": "ms from text to function, warm process",
     "cold": "ms from text to function, new process",
     "exponent": "exponent of time / log n over n",
+    "growth": "exponent of time over n",
     "geomean": "times faster than {than}, geometric mean",
 }
 

@@ -74,7 +74,8 @@ class CompileGroup:
 class SuiteGoal:
     """A figure over all groups of a suite.
 
-      exponent   of time over `sk` after dividing by log sk, of case `of`
+      exponent   of time over `sk` after dividing by log sk, of group `of`
+      growth     the same without dividing: 1 is linear
       geomean    of the measure `faster` than the peer `than`
     """
 
@@ -246,6 +247,28 @@ THREADS = Suite(
     ),
 )
 
+LINEAR_TABLES = {
+    "linear": (),
+    "retnet": ("log_decay=random:-0.1..-0.001@h",),
+    "gla": ("gate=random:-0.5..0@bxhxqxd",),
+    "delta_net": ("beta=random:0..1@bxhxq",),
+}
+
+LINEAR = Suite(
+    "linear attention, one thread; `peak` counts the multiply-adds of the chosen chunk, and "
+    "growth is the exponent of time over length",
+    (
+        *(Group(f"{name} s=4096 d={d}",
+                {"heddle": Case(name, f"hq=4,sq=4096,d={d}", LINEAR_TABLES[name])},
+                (Goal("peak", "heddle", bound=bound), Goal("faster", "heddle", "chunked")), ("chunked",))
+          for name, bound in (("linear", 0.60), ("retnet", 0.60), ("gla", 0.45), ("delta_net", 0.45))
+          for d in (64, 128)),
+        Group("growth d=64", {f"{n // 1024}k": Case("retnet", f"hq=1,sq={n},d=64", LINEAR_TABLES["retnet"])
+                              for n in (4096, 16384, 65536, 262144)}),
+    ),
+    (SuiteGoal("growth", "growth d=64", bound=1.02, at_most=True),),
+)
+
 COMPILE_TIME = Suite(
     "pattern text to callable function",
     tuple(
@@ -348,6 +371,7 @@ SUITES: dict[str, Suite] = {
     "vertical-slash": VERTICAL_SLASH,
     "neighborhood": NEIGHBORHOOD,
     "power": POWER,
+    "linear": LINEAR,
     "decode": DECODE,
     "narrow": NARROW,
     "avx2": AVX2,

@@ -16,13 +16,14 @@ PATTERNS = (BENCH / "patterns", BENCH.parent / "examples")
 
 # Contenders by the script that runs them.
 PEER_SCRIPTS = {
-    "torch_peer.py": ("sdpa", "flex"),
+    "torch_peer.py": ("sdpa", "flex", "chunked"),
     "onnxruntime_peer.py": ("onnxruntime",),
     "ggml_peer.py": ("ggml",),
 }
 PEER_NAMES = {
     "sdpa": "PyTorch SDPA",
     "flex": "PyTorch FlexAttention, compiled",
+    "chunked": "PyTorch, linear attention by chunks",
     "onnxruntime": "ONNX Runtime",
     "ggml": "ggml",
 }
