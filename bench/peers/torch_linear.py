@@ -33,7 +33,7 @@ def table(of: Problem, name: str, shape: tuple[int, ...]) -> Any:
     return found.expand(shape)
 
 
-def linear(of: Problem, q: Any, k: Any) -> Recurrence:
+def linear_elu(of: Problem, q: Any, k: Any) -> Recurrence:
     def feature(x: Any) -> Any:
         return torch.nn.functional.elu(x) + 1
 
@@ -41,7 +41,7 @@ def linear(of: Problem, q: Any, k: Any) -> Recurrence:
 
 
 def retnet(of: Problem, q: Any, k: Any) -> Recurrence:
-    decay = table(of, "log_decay", (of.heads,)).view(1, -1, 1)
+    decay = table(of, "gamma", (of.heads,)).log().view(1, -1, 1)
     return Recurrence(q, k, decay.expand(of.batch, of.heads, of.queries))
 
 
@@ -50,12 +50,12 @@ def gla(of: Problem, q: Any, k: Any) -> Recurrence:
 
 
 def delta_net(of: Problem, q: Any, k: Any) -> Recurrence:
-    k = k / k.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+    q, k = (x / x.norm(dim=-1, keepdim=True).clamp_min(1e-6) for x in (q, k))
     return Recurrence(q, k, beta=table(of, "beta", tuple(q.shape[:3])))
 
 
 RECURRENCES: dict[str, Callable[[Problem, Any, Any], Recurrence]] = {
-    function.__name__: function for function in (linear, retnet, gla, delta_net)
+    function.__name__: function for function in (linear_elu, retnet, gla, delta_net)
 }
 
 

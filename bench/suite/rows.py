@@ -248,8 +248,8 @@ THREADS = Suite(
 )
 
 LINEAR_TABLES = {
-    "linear": (),
-    "retnet": ("log_decay=random:-0.1..-0.001@h",),
+    "linear_elu": (),
+    "retnet": ("gamma=random:0.9..0.999@h",),
     "gla": ("gate=random:-0.5..0@bxhxqxd",),
     "delta_net": ("beta=random:0..1@bxhxq",),
 }
@@ -261,7 +261,7 @@ LINEAR = Suite(
         *(Group(f"{name} s=4096 d={d}",
                 {"heddle": Case(name, f"hq=4,sq=4096,d={d}", LINEAR_TABLES[name])},
                 (Goal("peak", "heddle", bound=bound), Goal("faster", "heddle", "chunked")), ("chunked",))
-          for name, bound in (("linear", 0.60), ("retnet", 0.60), ("gla", 0.45), ("delta_net", 0.45))
+          for name, bound in (("linear_elu", 0.60), ("retnet", 0.60), ("gla", 0.45), ("delta_net", 0.45))
           for d in (64, 128)),
         Group("growth d=64", {f"{n // 1024}k": Case("retnet", f"hq=1,sq={n},d=64", LINEAR_TABLES["retnet"])
                               for n in (4096, 16384, 65536, 262144)}),
