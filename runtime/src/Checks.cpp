@@ -65,13 +65,15 @@ static heddle_error *checkSequence(const heddle_plan &Plan, int64_t Queries,
 }
 
 heddle_error *runtime::runChecks(const heddle_plan &Plan) {
-  if (Plan.Entry->num_checks == 0)
+  if (Plan.Entry->num_checks == 0 || Plan.HeadsQ == 0)
     return nullptr;
   std::set<std::tuple<int64_t, int64_t, int64_t>> Seen;
   for (int64_t B = 0; B < Plan.Batch; ++B) {
     int64_t Queries = Plan.numQueries(B), Keys = Plan.numKeys(B);
-    // A sequence without queries has no task that would read anything.
-    if (Queries == 0 || !Seen.insert({Queries, Keys, Plan.Origin[B]}).second)
+    // A sequence without queries has no task that would read anything, but for
+    // a state that its keys change.
+    bool Idle = Queries == 0 && (Keys == 0 || !Plan.isLinear());
+    if (Idle || !Seen.insert({Queries, Keys, Plan.Origin[B]}).second)
       continue;
     if (heddle_error *E = checkSequence(Plan, Queries, Keys, Plan.Origin[B]))
       return E;

@@ -110,6 +110,38 @@ static bool isSoundPacked(const heddle_entry &Entry, const heddle_code &Code) {
          !Entry.has_column_sums && !Entry.has_block_max;
 }
 
+/// What the runtime relies on in a linear kernel. `Code` has sound sizes.
+static bool isSoundLinear(const heddle_entry &Entry, const heddle_code &Code) {
+  return Code.query_tile == Code.key_tile && Code.step_tokens >= 0 &&
+         !Code.packed && (Code.state || !Entry.can_scan);
+}
+
+static heddle_error *checkForm(const heddle_entry &Entry,
+                               const std::string &Bundle) {
+  if (Entry.form == HEDDLE_ATTENTION)
+    return nullptr;
+  if (Entry.form != HEDDLE_LINEAR)
+    return damaged(Bundle, fmt::format("kernel '{}' has the form {}, neither "
+                                       "attention nor linear",
+                                       Entry.name, Entry.form));
+  int64_t Window = Entry.window_param;
+  bool HasWindow = Window >= 0 && Window < Entry.num_params &&
+                   Entry.params[Window].kind == HEDDLE_INTEGER;
+  int64_t Elements = 0;
+  bool Fits =
+      !__builtin_mul_overflow(Entry.state_rows, Entry.d_v + 2, &Elements) &&
+      Elements <= INT32_MAX;
+  if (Entry.state_rows < 1 || !Fits || (Window != -1 && !HasWindow) ||
+      (HasWindow && !Entry.is_causal) || Entry.num_sources != 1 ||
+      Entry.grid_axes != 0 || Entry.has_lse || Entry.has_row_max ||
+      Entry.has_column_sums || Entry.has_block_max)
+    return damaged(Bundle,
+                   fmt::format("kernel '{}' is linear with {} rows of state, "
+                               "the window parameter {}, or parts of attention",
+                               Entry.name, Entry.state_rows, Window));
+  return nullptr;
+}
+
 static heddle_error *checkCodes(const heddle_entry &Entry,
                                 const std::string &Bundle) {
   if (Entry.num_codes < 1 || !Entry.codes)
@@ -126,8 +158,9 @@ static heddle_error *checkCodes(const heddle_entry &Entry,
                                          "'{}'",
                                          Entry.name, Code.level));
     bool Columns = Entry.has_column_sums || Entry.has_block_max;
-    if (!Code.task || !Code.count || (Entry.num_checks > 0 && !Code.check) ||
-        (Columns && !Code.columns))
+    bool IsLinear = Entry.form == HEDDLE_LINEAR;
+    if (!Code.task || (!Code.count && !IsLinear) ||
+        (Entry.num_checks > 0 && !Code.check) || (Columns && !Code.columns))
       return damaged(Bundle, fmt::format("level '{}' of kernel '{}' has no "
                                          "entry points",
                                          Code.level, Entry.name));
@@ -137,6 +170,11 @@ static heddle_error *checkCodes(const heddle_entry &Entry,
                                  "and {} bytes of workspace",
                                  Code.level, Entry.name, Code.query_tile,
                                  Code.key_tile, Code.workspace_bytes));
+    if (IsLinear && !isSoundLinear(Entry, Code))
+      return damaged(Bundle,
+                     fmt::format("level '{}' of kernel '{}' has linear code "
+                                 "that cannot be run",
+                                 Code.level, Entry.name));
     if (!isBox(Code.query_box, Entry.grid_axes, Code.query_tile) ||
         !isBox(Code.key_box, Entry.grid_axes, Code.key_tile))
       return damaged(Bundle,
@@ -178,6 +216,8 @@ static heddle_error *checkEntry(const heddle_entry &Entry, int64_t Index,
   if (heddle_error *E = checkChecks(Entry, Bundle))
     return E;
   if (heddle_error *E = checkGrid(Entry, Bundle))
+    return E;
+  if (heddle_error *E = checkForm(Entry, Bundle))
     return E;
   return checkCodes(Entry, Bundle);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "Binder.h"
+#include "LinearLaunch.h"
 #include "PackedLaunch.h"
 #include "Plan.h"
 #include "Pool.h"
-#include "TensorCheck.h"
 #include "Tiling.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 using namespace heddle;
@@ -20,23 +20,17 @@ class Launch {
 public:
   Launch(const heddle_plan &Plan, const heddle_tensors &Tensors)
       : Plan(Plan), Entry(*Plan.Entry), Tensors(Tensors),
-        Operands(Plan.emptyArgs()), Args(Operands.Args) {}
+        Operands(Plan.emptyArgs()), Args(Operands.Args), Bind(Entry) {}
 
   heddle_error *bind();
   void run(heddle_pool &Pool);
 
 private:
-  heddle_error *bindInput(const std::string &Name, const heddle_tensor *Tensor,
-                          heddle_view &View);
   heddle_error *bindSources();
-  heddle_error *bindOutput(const std::string &Name, const heddle_tensor *Tensor,
-                           int32_t Rank, int32_t Dtype, heddle_view &View);
-  /// An output that the caller need not want, and the kernel need not have.
-  heddle_error *bindExtra(const std::string &Name, const heddle_tensor *Tensor,
-                          int32_t Rank, bool Has, heddle_view &View);
+  /// Attention has no state.
+  heddle_error *refuseStates();
   /// Column sums and block maxima of all sources.
   heddle_error *bindColumns();
-  heddle_error *checkSharing() const;
   static bool wantsColumns(const heddle_source &Source) {
     return Source.column_sums.data || Source.block_max.data;
   }
@@ -54,27 +48,20 @@ private:
   const heddle_tensors &Tensors;
   KernelArgs Operands;
   heddle_args &Args;
-  std::vector<BoundTensor> Inputs, Outputs;
+  Binder Bind;
   /// The lse of a launch whose caller wants columns but no lse.
   std::vector<float> Lse;
 };
 
 } // namespace
 
-heddle_error *Launch::bindInput(const std::string &Name,
-                                const heddle_tensor *Tensor,
-                                heddle_view &View) {
-  if (heddle_error *E = bindTensor(Name.c_str(), Tensor, 4, Entry.dtype, View))
-    return E;
-  Inputs.push_back({Name, &View, Entry.dtype});
-  return nullptr;
-}
-
 heddle_error *Launch::bindSources() {
   std::vector<heddle_source> &Sources = Operands.Sources;
-  if (heddle_error *E = bindInput("k", Tensors.k, Sources[0].k))
+  if (heddle_error *E =
+          Bind.input("k", Tensors.k, 4, Entry.dtype, Sources[0].k))
     return E;
-  if (heddle_error *E = bindInput("v", Tensors.v, Sources[0].v))
+  if (heddle_error *E =
+          Bind.input("v", Tensors.v, 4, Entry.dtype, Sources[0].v))
     return E;
   if (Sources.size() > 1 && (!Tensors.more_k || !Tensors.more_v))
     return makeError(
@@ -83,36 +70,16 @@ heddle_error *Launch::bindSources() {
         "of kernel '{}'",
         Tensors.more_k ? "more_v" : "more_k", Sources.size() - 1, Entry.name);
   for (size_t I = 1; I < Sources.size(); ++I) {
-    if (heddle_error *E = bindInput(fmt::format("more_k[{}]", I - 1),
-                                    Tensors.more_k[I - 1], Sources[I].k))
+    if (heddle_error *E =
+            Bind.input(fmt::format("more_k[{}]", I - 1), Tensors.more_k[I - 1],
+                       4, Entry.dtype, Sources[I].k))
       return E;
-    if (heddle_error *E = bindInput(fmt::format("more_v[{}]", I - 1),
-                                    Tensors.more_v[I - 1], Sources[I].v))
+    if (heddle_error *E =
+            Bind.input(fmt::format("more_v[{}]", I - 1), Tensors.more_v[I - 1],
+                       4, Entry.dtype, Sources[I].v))
       return E;
   }
   return nullptr;
-}
-
-heddle_error *Launch::bindOutput(const std::string &Name,
-                                 const heddle_tensor *Tensor, int32_t Rank,
-                                 int32_t Dtype, heddle_view &View) {
-  if (heddle_error *E = bindTensor(Name.c_str(), Tensor, Rank, Dtype, View))
-    return E;
-  Outputs.push_back({Name, &View, Dtype});
-  return nullptr;
-}
-
-heddle_error *Launch::bindExtra(const std::string &Name,
-                                const heddle_tensor *Tensor, int32_t Rank,
-                                bool Has, heddle_view &View) {
-  if (!Tensor)
-    return nullptr;
-  if (!Has)
-    return makeError(HEDDLE_INVALID_ARGUMENT,
-                     "tensor '{}' is given, but kernel '{}' does not compute "
-                     "it; leave it null",
-                     Name, Entry.name);
-  return bindOutput(Name, Tensor, Rank, HEDDLE_F32, View);
 }
 
 heddle_error *Launch::bindColumns() {
@@ -129,58 +96,56 @@ heddle_error *Launch::bindColumns() {
                   Entry.has_block_max != 0, &heddle_source::block_max}};
   std::vector<heddle_source> &Sources = Operands.Sources;
   for (const auto &Output : Outputs) {
-    if (heddle_error *E = bindExtra(Output.Name, Output.First, Output.Rank,
-                                    Output.Has, Sources[0].*Output.View))
+    if (heddle_error *E =
+            Bind.extraOutput(Output.Name, Output.First, Output.Rank, Output.Has,
+                             Sources[0].*Output.View))
       return E;
     for (size_t I = 1; Output.More && I < Sources.size(); ++I)
       if (heddle_error *E =
-              bindExtra(fmt::format("more_{}[{}]", Output.Name, I - 1),
-                        Output.More[I - 1], Output.Rank, Output.Has,
-                        Sources[I].*Output.View))
+              Bind.extraOutput(fmt::format("more_{}[{}]", Output.Name, I - 1),
+                               Output.More[I - 1], Output.Rank, Output.Has,
+                               Sources[I].*Output.View))
         return E;
   }
   return nullptr;
 }
 
-heddle_error *Launch::checkSharing() const {
-  for (size_t I = 0; I < Outputs.size(); ++I) {
-    if (heddle_error *E = checkDistinct(Outputs[I]))
-      return E;
-    for (const BoundTensor &Input : Inputs)
-      if (heddle_error *E = checkApart(Outputs[I], Input))
-        return E;
-    for (size_t J = I + 1; J < Outputs.size(); ++J)
-      if (heddle_error *E = checkApart(Outputs[I], Outputs[J]))
-        return E;
-  }
-  return nullptr;
+heddle_error *Launch::refuseStates() {
+  if (heddle_error *E = Bind.extraInput("state_in", Tensors.state_in, 4, false,
+                                        Args.state_in))
+    return E;
+  if (heddle_error *E =
+          Bind.extraInput("sums_in", Tensors.sums_in, 3, false, Args.sums_in))
+    return E;
+  if (heddle_error *E = Bind.extraOutput("state_out", Tensors.state_out, 4,
+                                         false, Args.state_out))
+    return E;
+  return Bind.extraOutput("sums_out", Tensors.sums_out, 3, false,
+                          Args.sums_out);
 }
 
 heddle_error *Launch::bind() {
-  if (heddle_error *E = bindInput("q", Tensors.q, Args.q))
+  if (heddle_error *E = Bind.input("q", Tensors.q, 4, Entry.dtype, Args.q))
     return E;
   if (heddle_error *E = bindSources())
     return E;
   if (heddle_error *E =
-          bindOutput("o", Tensors.o, 4, Entry.output_dtype, Args.o))
+          Bind.output("o", Tensors.o, 4, Entry.output_dtype, Args.o))
     return E;
   if (heddle_error *E =
-          bindExtra("lse", Tensors.lse, 3, Entry.has_lse != 0, Args.lse))
+          Bind.extraOutput("lse", Tensors.lse, 3, Entry.has_lse != 0, Args.lse))
     return E;
-  if (heddle_error *E = bindExtra("row_max", Tensors.row_max, 3,
-                                  Entry.has_row_max != 0, Args.row_max))
+  if (heddle_error *E = Bind.extraOutput("row_max", Tensors.row_max, 3,
+                                         Entry.has_row_max != 0, Args.row_max))
     return E;
   if (heddle_error *E = bindColumns())
     return E;
-  if (heddle_error *E = checkSharing())
+  if (heddle_error *E = refuseStates())
     return E;
-  if (!std::isfinite(Tensors.scale))
-    return makeError(HEDDLE_INVALID_ARGUMENT,
-                     "'scale' is {}, expected a finite number", Tensors.scale);
-  Args.scale = Tensors.scale;
-  if (Args.scale == 0)
-    Args.scale =
-        static_cast<float>(1.0 / std::sqrt(static_cast<double>(Entry.d_qk)));
+  if (heddle_error *E = Bind.checkSharing())
+    return E;
+  if (heddle_error *E = Bind.scale(Tensors.scale, Args.scale))
+    return E;
   if (wantsColumns() && Entry.has_lse && !Args.lse.data)
     allocateLse();
   return nullptr;
@@ -273,6 +238,8 @@ heddle_error *heddle_launch(const heddle_plan *plan,
                        !plan      ? "plan"
                        : !tensors ? "list of tensors"
                                   : "pool");
+    if (plan->Entry->form == HEDDLE_LINEAR)
+      return launchLinear(*plan, *tensors, *pool);
     Launch L(*plan, *tensors);
     if (heddle_error *E = L.bind())
       return E;

@@ -58,6 +58,10 @@ KernelArgs heddle_plan::emptyArgs() const {
   Args.q = View(HeadsQ, SeqQ, Entry->d_qk, Queries);
   Args.o = View(HeadsQ, SeqQ, Entry->d_v, Queries);
   Args.lse = Args.row_max = View(HeadsQ, SeqQ, 1, Queries);
+  Args.state_in = Args.state_out =
+      View(HeadsQ, Entry->state_rows, Entry->d_v, nullptr);
+  Args.sums_in = Args.sums_out = Args.factor =
+      View(HeadsQ, Entry->state_rows, 1, nullptr);
   auto AddSource = [&](int64_t Length, const int64_t *Offsets) {
     // Of no use to a kernel without block maxima, which has no columns of them.
     int64_t Columns =
@@ -216,6 +220,15 @@ heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
     Plan->Code = code;
     if (heddle_error *E = adopt(*problem, *Plan))
       return E;
+    if (Plan->isLinear()) {
+      if (heddle_error *E = checkLinear(*Plan, *problem))
+        return E;
+      if (heddle_error *E = runChecks(*Plan))
+        return E;
+      Plan->Linear = planLinear(*Plan, problem->segments);
+      *out = Plan.release();
+      return nullptr;
+    }
 
     bool SameOrigin =
         std::adjacent_find(Plan->Origin.begin(), Plan->Origin.end(),
@@ -280,5 +293,5 @@ int64_t heddle_plan_bytes(const heddle_plan *plan) {
          Bytes(plan->OffsetsQ) + Bytes(plan->OffsetsK) +
          Bytes(plan->OffsetsBlock) + Bytes(plan->BlockColumns) +
          Bytes(plan->MoreSeqK) + Bytes(plan->TileStarts) +
-         plan->Packed.bytes() + plan->Operands.bytes();
+         plan->Packed.bytes() + plan->Linear.bytes() + plan->Operands.bytes();
 }

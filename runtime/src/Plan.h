@@ -4,6 +4,7 @@
 #define HEDDLE_RUNTIME_SRC_PLAN_H
 
 #include "Bundle.h"
+#include "LinearPlan.h"
 #include "Operand.h"
 #include "Packing.h"
 
@@ -71,7 +72,10 @@ struct heddle_plan {
   std::vector<uint32_t> Runs;
   /// Tasks of packed code, which take the place of all the above.
   heddle::runtime::Packing Packed;
+  /// Tasks of a linear kernel, which has no classes.
+  heddle::runtime::LinearPlan Linear;
 
+  bool isLinear() const { return Entry->form == HEDDLE_LINEAR; }
   bool isRagged() const { return !OffsetsQ.empty(); }
   /// The length of a sequence.
   int64_t numQueries(int64_t B) const {
@@ -89,6 +93,8 @@ struct heddle_plan {
   int64_t numClasses() const { return static_cast<int64_t>(Order.size()); }
   int64_t copies() const;
   int64_t numTasks() const {
+    if (isLinear())
+      return static_cast<int64_t>(Linear.Stretches.size()) * HeadsQ;
     return Packed ? static_cast<int64_t>(Packed.Tasks.size())
                   : numClasses() * copies();
   }

@@ -51,6 +51,10 @@ heddle_error *heddle_plan_stats(const heddle_plan *plan, heddle_pool *pool,
     if (!plan || !pool)
       return makeError(HEDDLE_INVALID_ARGUMENT, "the {} is null",
                        plan ? "pool" : "plan");
+    if (plan->isLinear()) {
+      *out = countLinear(*plan);
+      return nullptr;
+    }
     KernelArgs Args = plan->emptyArgs();
     if (plan->Packed) {
       countPacked(*plan, Args.Args, *pool, *out);
