@@ -10,6 +10,8 @@
 #include "llvm/ADT/StringSwitch.h"
 
 #include <cstddef>
+#include <iterator>
+#include <string>
 
 using namespace heddle;
 using namespace heddle::cpu;
@@ -18,16 +20,27 @@ using namespace mlir;
 std::optional<KernelKind> heddle::cpu::findKernelKind(StringRef Name) {
   return llvm::StringSwitch<std::optional<KernelKind>>(Name)
       .Case("task", KernelKind::Task)
+      .Case("state", KernelKind::State)
+      .Case("step", KernelKind::Step)
       .Case("columns", KernelKind::Columns)
       .Case("count", KernelKind::Count)
       .Case("check", KernelKind::Check)
       .Default(std::nullopt);
 }
 
+/// True for the functions of a kernel that carries a state.
+static bool isLinear(func::FuncOp Kernel) {
+  auto Entry = Kernel->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
+  return Entry && Entry.getState();
+}
+
 namespace {
 
 /// How the arguments of a tile-level kernel are numbered.
 struct Signature {
+  /// q, k, v, o, state_in, state_out, sums_in, sums_out and factor.
+  static constexpr unsigned NumLinearViews = 9;
+
   Signature(FunctionType Type, KernelKind Kind)
       : FirstView(Kind == KernelKind::Check ? 0 : 3), Origin(FirstView),
         End(Type.getNumInputs()) {
@@ -42,8 +55,8 @@ struct Signature {
     return Kind == KernelKind::Count || Kind == KernelKind::Columns;
   }
 
-  /// q, k and v per source, o, lse, row_max, column_sums and block_max per
-  /// source.
+  /// Of attention: q, k and v per source, o, lse, row_max, column_sums and
+  /// block_max per source.
   unsigned numViews() const { return Origin - FirstView; }
   unsigned numSources() const { return (numViews() - 4) / 4; }
   unsigned scale() const { return Origin + 1; }
@@ -68,6 +81,8 @@ static bool isParameter(mlir::Type T) {
 static unsigned numResults(KernelKind Kind) {
   switch (Kind) {
   case KernelKind::Task:
+  case KernelKind::State:
+  case KernelKind::Step:
   case KernelKind::Columns:
     return 0;
   case KernelKind::Count:
@@ -78,11 +93,51 @@ static unsigned numResults(KernelKind Kind) {
   llvm_unreachable("covered switch");
 }
 
+/// The arguments that a kernel of a kind should have, as text.
+static std::string expectedArguments(KernelKind Kind, bool Linear) {
+  std::string Text = Kind == KernelKind::Check ? "(" : "(index, index, index, ";
+  Text += Linear
+              ? "views of q, k, v, o, of the state and of the sums before and "
+                "after, and of the factor"
+              : "views of q, of k and v for every source, of three outputs and "
+                "of two for every source";
+  Text += ", index, f32, parameters...)";
+  if (Kind == KernelKind::Count)
+    Text += " followed by i1";
+  if (Kind == KernelKind::Columns)
+    Text += " followed by index";
+  return Text;
+}
+
+/// True if there are kernels of this kind.
+static bool hasKind(bool Linear, KernelKind Kind) {
+  switch (Kind) {
+  case KernelKind::Task:
+  case KernelKind::Check:
+    return true;
+  case KernelKind::State:
+  case KernelKind::Step:
+    return Linear;
+  case KernelKind::Count:
+  case KernelKind::Columns:
+    return !Linear;
+  }
+  llvm_unreachable("covered switch");
+}
+
 LogicalResult heddle::cpu::checkKernel(func::FuncOp Kernel, KernelKind Kind) {
   FunctionType Type = Kernel.getFunctionType();
   Signature S(Type, Kind);
-  bool Ok = S.firstParam() <= S.End && S.numViews() >= 8 &&
-            S.numViews() % 4 == 0 && Type.getInput(S.Origin).isIndex() &&
+  bool Linear = isLinear(Kernel);
+  if (!hasKind(Linear, Kind))
+    return Kernel.emitOpError()
+           << "is of the kind " << Kernel->getAttr(tile::kKernelAttr)
+           << ", which a kernel with" << (Linear ? "" : "out")
+           << " a state does not have";
+  bool HasViews = Linear ? S.numViews() == Signature::NumLinearViews
+                         : S.numViews() >= 8 && S.numViews() % 4 == 0;
+  bool Ok = S.firstParam() <= S.End && HasViews &&
+            Type.getInput(S.Origin).isIndex() &&
             Type.getInput(S.scale()).isF32();
   for (unsigned I = 0; Ok && I < S.FirstView; ++I)
     Ok = Type.getInput(I).isIndex();
@@ -93,14 +148,8 @@ LogicalResult heddle::cpu::checkKernel(func::FuncOp Kernel, KernelKind Kind) {
   if (Ok && Kind == KernelKind::Columns)
     Ok = Type.getInput(S.End).isIndex();
   if (!Ok)
-    return Kernel.emitOpError()
-           << "has the arguments " << Type << "; expected ("
-           << (Kind == KernelKind::Check ? "" : "index, index, index, ")
-           << "views of q, of k and v for every source, of three outputs and "
-              "of two for every source, index, f32, parameters...)"
-           << (Kind == KernelKind::Count     ? " followed by i1"
-               : Kind == KernelKind::Columns ? " followed by index"
-                                             : "");
+    return Kernel.emitOpError() << "has the arguments " << Type << "; expected "
+                                << expectedArguments(Kind, Linear);
   if (Type.getNumResults() != numResults(Kind) ||
       !llvm::all_of(Type.getResults(),
                     [](mlir::Type T) { return T.isIndex(); }))
@@ -117,6 +166,25 @@ Value TileLowering::argument(size_t Field, mlir::Type T) {
   return B.loadScalar(B.offset(Entry->getArgument(0),
                                static_cast<int64_t>(Field), B.getI8Type()),
                       T);
+}
+
+void TileLowering::mapLinearViews(unsigned First) {
+  Value Args = Entry->getArgument(0);
+  Value Source = argument(offsetof(heddle_args, sources), B.ptrType());
+  const ViewPlace Places[] = {
+      {Args, offsetof(heddle_args, q)},
+      {Source, offsetof(heddle_source, k)},
+      {Source, offsetof(heddle_source, v)},
+      {Args, offsetof(heddle_args, o)},
+      {Args, offsetof(heddle_args, state_in)},
+      {Args, offsetof(heddle_args, state_out)},
+      {Args, offsetof(heddle_args, sums_in)},
+      {Args, offsetof(heddle_args, sums_out)},
+      {Args, offsetof(heddle_args, factor)},
+  };
+  static_assert(std::size(Places) == Signature::NumLinearViews);
+  for (auto [I, Place] : llvm::enumerate(Places))
+    Views[Kernel.getArgument(First + I)] = Place;
 }
 
 void TileLowering::mapViews(unsigned First, unsigned NumSources) {
@@ -167,9 +235,15 @@ void TileLowering::mapArguments() {
   Signature S(Kernel.getFunctionType(), Kind);
   for (unsigned I = 0; I < S.FirstView; ++I)
     Scalars.map(Kernel.getArgument(I), B.toIndex(Entry->getArgument(1 + I)));
-  mapViews(S.FirstView, S.numSources());
-  Value Origins = argument(offsetof(heddle_args, origin), B.ptrType());
-  Value Origin = B.offset(Origins, sequence(), B.getI64Type());
+  bool Linear = isLinear(Kernel);
+  if (Linear)
+    mapLinearViews(S.FirstView);
+  else
+    mapViews(S.FirstView, S.numSources());
+  Value Origin = argument(offsetof(heddle_args, origin), B.ptrType());
+  // A kernel with a state is given that of its stretch.
+  if (!Linear)
+    Origin = B.offset(Origin, sequence(), B.getI64Type());
   Scalars.map(Kernel.getArgument(S.Origin),
               B.toIndex(B.loadScalar(Origin, B.getI64Type())));
   Scalars.map(Kernel.getArgument(S.scale()),

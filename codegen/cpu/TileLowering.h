@@ -24,7 +24,7 @@
 namespace heddle::cpu {
 
 /// What a kernel function computes; see `tile.kernel`.
-enum class KernelKind { Task, Columns, Count, Check };
+enum class KernelKind { Task, State, Step, Columns, Count, Check };
 
 std::optional<KernelKind> findKernelKind(llvm::StringRef Name);
 
@@ -39,7 +39,7 @@ public:
 
   /// True if the caller provides the workspace.
   bool hasWorkspace() const {
-    return Kind == KernelKind::Task || Kind == KernelKind::Columns;
+    return Kind != KernelKind::Count && Kind != KernelKind::Check;
   }
   /// Bytes of workspace that the body uses.
   int64_t workspaceBytes() const { return Scratch->size(); }
@@ -52,6 +52,7 @@ private:
   mlir::Value sequence();
   void mapArguments();
   void mapViews(unsigned First, unsigned NumSources);
+  void mapLinearViews(unsigned First);
   void mapParameters(unsigned First, unsigned End);
   mlir::LogicalResult lowerReturn(mlir::func::ReturnOp Op);
   /// A field of the argument structure.
