@@ -2,8 +2,8 @@
 
 #include "dialect/attn/reference/Compare.h"
 
+#include "dialect/attn/reference/Collector.h"
 #include "dialect/attn/reference/Failure.h"
-#include "dialect/attn/reference/View.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 
@@ -24,6 +24,10 @@ llvm::StringRef heddle::attn::nameOf(ComparedOutput Output) {
     return "column_sums";
   case ComparedOutput::BlockMax:
     return "block_max";
+  case ComparedOutput::State:
+    return "state";
+  case ComparedOutput::Sums:
+    return "sums";
   }
   llvm_unreachable("all outputs are listed");
 }
@@ -41,125 +45,14 @@ double largestFinite(const double *Begin, const double *End) {
   return Largest;
 }
 
-/// What storing a value of this size rounds by at most: half a unit in the last
-/// of `Bits` significant bits, or of the smallest number's.
-double halfUnit(double Value, int Bits, int SmallestExponent) {
-  int Exponent = SmallestExponent;
-  if (Value != 0)
-    std::frexp(Value, &Exponent);
-  return std::ldexp(0.5, std::max(Exponent - Bits, SmallestExponent));
-}
-
-double roundingOf(heddle_dtype Type, double Value) {
-  switch (Type) {
-  case HEDDLE_F16:
-    return halfUnit(Value, 11, -24);
-  case HEDDLE_BF16:
-    return halfUnit(Value, 8, -133);
-  default:
-    return 0; // the tolerance has room for it
-  }
-}
-
-/// Values from here on are infinite when they are rounded.
-double overflowOf(heddle_dtype Type) {
-  switch (Type) {
-  case HEDDLE_F16:
-    return 65520;
-  case HEDDLE_BF16:
-    return std::ldexp(511.0 / 256, 127);
-  default:
-    return HUGE_VAL;
-  }
-}
-
-/// Takes the elements one after the other.
-class Collector {
-public:
-  Collector(Comparison &Out, double Allowed, heddle_dtype Type)
-      : Out(Out), Allowed(Allowed), Type(Type) {}
-
-  void add(const ComparedElement &Element, double Scale) {
-    if (!std::isfinite(Element.Found) || !std::isfinite(Element.Expected)) {
-      if (!agreeNonFinite(Element))
-        fail(Element);
-      return;
-    }
-    double Distance = std::fabs(Element.Found - Element.Expected);
-    if (Element.Output == ComparedOutput::O)
-      // Of both: the rounding may have moved it to the next power of two.
-      Distance =
-          std::max(0.0, Distance - std::max(roundingOf(Type, Element.Expected),
-                                            roundingOf(Type, Element.Found)));
-    const double Error = Distance / Scale;
-    double &Largest = Out.Errors[static_cast<size_t>(Element.Output)];
-    std::optional<ComparedElement> &Worst =
-        Out.Worst[static_cast<size_t>(Element.Output)];
-    if (!Worst || Error > Largest) {
-      Largest = Error;
-      Worst = Element;
-    }
-    if (Error > Allowed)
-      fail(Element);
-  }
-
-private:
-  /// Whether two values, not both finite, mean the same.
-  bool agreeNonFinite(const ComparedElement &Element) const {
-    const double Found = Element.Found, Expected = Element.Expected;
-    if (std::isfinite(Found))
-      return false;
-    if (std::isfinite(Expected))
-      return Element.Output == ComparedOutput::O && !std::isnan(Found) &&
-             std::signbit(Found) == std::signbit(Expected) &&
-             std::fabs(Expected) * (1 + Allowed) >= overflowOf(Type);
-    const bool IsLevel = Element.Output == ComparedOutput::Lse ||
-                         Element.Output == ComparedOutput::RowMax;
-    if (IsLevel && Expected < 0)
-      return Found == Expected;
-    return std::isnan(Found) || std::isnan(Expected) || Found == Expected;
-  }
-
-  void fail(const ComparedElement &Element) {
-    if (Out.Failures++ == 0)
-      Out.FirstFailure = Element;
-  }
-
-  Comparison &Out;
-  double Allowed;
-  heddle_dtype Type;
-};
-
-/// Element (b, h, row, column) of a view whose sequences begin at `Offsets`;
-/// no offsets for an output that is not ragged.
-double element(const heddle_view &View, heddle_dtype Type,
-               const std::vector<int64_t> &Offsets, int64_t B, int64_t H,
-               int64_t I, int64_t T) {
-  heddle_view Placed = View;
-  Placed.offsets = Offsets.empty() ? nullptr : Offsets.data();
-  return widen(View.data, Type,
-               rowOffset(Placed, B, H, I) + T * View.stride[3]);
-}
-
 llvm::Error checkShape(llvm::StringRef Name, const heddle_view &View,
                        const ReferenceResult &Expected, bool IsRagged,
                        int64_t Rows, int64_t Width) {
   // One tensor holds all sequences of a ragged batch, whatever its view says
   // of their number.
-  const int64_t Want[4] = {IsRagged ? View.shape[0] : Expected.Batch,
-                           Expected.Heads, Rows, Width};
-  const int64_t *Have = View.shape;
-  auto Text = [](const int64_t *Shape) {
-    return (llvm::Twine(Shape[0]) + "x" + llvm::Twine(Shape[1]) + "x" +
-            llvm::Twine(Shape[2]) + "x" + llvm::Twine(Shape[3]))
-        .str();
-  };
-  if (!std::equal(Want, Want + 4, Have))
-    return invalid("expected '" + Name + "' to have the shape " + Text(Want) +
-                   ", found " + Text(Have));
-  if (!View.data && Want[0] * Want[1] * Want[2] * Want[3] != 0)
-    return invalid("'" + Name + "' has no data");
-  return llvm::Error::success();
+  return checkOutput(
+      Name, View,
+      {IsRagged ? View.shape[0] : Expected.Batch, Expected.Heads, Rows, Width});
 }
 
 void compareOutput(const ReferenceResult &Expected, const heddle_view &O,
@@ -178,7 +71,7 @@ void compareOutput(const ReferenceResult &Expected, const heddle_view &O,
           Scale = 1;
         for (int64_t T = 0; T < Width; ++T)
           Collect.add({ComparedOutput::O, B, H, I, T,
-                       element(O, Type, Expected.RowOffsets, B, H, I, T),
+                       readOutput(O, Type, Expected.RowOffsets, B, H, I, T),
                        Row[T]},
                       Scale);
       }
@@ -194,10 +87,11 @@ void compareRows(const ReferenceResult &Expected, const heddle_view &View,
     for (int64_t H = 0; H < Expected.Heads; ++H)
       for (int64_t I = 0; I < Expected.rows(B); ++I) {
         const double Want = Values[Expected.row(B, H, I)];
-        Collect.add({Output, B, H, I, -1,
-                     element(View, HEDDLE_F32, Expected.RowOffsets, B, H, I, 0),
-                     Want},
-                    std::max(1.0, std::fabs(Want)));
+        Collect.add(
+            {Output, B, H, I, -1,
+             readOutput(View, HEDDLE_F32, Expected.RowOffsets, B, H, I, 0),
+             Want},
+            std::max(1.0, std::fabs(Want)));
       }
 }
 
@@ -209,8 +103,8 @@ void compareColumns(const ReferenceResult &Expected, size_t Source,
       for (int64_t J = 0; J < Expected.keys(B, Source); ++J) {
         const double Want = Keys.ColumnSums[Expected.column(B, H, J, Source)];
         Collect.add({ComparedOutput::ColumnSums, B, H, J, -1,
-                     element(View, HEDDLE_F32, Keys.Offsets, B, H, J, 0), Want,
-                     Source},
+                     readOutput(View, HEDDLE_F32, Keys.Offsets, B, H, J, 0),
+                     Want, Source},
                     std::max(1.0, std::fabs(Want)));
       }
 }
@@ -224,7 +118,8 @@ void compareBlocks(const ReferenceResult &Expected, size_t Source,
         for (int64_t J = 0; J < Keys.BlockColumns; ++J) {
           const double Want = Keys.BlockMax[Expected.block(B, H, I, J, Source)];
           Collect.add({ComparedOutput::BlockMax, B, H, I, J,
-                       element(View, HEDDLE_F32, {}, B, H, I, J), Want, Source},
+                       readOutput(View, HEDDLE_F32, {}, B, H, I, J), Want,
+                       Source},
                       std::max(1.0, std::fabs(Want)));
         }
 }
@@ -264,7 +159,10 @@ llvm::Error checkSources(const ReferenceResult &Expected,
 
 void printElement(llvm::raw_ostream &Os, const ComparedElement &E) {
   const bool IsBlock = E.Output == ComparedOutput::BlockMax;
+  const bool IsState =
+      E.Output == ComparedOutput::State || E.Output == ComparedOutput::Sums;
   const char *RowName = IsBlock                                  ? "row"
+                        : IsState                                ? "f"
                         : E.Output == ComparedOutput::ColumnSums ? "k"
                                                                  : "q";
   Os << nameOf(E.Output);
@@ -329,7 +227,7 @@ void Comparison::print(llvm::raw_ostream &Os, const Tolerance &Allowed) const {
   bool Any = false;
   for (size_t I = 0; I < NumComparedOutputs; ++I)
     // o and lse always have a word, the others when they were compared.
-    if (Worst[I] || I < 2) {
+    if (Worst[I] || I == 0 || (I == 1 && !IsLinear)) {
       Os << (Any ? ", of " : " of ") << nameOf(static_cast<ComparedOutput>(I))
          << llvm::format(" %.2e", Errors[I]);
       Any = true;

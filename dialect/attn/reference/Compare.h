@@ -34,14 +34,23 @@ struct ResultViews {
 };
 
 /// Which output.
-enum class ComparedOutput : uint8_t { O, Lse, RowMax, ColumnSums, BlockMax };
-constexpr size_t NumComparedOutputs = 5;
+enum class ComparedOutput : uint8_t {
+  O,
+  Lse,
+  RowMax,
+  ColumnSums,
+  BlockMax,
+  State, ///< Of a recurrence, see CompareLinear.h, like the next one.
+  Sums,
+};
+constexpr size_t NumComparedOutputs = 7;
 /// "o", "lse", "row_max", …
 llvm::StringRef nameOf(ComparedOutput Output);
 
 /// One element of an output; `Source` says whose keys. `Row` is a row of q, of
-/// column_sums a key, of block_max a row of blocks. `Column` is a feature of o
-/// or a column of blocks, -1 for the others.
+/// column_sums a key, of block_max a row of blocks, of the state and the sums a
+/// feature of keys. `Column` is a feature of o or of the state or a column of
+/// blocks, -1 for the others.
 struct ComparedElement {
   ComparedOutput Output = ComparedOutput::O;
   int64_t B = 0;
@@ -78,6 +87,8 @@ struct Comparison {
   /// about being finite, and how many do.
   std::optional<ComparedElement> FirstFailure;
   int64_t Failures = 0;
+  /// Of a recurrence, which has no lse.
+  bool IsLinear = false;
 
   bool passed() const { return Failures == 0; }
   double error(ComparedOutput Output) const {

@@ -106,12 +106,11 @@ llvm::Error Operand::check(const ParamInfo &Param) const {
   return llvm::Error::success();
 }
 
-llvm::Error OperandList::check(llvm::StringRef Pattern,
+llvm::Error OperandList::check(const llvm::Twine &Of,
                                llvm::ArrayRef<ParamInfo> Params) const {
   if (size() != Params.size())
-    return invalid("pattern '" + Pattern + "' has " +
-                   llvm::Twine(Params.size()) + " parameters, found " +
-                   llvm::Twine(size()) + " values");
+    return invalid(Of + " has " + llvm::Twine(Params.size()) +
+                   " parameters, found " + llvm::Twine(size()) + " values");
   for (auto [I, Param] : llvm::enumerate(Params))
     if (llvm::Error E = (*this)[I].check(Param))
       return E;

@@ -120,8 +120,9 @@ public:
   size_t size() const { return Values ? Values->size() : 0; }
   const Operand &operator[](size_t I) const { return (*Values)[I]; }
 
-  /// Fails when there is not one value of the right kind per parameter.
-  llvm::Error check(llvm::StringRef Pattern,
+  /// Fails when there is not one value of the right kind per parameter. `Of` is
+  /// whose they are, "pattern 'x'".
+  llvm::Error check(const llvm::Twine &Of,
                     llvm::ArrayRef<ParamInfo> Params) const;
 
 private:

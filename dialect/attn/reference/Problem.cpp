@@ -25,14 +25,7 @@ PredicatePoint AttentionProblem::point(int64_t B, int64_t H, int64_t I,
   return At;
 }
 
-namespace {
-
-struct Named {
-  const char *Name;
-  const heddle_view &View;
-};
-
-llvm::Error checkView(const Named &N) {
+llvm::Error heddle::attn::checkView(const NamedView &N) {
   for (int64_t Size : N.View.shape)
     if (Size < 0)
       return invalid(llvm::Twine("'") + N.Name + "' has the negative size " +
@@ -52,8 +45,8 @@ llvm::Error checkView(const Named &N) {
   return llvm::Error::success();
 }
 
-llvm::Error checkSame(const char *What, const Named &A, const Named &B,
-                      int Axis) {
+static llvm::Error checkSame(const char *What, const NamedView &A,
+                             const NamedView &B, int Axis) {
   if (A.View.shape[Axis] == B.View.shape[Axis])
     return llvm::Error::success();
   return invalid(llvm::Twine("expected '") + A.Name + "' and '" + B.Name +
@@ -62,8 +55,9 @@ llvm::Error checkSame(const char *What, const Named &A, const Named &B,
                  llvm::Twine(B.View.shape[Axis]));
 }
 
-llvm::Error checkSource(const Named &Q, const Named &K, const Named &V) {
-  for (const Named *N : {&Q, &K, &V})
+llvm::Error heddle::attn::checkSource(const NamedView &Q, const NamedView &K,
+                                      const NamedView &V) {
+  for (const NamedView *N : {&Q, &K, &V})
     if (auto E = checkView(*N))
       return E;
   if (auto E = checkSame("batch", Q, K, 0))
@@ -91,6 +85,8 @@ llvm::Error checkSource(const Named &Q, const Named &K, const Named &V) {
                    llvm::Twine(HeadsKv) + " heads of '" + K.Name + "'");
   return llvm::Error::success();
 }
+
+namespace {
 
 /// The tokens of a grid must be those of the sequence.
 llvm::Error checkGrid(const AttentionProblem &Problem, const Predicate &Keep,
@@ -155,11 +151,11 @@ llvm::Error heddle::attn::checkProblem(const Variant &Pattern,
     return invalid("pattern '" + Pattern.name() + "' has " +
                    llvm::Twine(Expected) + " sources of keys, found " +
                    llvm::Twine(Problem.numSources()));
-  const Named Q = {"q", Problem.Q}, V = {"v", Problem.V};
+  const NamedView Q = {"q", Problem.Q}, V = {"v", Problem.V};
   for (size_t S = 0; S < Expected; ++S) {
     const std::string Number = S == 0 ? "" : std::to_string(S);
     const std::string KeyName = "k" + Number, ValueName = "v" + Number;
-    const Named SourceV = {ValueName.c_str(), Problem.valueView(S)};
+    const NamedView SourceV = {ValueName.c_str(), Problem.valueView(S)};
     if (auto E = checkSource(Q, {KeyName.c_str(), Problem.keyView(S)}, SourceV))
       return E;
     if (auto E = checkSame("head dim", V, SourceV, 3))
@@ -170,7 +166,8 @@ llvm::Error heddle::attn::checkProblem(const Variant &Pattern,
     return invalid("expected one origin per sequence, " +
                    llvm::Twine(Problem.batch()) + ", found " +
                    llvm::Twine(Problem.Origin.size()));
-  if (auto E = Problem.Params.check(Pattern.name(), Pattern.params()))
+  if (auto E = Problem.Params.check("pattern '" + Pattern.name() + "'",
+                                    Pattern.params()))
     return E;
   return checkClauses(Pattern, Problem);
 }

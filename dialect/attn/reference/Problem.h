@@ -57,6 +57,20 @@ struct AttentionProblem {
                        size_t Source = 0) const;
 };
 
+/// A tensor and what messages call it.
+struct NamedView {
+  const char *Name;
+  const heddle_view &View;
+};
+
+/// Fails when an extent is negative, data is absent, or sequences lie outside
+/// of the tensor.
+llvm::Error checkView(const NamedView &Named);
+
+/// Fails when queries, keys and values do not fit together.
+llvm::Error checkSource(const NamedView &Q, const NamedView &K,
+                        const NamedView &V);
+
 /// Fails when shapes, offsets, origins, grids or parameters do not fit
 /// together.
 llvm::Error checkProblem(const Variant &Pattern,

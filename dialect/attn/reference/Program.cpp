@@ -43,14 +43,18 @@ int64_t relation(double A, double B) {
 
 } // namespace
 
+std::string Program::title() const {
+  return (IsRecurrence ? "recurrence '" : "pattern '") + Name + "'";
+}
+
 std::string Program::place(const PredicatePoint &At,
                            llvm::ArrayRef<int64_t> Keys, size_t I) const {
   std::string Text = " at b=" + std::to_string(At.B) +
                      ", h=" + std::to_string(At.H) +
-                     ", q=" + std::to_string(At.Q);
+                     (IsRecurrence ? ", i=" : ", q=") + std::to_string(At.Q);
   // What is evaluated once per query has no key.
   if (!Keys.empty())
-    Text += ", k=" + std::to_string(Keys[I]);
+    Text += (IsRecurrence ? ", c=" : ", k=") + std::to_string(Keys[I]);
   return Text;
 }
 
@@ -72,9 +76,9 @@ llvm::Error Program::look(const Instruction &Inst, const PredicatePoint &At,
     if (Number < 0)
       return llvm::createStringError(
           std::errc::argument_out_of_domain,
-          "pattern '%s' reads index %lld along axis %u of parameter '%s', "
+          "%s reads index %lld along axis %u of parameter '%s', "
           "which has %lld%s",
-          Name.c_str(), static_cast<long long>(Indices[Axis]), Axis,
+          title().c_str(), static_cast<long long>(Indices[Axis]), Axis,
           Params[Inst.Param].Name.c_str(),
           static_cast<long long>(From.shape()[Axis]),
           place(At, Keys, I).c_str());
@@ -110,8 +114,7 @@ llvm::Error Program::execute(const Instruction &Inst, const PredicatePoint &At,
       if (B[I] == 0 || Overflows)
         return llvm::createStringError(
             std::errc::argument_out_of_domain,
-            "pattern '%s' %s%s; divisors must be positive constants",
-            Name.c_str(),
+            "%s %s%s; divisors must be positive constants", title().c_str(),
             Overflows ? "overflows in a division" : "divides by zero",
             place(At, Keys, I).c_str());
       Dst[I] = Function(A[I], B[I]);
@@ -235,7 +238,9 @@ llvm::Error Program::unflatten(const PredicatePoint &At,
 
 llvm::Error Program::prepare(const PredicatePoint &At,
                              Scratch &Registers) const {
-  if (llvm::Error E = At.Params.check(Name, Params))
+  if (llvm::Error E = At.Params.check(
+          llvm::Twine(IsRecurrence ? "recurrence '" : "pattern '") + Name + "'",
+          Params))
     return E;
   Registers.resize(size_t(RegisterCount) * StripLength);
   auto Fill = [&](unsigned Register, int64_t Value) {

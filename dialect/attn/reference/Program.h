@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A region of a pattern as a flat list of operations on registers, evaluated
-// for a strip of keys at a time.
+// for a strip of keys at a time. Regions of recurrences are lists of the same
+// kind: their tokens are queries and the features of a token are keys.
 
 #ifndef HEDDLE_DIALECT_ATTN_REFERENCE_PROGRAM_H
 #define HEDDLE_DIALECT_ATTN_REFERENCE_PROGRAM_H
@@ -39,11 +40,13 @@ public:
     OnBatch = 1,
     OnHead = 2,
     OnQuery = 4,
-    OnKey = 8, ///< or on the score
+    OnKey = 8, ///< or on the score, or on an input
     OnCoordinates = OnBatch | OnHead | OnQuery | OnKey,
   };
 
   llvm::StringRef name() const { return Name; }
+  /// "pattern 'x'" or "recurrence 'x'".
+  std::string title() const;
   llvm::ArrayRef<ParamInfo> params() const { return Params; }
   /// Parameters that are the extents of the token grid, outermost axis first;
   /// empty for a plain sequence.
@@ -61,6 +64,11 @@ public:
   /// one that overflows, and at a read outside of a table or family of sets.
   llvm::Error run(const PredicatePoint &At, llvm::ArrayRef<int64_t> Keys,
                   const double *Scores, Scratch &Registers) const;
+  /// The values of an input, one per key, to be set before each `run`: the bits
+  /// of doubles. Regions of recurrences have them, see `FeatureMap`.
+  int64_t *input(unsigned I, Scratch &Registers) const {
+    return &Registers[size_t(Inputs[I]) * StripLength];
+  }
   /// The values of an output, one per key of the last `run`.
   const int64_t *output(unsigned I, const Scratch &Registers) const {
     return &Registers[size_t(Outputs[I].Register) * StripLength];
@@ -150,10 +158,12 @@ private:
                     size_t I) const;
 
   std::string Name;
+  bool IsRecurrence = false;
   std::vector<ParamInfo> Params;
   std::vector<unsigned> QueryGrid;
   std::vector<unsigned> KeyGrid;
   unsigned RegisterCount = 0;
+  std::vector<unsigned> Inputs;
   std::vector<Output> Outputs;
   std::vector<Instruction> PerQuery;
   std::vector<Instruction> PerKey;

@@ -6,13 +6,13 @@
 
 using namespace heddle::attn;
 
-std::vector<ParamInfo> heddle::attn::listParams(PatternOp Pattern) {
+std::vector<ParamInfo> heddle::attn::listParams(ParamsOpInterface Op) {
   std::vector<ParamInfo> Out;
-  for (unsigned I = 0; I < Pattern.getNumParams(); ++I) {
+  for (unsigned I = 0; I < Op.getNumParams(); ++I) {
     ParamInfo Param;
-    Param.Name = Pattern.getParamName(I).str();
-    Param.Rank = Pattern.getParamRank(I);
-    mlir::Type Type = Pattern.getParamType(I);
+    Param.Name = Op.getParamName(I).str();
+    Param.Rank = Op.getParamRank(I);
+    mlir::Type Type = Op.getParamType(I);
     if (auto Table = mlir::dyn_cast<mlir::RankedTensorType>(Type))
       Param.Kind = Table.getElementType().isF32() ? HEDDLE_REAL_TABLE
                                                   : HEDDLE_INTEGER_TABLE;
@@ -35,6 +35,14 @@ ProgramCompiler::ProgramCompiler(PatternOp Pattern,
     Out.QueryGrid.push_back(Slots[static_cast<size_t>(Param)]);
   for (int64_t Param : Pattern.getKeyGrid())
     Out.KeyGrid.push_back(Slots[static_cast<size_t>(Param)]);
+}
+
+ProgramCompiler::ProgramCompiler(RecurrenceOp Op,
+                                 llvm::ArrayRef<ParamInfo> Params)
+    : Slots(llvm::to_vector(llvm::seq<unsigned>(0, Params.size()))) {
+  Out.Name = Op.getSymName().str();
+  Out.IsRecurrence = true;
+  Out.Params = Params;
 }
 
 //===----------------------------------------------------------------------===//
@@ -79,23 +87,16 @@ void ProgramCompiler::appendResult(mlir::Operation *Op, Instruction Inst) {
   append(Inst);
 }
 
-/// Sets up registers for the region's arguments.
-void ProgramCompiler::start(bool IsScoreRegion) {
-  IsScore = IsScoreRegion;
+void ProgramCompiler::start(mlir::Region &Region, RegionKind NewKind) {
+  Kind = NewKind;
   Instructions.clear();
   Depends.clear();
   Registers.clear();
   Places.clear();
   Requirements.clear();
-  Stack.assign(1, Pattern);
   Out.RegisterCount = 0;
-  Out.Outputs.clear();
-  Out.PerQuery.clear();
-  Out.PerKey.clear();
+  Out.Inputs.clear();
 
-  mlir::Region &Region = IsScore ? Pattern.getScore() : Pattern.getBody();
-  llvm::ArrayRef<mlir::BlockArgument> Arguments = Region.getArguments();
-  const unsigned NumParams = Pattern.getNumParams();
   temporary(Program::OnBatch);
   temporary(Program::OnHead);
   for (unsigned I = 0; I < Out.numAxes(); ++I)
@@ -104,31 +105,34 @@ void ProgramCompiler::start(bool IsScoreRegion) {
     temporary(Program::OnKey);
   temporary(Program::OnKey);
   temporary(); // see `make`
-  if (IsScore)
-    Registers[Arguments[NumParams]] = Out.scoreRegister();
-  for (unsigned I = 0, E = Pattern.getNumCoordinates(); I < E; ++I)
-    Registers[Arguments[NumParams + (IsScore ? 1 : 0) + I]] = I;
-  for (unsigned I = 0; I < NumParams; ++I) {
-    mlir::BlockArgument Param = Arguments[I];
+  for (auto [I, Slot] : llvm::enumerate(Slots)) {
+    mlir::BlockArgument Param = Region.getArgument(I);
     if (mlir::isa<SetType, mlir::RankedTensorType>(Param.getType())) {
-      Places[Param] = Slots[I];
+      Places[Param] = Slot;
       continue;
     }
     Instruction Inst =
         make(Param.getType().isF32() ? Opcode::Real : Opcode::Integer);
-    Inst.Param = Slots[I];
+    Inst.Param = Slot;
     Inst.Dst = define(Param);
     append(Inst);
   }
+}
+
+void ProgramCompiler::bind(mlir::Region &Region, unsigned I,
+                           unsigned Register) {
+  Registers[Region.getArgument(static_cast<unsigned>(Slots.size()) + I)] =
+      Register;
 }
 
 /// Keeps what the outputs need, in order, what depends on keys apart.
 mlir::FailureOr<Program>
 ProgramCompiler::finish(llvm::ArrayRef<unsigned> Outputs) {
   std::vector<bool> Needed(Out.RegisterCount);
+  Program Made = Out;
   for (unsigned Register : Outputs) {
     Needed[Register] = true;
-    Out.Outputs.push_back({Register, Depends[Register]});
+    Made.Outputs.push_back({Register, Depends[Register]});
   }
   std::vector<Instruction> Kept;
   for (const Instruction &Inst : llvm::reverse(Instructions)) {
@@ -141,9 +145,9 @@ ProgramCompiler::finish(llvm::ArrayRef<unsigned> Outputs) {
       Needed[Inst.Indices[I]] = true;
   }
   for (const Instruction &Inst : llvm::reverse(Kept))
-    (Depends[Inst.Dst] & Program::OnKey ? Out.PerKey : Out.PerQuery)
+    (Depends[Inst.Dst] & Program::OnKey ? Made.PerKey : Made.PerQuery)
         .push_back(Inst);
-  return Out;
+  return Made;
 }
 
 //===----------------------------------------------------------------------===//
@@ -161,8 +165,16 @@ mlir::LogicalResult ProgramCompiler::walkKeep(PatternOp From,
   return mlir::success();
 }
 
+/// Sets up the keep region.
+void ProgramCompiler::startKeep() {
+  start(Pattern.getBody(), RegionKind::Keep);
+  Stack.assign(1, Pattern);
+  for (unsigned I = 0, E = Pattern.getNumCoordinates(); I < E; ++I)
+    bind(Pattern.getBody(), I, I);
+}
+
 mlir::FailureOr<Program> ProgramCompiler::compileKeep() {
-  start(/*IsScoreRegion=*/false);
+  startKeep();
   unsigned Verdict = 0;
   if (mlir::failed(walkKeep(Pattern, Verdict)))
     return mlir::failure();
@@ -171,7 +183,7 @@ mlir::FailureOr<Program> ProgramCompiler::compileKeep() {
 
 mlir::FailureOr<Program>
 ProgramCompiler::compileRequirements(std::vector<std::string> &Messages) {
-  start(/*IsScoreRegion=*/false);
+  startKeep();
   unsigned Verdict = 0;
   if (mlir::failed(walkKeep(Pattern, Verdict)))
     return mlir::failure();
@@ -188,7 +200,10 @@ ProgramCompiler::compileRequirements(std::vector<std::string> &Messages) {
 }
 
 mlir::FailureOr<Program> ProgramCompiler::compileScore() {
-  start(/*IsScoreRegion=*/true);
+  start(Pattern.getScore(), RegionKind::Score);
+  bind(Pattern.getScore(), 0, Out.scoreRegister());
+  for (unsigned I = 0, E = Pattern.getNumCoordinates(); I < E; ++I)
+    bind(Pattern.getScore(), 1 + I, I);
   llvm::SmallVector<unsigned> Results;
   for (mlir::Operation &Op : Pattern.getScore().front()) {
     if (auto Score = mlir::dyn_cast<ScoreOp>(Op)) {

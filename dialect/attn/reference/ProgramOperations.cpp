@@ -14,7 +14,15 @@ using namespace heddle::attn;
 namespace arith = mlir::arith;
 
 mlir::LogicalResult ProgramCompiler::reportUnknown(mlir::Operation *Op) const {
-  if (IsScore)
+  if (Kind == RegionKind::Recurrence)
+    return Op->emitError() << "the reference does not know operation '"
+                           << Op->getName()
+                           << "'; a region of a recurrence holds 'arith' and "
+                              "'math' operations on 'index' and 'f32', "
+                              "'attn.at' and 'attn.mod', one that maps rows "
+                              "also 'attn.row_sum', 'attn.row_max' and "
+                              "'attn.project'";
+  if (Kind == RegionKind::Score)
     return Op->emitError() << "the reference does not know operation '"
                            << Op->getName()
                            << "'; a score region holds 'arith' and 'math' "
@@ -31,19 +39,19 @@ mlir::LogicalResult ProgramCompiler::reportUnknown(mlir::Operation *Op) const {
 /// Narrower integers exist on the way between them only.
 mlir::LogicalResult ProgramCompiler::checkTypes(mlir::Operation *Op) const {
   auto IsHeld = [&](mlir::Type Type) {
-    return Type.isIndex() || Type.isInteger(1) || (IsScore && Type.isF32());
+    return Type.isIndex() || Type.isInteger(1) || (hasReals() && Type.isF32());
   };
   for (mlir::Value Operand : Op->getOperands())
     if (!IsHeld(Operand.getType()) && !Places.contains(Operand))
       return Op->emitError()
              << "expected operands of type "
-             << (IsScore ? "'index', 'i1' or 'f32'" : "'index' or 'i1'")
+             << (hasReals() ? "'index', 'i1' or 'f32'" : "'index' or 'i1'")
              << ", found " << Operand.getType();
   for (mlir::Type Type : Op->getResultTypes())
     if (!IsHeld(Type))
       return Op->emitError()
              << "expected a result of type "
-             << (IsScore ? "'index', 'i1' or 'f32'" : "'index' or 'i1'")
+             << (hasReals() ? "'index', 'i1' or 'f32'" : "'index' or 'i1'")
              << ", found " << Type;
   return mlir::success();
 }
@@ -53,7 +61,7 @@ mlir::LogicalResult ProgramCompiler::compileConstant(mlir::Operation *Op) {
   Instruction Inst = make(Opcode::Constant);
   Inst.Dst = define(Constant.getResult());
   if (auto Value = mlir::dyn_cast<mlir::FloatAttr>(Constant.getValue());
-      Value && IsScore) {
+      Value && hasReals()) {
     Inst.Immediate = llvm::bit_cast<int64_t>(Value.getValueAsDouble());
   } else if (auto Value =
                  mlir::dyn_cast<mlir::IntegerAttr>(Constant.getValue())) {
@@ -318,11 +326,11 @@ bool ProgramCompiler::compileReal(mlir::Operation *Op) {
 }
 
 mlir::LogicalResult ProgramCompiler::compileOperation(mlir::Operation *Op) {
-  if (IsScore && mlir::isa<InOp, ApplyOp, RequireOp>(Op))
+  if (hasReals() && mlir::isa<InOp, ApplyOp, RequireOp>(Op))
     return reportUnknown(Op);
   if (mlir::isa<arith::ConstantOp>(Op))
     return compileConstant(Op);
-  if (IsScore && mlir::isa<arith::SIToFPOp, arith::IndexCastOp>(Op))
+  if (hasReals() && mlir::isa<arith::SIToFPOp, arith::IndexCastOp>(Op))
     return compileCast(Op);
   if (mlir::isa<AtOp>(Op))
     return compileLoad(Op);
@@ -349,7 +357,7 @@ mlir::LogicalResult ProgramCompiler::compileOperation(mlir::Operation *Op) {
           .Case([](NumKeysOp) { return Opcode::NumKeys; })
           .Default([](mlir::Operation *) { return std::nullopt; });
   if (!Code && !mlir::isa<arith::CmpIOp, InOp, RequireOp>(Op) &&
-      !(IsScore && compileReal(Op)))
+      !(hasReals() && compileReal(Op)))
     return reportUnknown(Op);
   if (mlir::failed(checkTypes(Op)))
     return mlir::failure();

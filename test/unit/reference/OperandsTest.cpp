@@ -197,9 +197,9 @@ TEST(OperandTest, AbsentAndWrongTensors) {
 TEST(OperandTest, ListsOfOperands) {
   const std::vector<ParamInfo> Params = {{"w", HEDDLE_INTEGER, 0}, RealTable};
   OperandList List = {5, Operand::reals({2}, {1, 2})};
-  EXPECT_FALSE(List.check("p", Params));
+  EXPECT_FALSE(List.check("pattern 'p'", Params));
   auto Failure = [&](const OperandList &Of) {
-    return llvm::toString(Of.check("p", Params));
+    return llvm::toString(Of.check("pattern 'p'", Params));
   };
   EXPECT_THAT(Failure({5}), HasSubstr("'p' has 2 parameters, found 1 values"));
   EXPECT_THAT(

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A recurrence as a sum over pairs of a query and a key.
+
+#include "dialect/attn/reference/LinearHead.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace heddle::attn;
+
+namespace {
+
+size_t at(int64_t I) { return static_cast<size_t>(I); }
+
+class PairSum {
+public:
+  PairSum(const Recurrence &What, const LinearHead &Head)
+      : What(What), Head(Head),
+        Features(Head.StateRows - (What.hasMagnitude() ? 1 : 0)), U(Head.U) {}
+
+  /// Under a delta rule S_i = a_i S_{i-1} + y_i r_i^T with
+  /// r_i = beta_i (u_i - sum over j < i of (y_i . y_j) prod_{j<t<=i} a_t r_j),
+  /// the state that comes in counting as one more j: with r for u, the sum is
+  /// that without one.
+  void solveDelta() {
+    for (int64_t I = 0; I < Head.Keys; ++I) {
+      const double *Y = Head.y(I);
+      std::vector<double> Held(at(Head.Width));
+      double Product = Head.factor(I, 0);
+      for (int64_t J = I - 1; J >= 0; --J) {
+        double Dot = 0;
+        for (int64_t C = 0; C < Head.Mapped; ++C)
+          Dot += Y[C] * Head.y(J)[C];
+        for (int64_t T = 0; T < Head.Width; ++T)
+          Held[at(T)] += Dot * Product * U[at(J * Head.Width + T)];
+        Product *= Head.factor(J, 0);
+      }
+      for (int64_t F = 0; F < Features; ++F)
+        for (int64_t T = 0; T < Head.Width; ++T)
+          Held[at(T)] += Product * Y[F] * Head.State[at(F * Head.Width + T)];
+      for (int64_t T = 0; T < Head.Width; ++T)
+        U[at(I * Head.Width + T)] =
+            Head.Beta[at(I)] * (Head.u(I)[T] - Held[at(T)]);
+    }
+  }
+
+  /// The sums of query I over keys [0, Last], whose factors end with key Last,
+  /// and over the state that comes in.
+  void sum(int64_t I, int64_t Last, LinearSums &Out) const {
+    const double *X = Head.x(I);
+    std::vector<double> Products(at(What.isPerChannel() ? Head.Mapped : 1), 1);
+    for (int64_t J = Last; J >= 0; --J) {
+      double Dot = 0, Size = 0;
+      for (int64_t C = 0; C < Head.Mapped; ++C) {
+        const double Term =
+            X[C] * Head.y(J)[C] * (What.isPerChannel() ? Products[at(C)] : 1);
+        Dot += Term;
+        Size += std::fabs(Term);
+      }
+      const double Outer = What.isPerChannel() ? 1 : Products.front();
+      addPair(What.expand(Dot) * Outer, What.expand(Size) * Outer, Outer,
+              &U[at(J * Head.Width)], Out);
+      for (int64_t C = 0; C < static_cast<int64_t>(Products.size()); ++C)
+        Products[at(C)] *= Head.factor(J, C);
+    }
+    addState(I, Products, Out);
+  }
+
+  /// The state after keys [0, Last].
+  void write(int64_t Last, const LinearOutputs &Out) const {
+    for (int64_t F = 0; F < Head.StateRows; ++F) {
+      std::vector<double> Row(at(Head.Width)), Sizes(Row);
+      double Sum = 0, SumSize = 0, Product = 1;
+      for (int64_t J = Last; J >= 0; --J) {
+        const double Y = Product * feature(J, F);
+        for (int64_t T = 0; T < Head.Width; ++T) {
+          Row[at(T)] += Y * U[at(J * Head.Width + T)];
+          Sizes[at(T)] += std::fabs(Y * U[at(J * Head.Width + T)]);
+        }
+        Sum += Y;
+        SumSize += std::fabs(Y);
+        Product *= Head.factor(J, F);
+      }
+      double Largest = 0;
+      for (int64_t T = 0; T < Head.Width; ++T) {
+        const double In = Product * Head.State[at(F * Head.Width + T)];
+        Out.State[F * Head.Width + T] = Row[at(T)] + In;
+        Largest = std::max(Largest, Sizes[at(T)] + std::fabs(In));
+      }
+      Out.StateScale[F] = Largest;
+      if (!Out.Sums)
+        continue;
+      Out.Sums[F] = Sum + Product * Head.Sums[at(F)];
+      Out.SumsScale[F] = SumSize + std::fabs(Product * Head.Sums[at(F)]);
+    }
+  }
+
+  /// Expands all keys, for `write`.
+  void expandKeys() {
+    for (int64_t J = 0; J < Head.Keys; ++J)
+      What.expandRow({Head.y(J), at(Head.Mapped)}, Phi);
+  }
+
+private:
+  double feature(int64_t J, int64_t F) const {
+    return F < Features ? Phi[at(J * Features + F)] : 1;
+  }
+
+  void addPair(double Weight, double Size, double Factor, const double *Value,
+               LinearSums &Out) const {
+    Out.Weights += Weight;
+    Out.WeightSizes += Size;
+    Out.Factors += Factor;
+    for (int64_t T = 0; T < Head.Width; ++T) {
+      Out.Values[at(T)] += Weight * Value[T];
+      Out.ValueSizes[at(T)] += Size * std::fabs(Value[T]);
+      Out.Plain[at(T)] += Factor * Value[T];
+      Out.PlainSizes[at(T)] += Factor * std::fabs(Value[T]);
+    }
+  }
+
+  void addState(int64_t I, const std::vector<double> &Products,
+                LinearSums &Out) const {
+    std::vector<double> X;
+    What.expandRow({Head.x(I), at(Head.Mapped)}, X);
+    for (int64_t F = 0; F < Features; ++F) {
+      const double Factor =
+          X[at(F)] * Products[What.isPerChannel() ? at(F) : 0];
+      Out.Weights += Factor * Head.Sums[at(F)];
+      Out.WeightSizes += std::fabs(Factor * Head.Sums[at(F)]);
+      for (int64_t T = 0; T < Head.Width; ++T) {
+        const double Term = Factor * Head.State[at(F * Head.Width + T)];
+        Out.Values[at(T)] += Term;
+        Out.ValueSizes[at(T)] += std::fabs(Term);
+      }
+    }
+    if (!What.hasMagnitude())
+      return;
+    Out.Factors += Products.front() * Head.Sums.back();
+    for (int64_t T = 0; T < Head.Width; ++T) {
+      const double Term =
+          Products.front() * Head.State[at(Features * Head.Width + T)];
+      Out.Plain[at(T)] += Term;
+      Out.PlainSizes[at(T)] += std::fabs(Term);
+    }
+  }
+
+  const Recurrence &What;
+  const LinearHead &Head;
+  int64_t Features;
+  std::vector<double> U; ///< (Keys, Width): values, or what is written of them
+  std::vector<double> Phi; ///< (Keys, Features)
+};
+
+} // namespace
+
+llvm::Error heddle::attn::sumHead(const Recurrence &What,
+                                  const LinearHead &Head, RowFinisher &Rows,
+                                  const LinearOutputs &Out) {
+  PairSum Pairs(What, Head);
+  if (What.delta())
+    Pairs.solveDelta();
+  for (int64_t I = 0; I < Head.Queries; ++I) {
+    LinearSums Sums(at(Head.Width));
+    Pairs.sum(
+        I, What.isBidirectional() ? Head.Keys - 1 : Head.place(I) - Head.Window,
+        Sums);
+    if (llvm::Error E =
+            Rows.finish(I, Sums, Out.O + I * Head.Width, Out.OScale[I]))
+      return E;
+  }
+  Pairs.expandKeys();
+  Pairs.write(Head.Keys - 1 - Head.Window, Out);
+  return llvm::Error::success();
+}
