@@ -4,6 +4,8 @@
 
 #include "llvm/ADT/STLExtras.h"
 
+#include <numeric>
+
 using namespace heddle::attn;
 
 std::vector<ParamInfo> heddle::attn::listParams(ParamsOpInterface Op) {
@@ -39,7 +41,8 @@ ProgramCompiler::ProgramCompiler(PatternOp Pattern,
 
 ProgramCompiler::ProgramCompiler(RecurrenceOp Op,
                                  llvm::ArrayRef<ParamInfo> Params)
-    : Slots(llvm::to_vector(llvm::seq<unsigned>(0, Params.size()))) {
+    : Slots(Params.size()) {
+  std::iota(Slots.begin(), Slots.end(), 0U);
   Out.Name = Op.getSymName().str();
   Out.IsRecurrence = true;
   Out.Params = Params;
