@@ -126,7 +126,8 @@ Result<std::string> Compiler::choosePattern(const Source &From,
   std::string File = llvm::formatv(
       "'{0}'", From.Content->Text->getMemoryBuffer(1)->getBufferIdentifier());
   if (Patterns.empty())
-    return Failure(File + " has no pattern; expected an 'attn.pattern'");
+    return Failure(File + " has no pattern; expected an 'attn.pattern' or "
+                          "'attn.recurrence'");
   llvm::StringRef Wanted = Name;
   Wanted.consume_front("@");
   std::string Known;
@@ -222,6 +223,16 @@ bool Compilation::emit(Stage Until, llvm::raw_pwrite_stream &Out) {
   return true;
 }
 
+Result<int64_t> Compiler::countStateRows(const Source &From,
+                                         const std::string &Name,
+                                         int64_t HeadDimQk) const {
+  auto Recurrence = mlir::dyn_cast_or_null<attn::RecurrenceOp>(
+      mlir::SymbolTable::lookupSymbolIn(From.module(), Name));
+  if (!Recurrence)
+    return Failure("'@" + Name + "' is no recurrence");
+  return heddle::countStateRows(Recurrence, HeadDimQk);
+}
+
 Result<Source> Compiler::normalize(const Source &From,
                                    const std::string &Pattern) {
   Result<std::string> Name = choosePattern(From, Pattern);
@@ -269,6 +280,8 @@ Compiler::findShortQueriesObstacle(const Source &From,
     return Pattern.failure();
   mlir::Operation *Symbol =
       mlir::SymbolTable::lookupSymbolIn(From.module(), *Pattern);
+  if (mlir::isa<attn::RecurrenceOp>(Symbol))
+    return std::string("a recurrence takes few tokens one by one without it");
   return findPackingObstacle(
              sourcesOf(Symbol),
              outputsAttr(&Content->Shared->Context, Options.Outputs))

@@ -35,7 +35,7 @@ class ModuleOp;
 
 namespace heddle {
 
-/// A parameter of a pattern.
+/// A parameter of a pattern or recurrence.
 struct PatternParam {
   std::string Name;
   heddle_param_kind Kind = HEDDLE_INTEGER;
@@ -45,9 +45,23 @@ struct PatternParam {
   std::optional<int64_t> Default;
   /// Of a real.
   std::optional<double> RealDefault;
+  /// A value that would do, in the words of --set; may be empty.
+  std::string Example;
 };
 
-/// An `attn.pattern` or `attn.combine` of a source.
+/// What an `attn.recurrence` has beyond what patterns have.
+struct RecurrenceInfo {
+  /// Row i sees keys up to i only.
+  bool IsCausal = true;
+  /// Its state has sums, one per row, because of a normaliser.
+  bool HasSums = false;
+  /// Its state takes values over by the delta rule.
+  bool HasDelta = false;
+  /// The parameter that is the length of a window.
+  std::optional<int64_t> WindowParam;
+};
+
+/// An `attn.pattern`, `attn.combine` or `attn.recurrence` of a source.
 struct PatternInfo {
   std::string Name;
   /// Of a combination: those of all its sources, the first one's first, a name
@@ -58,6 +72,8 @@ struct PatternInfo {
   /// The parameters that hold the extents of the token grid, outermost axis
   /// first; empty for plain sequences.
   std::vector<int64_t> QueryGrid, KeyGrid;
+  /// Of an `attn.recurrence`.
+  std::optional<RecurrenceInfo> Recurrence;
 };
 
 /// A level of a target, as `heddle targets` lists it.
@@ -107,8 +123,8 @@ struct OutputOptions {
 
 /// What to make of a source.
 struct CompileOptions {
-  /// The pattern or combination, with or without '@'; may be empty when there
-  /// is only one that no other uses.
+  /// The pattern, combination or recurrence, with or without '@'; may be empty
+  /// when there is only one that no other uses.
   std::string Pattern;
   /// The kernel's name in the bundle; empty: that of the pattern.
   std::string Kernel;
@@ -148,7 +164,7 @@ public:
   Source &operator=(Source &&) noexcept;
   ~Source();
 
-  /// Its patterns and combinations in the order of the text.
+  /// Its patterns, combinations and recurrences in the order of the text.
   std::vector<PatternInfo> patterns() const;
   /// The module, for code that looks at the IR itself.
   mlir::ModuleOp module() const;
@@ -194,10 +210,15 @@ public:
                        const std::string &Name = "<pattern>");
   Result<Source> parseFile(const std::string &Path);
 
-  /// The name of the pattern or combination that `Name` chooses. An empty one
-  /// chooses the only one that no other of the source uses.
+  /// The name of the pattern, combination or recurrence that `Name` chooses. An
+  /// empty one chooses the only one that no other of the source uses.
   Result<std::string> choosePattern(const Source &From,
                                     const std::string &Name) const;
+
+  /// The rows of the state of a recurrence with that head dim of q and k; fails
+  /// when they are too many.
+  Result<int64_t> countStateRows(const Source &From, const std::string &Name,
+                                 int64_t HeadDimQk) const;
 
   /// A module that holds the chosen pattern with its formula, and the patterns
   /// it uses with theirs.

@@ -68,6 +68,15 @@ static std::string moreTensors(const BuildPlan &What,
                                const PatternInfo &Pattern) {
   std::string Text;
   llvm::raw_string_ostream Out(Text);
+  if (Pattern.Recurrence) {
+    Out << llvm::formatv("     state_in, state_out (batch, heads_q, {0}, {1}), "
+                         "f32, NULL for zero, or unwanted\n",
+                         What.StateRows, What.Shape.V);
+    if (Pattern.Recurrence->HasSums)
+      Out << llvm::formatv("     sums_in, sums_out (batch, heads_q, {0}), the "
+                           "same\n",
+                           What.StateRows);
+  }
   for (int64_t I = 1; I < Pattern.NumSources; ++I)
     Out << llvm::formatv(
         "     more_k[{0}] (batch, heads_kv, more_seq_k[{0}], {1})\n"
@@ -106,7 +115,7 @@ std::string heddle::writeHeader(const BuildPlan &What,
       R"(/* Kernel '{0}', written by heddle compile. Levels, best first: {1}.{9}
 
      q    (batch, heads_q,  seq_q, {2})     o    (batch, heads_q, seq_q, {3})
-     k    (batch, heads_kv, seq_k, {2})     lse  (batch, heads_q, seq_q)
+     k    (batch, heads_kv, seq_k, {2}){10}
      v    (batch, heads_kv, seq_k, {3})
 {5}
    Open the bundle with heddle_bundle_open, find the kernel with
@@ -125,14 +134,19 @@ enum {{
   {4}_DTYPE = HEDDLE_{6},        /* of q, k and v */
   {4}_OUTPUT_DTYPE = HEDDLE_{7}, /* of o */
   {4}_NUM_SOURCES = {8},
-)",
+{11})",
       What.Kernel, Levels, What.Shape.Qk, What.Shape.V, Prefix,
       moreTensors(What, Pattern), dtypeOf(What.InputType),
       dtypeOf(What.OutputType), Pattern.NumSources,
       What.ShortQueries ? "\n   Few queries (decoding) run on code of their "
                           "own, whose rows are "
                           "heads."
-                        : "");
+                        : "",
+      Pattern.Recurrence ? "" : "     lse  (batch, heads_q, seq_q)",
+      Pattern.Recurrence
+          ? llvm::formatv("  {0}_STATE_ROWS = {1},\n", Prefix, What.StateRows)
+                .str()
+          : "");
 
   llvm::StringSet<> Taken;
   std::vector<std::string> Names;

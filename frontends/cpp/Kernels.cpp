@@ -4,10 +4,8 @@
 
 #include "frontends/cpp/Patterns.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/MathExtras.h"
 
 using namespace heddle;
 
@@ -94,6 +92,34 @@ static std::string checkOutputs(const OutputOptions &Outputs) {
                        Q, K);
 }
 
+/// A recurrence has no weights of keys, and its tiles are chunks.
+static std::string checkRecurrence(attn::RecurrenceOp Recurrence,
+                                   const CompileOptions &Options) {
+  const OutputOptions &Outputs = Options.Outputs;
+  const std::pair<const char *, bool> Wanted[] = {
+      {"row_max", Outputs.RowMax},
+      {"column_sums", Outputs.ColumnSums},
+      {"block_max", Outputs.hasBlockMax()}};
+  for (auto [Name, IsWanted] : Wanted)
+    if (IsWanted)
+      return llvm::formatv("'{0}' is an output of patterns, but '{1}' is a "
+                           "recurrence, which has a state instead",
+                           Name, Recurrence.getSymName());
+  const ScheduleOptions &Schedule = Options.Schedule;
+  if (!Schedule.QueryBox.empty() || !Schedule.KeyBox.empty())
+    return llvm::formatv("the schedule has boxes, but '{0}' is a recurrence, "
+                         "whose tiles are chunks: leave them out",
+                         Recurrence.getSymName());
+  if (Schedule.QueryTile && Schedule.KeyTile &&
+      Schedule.QueryTile != Schedule.KeyTile)
+    return llvm::formatv("the schedule has a query tile of {0} and a key tile "
+                         "of {1}; expected the same, the chunk of recurrence "
+                         "'{2}'",
+                         Schedule.QueryTile, Schedule.KeyTile,
+                         Recurrence.getSymName());
+  return "";
+}
+
 /// Kernel names become parts of symbols, file names and headers.
 static std::string checkKernelName(llvm::StringRef Name) {
   for (char C : Name) {
@@ -134,17 +160,28 @@ Result<BuildPlan> heddle::makePlan(mlir::Operation *Pattern,
   if (std::string Error = checkOutputs(P.Outputs); !Error.empty())
     return Failure(Error);
 
-  attn::PatternOp First = sourcesOf(Pattern).front();
   P.Shape.Qk = Options.HeadDimQk;
   P.Shape.V = Options.HeadDimV ? Options.HeadDimV : Options.HeadDimQk;
-  P.Shape.Axes = First.hasGrid() ? First.getNumAxes() : 0;
-  P.Shape.Group = First.getNormalization().getGroup();
   for (auto [Name, Size] :
        {std::pair("q and k", P.Shape.Qk), std::pair("v", P.Shape.V)})
     if (Size < 1 || Size > 512)
       return Failure(
           llvm::formatv("head dim of {0} is {1}; expected 1 to 512", Name, Size)
               .str());
+  if (auto Recurrence = mlir::dyn_cast<attn::RecurrenceOp>(Pattern)) {
+    if (std::string Error = checkRecurrence(Recurrence, Options);
+        !Error.empty())
+      return Failure(Error);
+    Result<int64_t> Rows = countStateRows(Recurrence, P.Shape.Qk);
+    if (!Rows)
+      return Rows.failure();
+    P.StateRows = *Rows;
+    P.ShortQueries = false;
+  } else {
+    attn::PatternOp First = sourcesOf(Pattern).front();
+    P.Shape.Axes = First.hasGrid() ? First.getNumAxes() : 0;
+    P.Shape.Group = First.getNormalization().getGroup();
+  }
 
   Result<std::vector<LevelOfTarget>> Levels = findLevels(Options.Targets);
   if (Levels && HereOnly)
@@ -161,158 +198,4 @@ Result<BuildPlan> heddle::makePlan(mlir::Operation *Pattern,
     P.Levels.push_back(std::move(L.second));
   }
   return P;
-}
-
-static int64_t product(llvm::ArrayRef<int64_t> Sizes) {
-  int64_t Result = 1;
-  for (int64_t Size : Sizes)
-    Result = llvm::SaturatingMultiply<uint64_t>(Result, Size);
-  return Result;
-}
-
-/// The schedule of a level where the user wants something special; a null
-/// attribute where all is left to the target.
-static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
-                                               const BuildPlan &What,
-                                               const ScheduleOptions &Options,
-                                               const Level &L) {
-  mlir::MLIRContext *Context = Module.getContext();
-  attn::ScheduleAttr Base =
-      What.Of->chooseSchedule(Context, L.Name, What.Shape);
-  int64_t Sizes[] = {Options.QueryTile, Options.KeyTile, Options.Rows,
-                     Options.Lanes, Options.Unroll};
-  if (Options.QueryBox.empty() != Options.KeyBox.empty())
-    return Failure("the schedule gives one box; expected both 'query_box' and "
-                   "'key_box'");
-  const bool HasBoxes = !Options.QueryBox.empty();
-  if (!HasBoxes && llvm::all_of(Sizes, [](int64_t Size) { return Size == 0; }))
-    return attn::ScheduleAttr();
-  llvm::ArrayRef<int64_t> QueryBox = Options.QueryBox, KeyBox = Options.KeyBox;
-  if (!HasBoxes) {
-    QueryBox = Base.getQueryBox();
-    KeyBox = Base.getKeyBox();
-  } else if (QueryBox.size() != What.Shape.Axes) {
-    return Failure(
-        llvm::formatv("the schedule has boxes with {0} axes; pattern "
-                      "'{1}' has {2}",
-                      QueryBox.size(), What.Pattern, What.Shape.Axes)
-            .str());
-  } else {
-    for (auto [Size, Box] :
-         {std::pair(&Sizes[0], QueryBox), std::pair(&Sizes[1], KeyBox)})
-      *Size = *Size ? *Size : product(Box);
-  }
-  const int64_t Chosen[] = {Base.getQueryTile(), Base.getKeyTile(),
-                            Base.getRows(), Base.getLanes(), Base.getUnroll()};
-  for (auto [Size, Default] : llvm::zip(Sizes, Chosen))
-    Size = Size ? Size : Default;
-  DiagnosticCollector Diagnostics(*Context, nullptr);
-  auto Schedule = attn::ScheduleAttr::getChecked(
-      [&] { return mlir::emitError(mlir::UnknownLoc::get(Context)); }, Context,
-      Sizes[0], Sizes[1], Sizes[2], Sizes[3], Sizes[4], QueryBox, KeyBox);
-  if (!Schedule)
-    return Diagnostics.failure("the schedule is not valid");
-  if (std::string Error = What.Of->checkSchedule(Schedule, L.Name);
-      !Error.empty())
-    return Failure("the schedule cannot be built: " + Error);
-  return Schedule;
-}
-
-/// `<kernel>_<level>` in the letters of C identifiers and of the kernel's name.
-static std::string functionName(const BuildPlan &What, const Level &L) {
-  std::string Suffix = L.Name;
-  std::replace_if(
-      Suffix.begin(), Suffix.end(), [](char C) { return !llvm::isAlnum(C); },
-      '_');
-  return What.Kernel + "_" + Suffix;
-}
-
-attn::OutputsAttr heddle::outputsAttr(mlir::MLIRContext *Context,
-                                      const OutputOptions &Outputs) {
-  return attn::OutputsAttr::get(Context, Outputs.RowMax, Outputs.ColumnSums,
-                                Outputs.BlockQ, Outputs.BlockK);
-}
-
-/// A function of q, then k and v of every source, scale, origin and the
-/// parameters, that returns o, lse and the outputs asked for.
-static void buildKernel(mlir::OpBuilder &Builder, mlir::Operation *Pattern,
-                        const BuildPlan &What, const Level &L,
-                        attn::ScheduleAttr Schedule) {
-  mlir::Location Loc = Pattern->getLoc();
-  constexpr int64_t Dynamic = mlir::ShapedType::kDynamic;
-  auto Rows = [&](int64_t Width, mlir::Type Element) {
-    return mlir::RankedTensorType::get({Dynamic, Dynamic, Dynamic, Width},
-                                       Element);
-  };
-  mlir::Type F32 = Builder.getF32Type();
-  mlir::Type PerRow =
-      mlir::RankedTensorType::get({Dynamic, Dynamic, Dynamic}, F32);
-  const size_t NumSources = sourcesOf(Pattern).size();
-
-  llvm::SmallVector<mlir::Type> Inputs = {Rows(What.Shape.Qk, What.InputType)};
-  for (size_t I = 0; I < NumSources; ++I)
-    Inputs.append({Rows(What.Shape.Qk, What.InputType),
-                   Rows(What.Shape.V, What.InputType)});
-  Inputs.append(
-      {F32, mlir::RankedTensorType::get({Dynamic}, Builder.getIndexType())});
-  llvm::append_range(Inputs, paramTypes(Pattern));
-
-  mlir::Type O = Rows(What.Shape.V, What.OutputType);
-  llvm::SmallVector<mlir::Type> More;
-  attn::OutputsAttr Outputs;
-  if (What.Outputs.RowMax)
-    More.push_back(PerRow);
-  if (What.Outputs.ColumnSums)
-    More.append(NumSources, PerRow);
-  if (What.Outputs.hasBlockMax())
-    More.append(NumSources, Rows(Dynamic, F32));
-  if (!More.empty())
-    Outputs = outputsAttr(Builder.getContext(), What.Outputs);
-  llvm::SmallVector<mlir::Type> Results = {O, PerRow};
-  llvm::append_range(Results, More);
-
-  auto Function =
-      mlir::func::FuncOp::create(Builder, Loc, functionName(What, L),
-                                 Builder.getFunctionType(Inputs, Results));
-  Function->setAttr(KernelNameAttr, Builder.getStringAttr(What.Kernel));
-  Function->setAttr(LevelAttr, Builder.getStringAttr(L.Name));
-  if (What.ShortQueries)
-    Function->setAttr(ShortQueriesAttr, Builder.getUnitAttr());
-
-  mlir::OpBuilder::InsertionGuard Guard(Builder);
-  mlir::Block *Body = Function.addEntryBlock();
-  Builder.setInsertionPointToStart(Body);
-  mlir::ValueRange Arguments = Body->getArguments();
-  llvm::SmallVector<mlir::Value> MoreK, MoreV;
-  for (size_t I = 1; I < NumSources; ++I) {
-    MoreK.push_back(Arguments[1 + 2 * I]);
-    MoreV.push_back(Arguments[2 + 2 * I]);
-  }
-  mlir::ValueRange Rest = Arguments.drop_front(1 + 2 * NumSources);
-  auto Attention = attn::AttentionOp::create(
-      Builder, Loc, O, PerRow, More,
-      mlir::FlatSymbolRefAttr::get(Builder.getContext(), What.Pattern),
-      Rest.drop_front(2), Arguments[0], Arguments[1], Arguments[2], Rest[0],
-      Rest[1], MoreK, MoreV, Outputs, Schedule);
-  mlir::func::ReturnOp::create(Builder, Loc, Attention.getResults());
-}
-
-Result<mlir::OwningOpRef<mlir::ModuleOp>>
-heddle::buildKernels(mlir::ModuleOp From, const BuildPlan &What,
-                     const ScheduleOptions &Schedule) {
-  mlir::OwningOpRef<mlir::ModuleOp> Module =
-      mlir::ModuleOp::create(From.getLoc());
-  mlir::OpBuilder Builder(Module->getBodyRegion());
-  Builder.setInsertionPointToEnd(Module->getBody());
-  for (mlir::Operation *Symbol : closureOf(From, What.Pattern))
-    Builder.clone(*Symbol);
-  mlir::Operation *Pattern =
-      mlir::SymbolTable::lookupSymbolIn(*Module, What.Pattern);
-  for (const Level &L : What.Levels) {
-    Result<attn::ScheduleAttr> Sizes = makeSchedule(From, What, Schedule, L);
-    if (!Sizes)
-      return Sizes.failure();
-    buildKernel(Builder, Pattern, What, L, *Sizes);
-  }
-  return std::move(Module);
 }

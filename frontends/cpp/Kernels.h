@@ -19,6 +19,10 @@ struct BuildPlan {
   OutputOptions Outputs;
   KernelShape Shape;
   bool ShortQueries = false;
+  /// Of an `attn.recurrence`; 0 of others.
+  int64_t StateRows = 0;
+
+  bool isRecurrence() const { return StateRows > 0; }
 };
 
 /// The levels that `Names` (targets and levels) stand for.
@@ -26,8 +30,8 @@ Result<std::vector<std::pair<const Target *, Level>>>
 findLevels(const std::vector<std::string> &Names);
 
 /// Checks everything in `Options` but the schedule, for a pattern or
-/// combination. With `HereOnly`, keeps only the best level that this machine
-/// runs.
+/// combination or recurrence. With `HereOnly`, keeps only the best level that
+/// this machine runs.
 Result<BuildPlan> makePlan(mlir::Operation *Pattern,
                            const CompileOptions &Options, bool HereOnly);
 
@@ -35,8 +39,8 @@ Result<BuildPlan> makePlan(mlir::Operation *Pattern,
 attn::OutputsAttr outputsAttr(mlir::MLIRContext *Context,
                               const OutputOptions &Outputs);
 
-/// A module with the pattern, all that it uses, and one attention function per
-/// level.
+/// A module with the pattern, all that it uses, and per level one function of
+/// an attention, or of linear attention by a recurrence.
 Result<mlir::OwningOpRef<mlir::ModuleOp>>
 buildKernels(mlir::ModuleOp From, const BuildPlan &What,
              const ScheduleOptions &Schedule);

@@ -80,7 +80,8 @@ Result<LoadedPattern> cli::loadPattern(Compiler &With,
       Chosen = std::move(Info);
   std::vector<frontend::Parameter> Parameters;
   for (const PatternParam &P : Chosen.Params)
-    Parameters.push_back({P.Name, P.Kind, P.Rank, P.Default, P.RealDefault});
+    Parameters.push_back(
+        {P.Name, P.Kind, P.Rank, P.Default, P.RealDefault, P.Example});
   return LoadedPattern{std::move(*From), std::move(*Name), std::move(Chosen),
                        std::move(Parameters)};
 }

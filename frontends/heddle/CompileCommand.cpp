@@ -164,8 +164,9 @@ static int compile(const CLI::App &Line, CompileArguments &Args) {
       return fail(Obstacle.failure());
     if (!Obstacle->empty())
       return fail(
-          fmt::format("pattern '{}' can have no code for short queries: "
+          fmt::format("{} '{}' can have no code for short queries: "
                       "{}; leave out --short-queries",
+                      Loaded->Info.Recurrence ? "recurrence" : "pattern",
                       Loaded->Name, *Obstacle));
   }
   return Until ? emit(Args, With, Loaded->From, *Until)

@@ -188,7 +188,8 @@ static int explain(const CLI::App &Line, ExplainArguments &Args) {
     return fail(Loaded.failure());
   TensorTypes Types = Args.types();
   Asked What{std::move(*Loaded), {}, {}};
-  if (ErrorText Bad = ask(Args.Run, Types, /*Allocates=*/!Args.NoMeasure, What))
+  if (ErrorText Bad =
+          ask(With, Args.Run, Types, /*Allocates=*/!Args.NoMeasure, What))
     return fail(*Bad);
   fillBuild(Args, What, Types, Build);
   Result<Scheduled> Kernel = scheduleKernel(With, What.Loaded.From, Build);

@@ -51,8 +51,15 @@ TensorTypes KernelArguments::types() const {
   return Types;
 }
 
-ErrorText cli::ask(const RunOptions &Options, const TensorTypes &Types,
-                   bool Allocates, Asked &What) {
+ErrorText cli::checkMeaningful(const RunOptions &Options,
+                               const LoadedPattern &Loaded) {
+  const std::optional<RecurrenceInfo> &Recurrence = Loaded.Info.Recurrence;
+  return frontend::checkMeaningful(Options, Loaded.Name, Recurrence.has_value(),
+                                   Recurrence && Recurrence->HasSums);
+}
+
+ErrorText cli::ask(const Compiler &With, const RunOptions &Options,
+                   const TensorTypes &Types, bool Allocates, Asked &What) {
   std::vector<Setting> Settings;
   if (ErrorText Bad = parseSettings(What.Loaded.Name, What.Loaded.Parameters,
                                     Options.Items, Settings))
@@ -63,6 +70,14 @@ ErrorText cli::ask(const RunOptions &Options, const TensorTypes &Types,
   if (ErrorText Bad = solveShape(Options, Solver, What.Loaded.Name,
                                  What.Loaded.Info.NumSources, What.Sizes))
     return Bad;
+  if (What.Loaded.Info.Recurrence) {
+    Result<int64_t> Rows = With.countStateRows(
+        What.Loaded.From, What.Loaded.Name, What.Sizes.HeadDim);
+    if (!Rows)
+      return Rows.failure().str();
+    What.Sizes.StateRows = *Rows;
+    What.Sizes.HasSums = What.Loaded.Info.Recurrence->HasSums;
+  }
   if (Allocates)
     if (ErrorText Bad = checkMemory(What.Sizes, Types))
       return Bad;

@@ -37,9 +37,13 @@ struct Asked {
   frontend::PatternValues Values;
 };
 
+/// The options that mean nothing to the pattern or recurrence.
+ErrorText checkMeaningful(const frontend::RunOptions &Options,
+                          const LoadedPattern &Loaded);
+
 /// Looks up everything that the options name. `Types` says what is to be
 /// allocated, where anything is.
-ErrorText ask(const frontend::RunOptions &Options,
+ErrorText ask(const Compiler &With, const frontend::RunOptions &Options,
               const frontend::TensorTypes &Types, bool Allocates, Asked &What);
 
 /// What to compile: for this machine, or for the level that HEDDLE_LEVEL names.

@@ -165,6 +165,19 @@ static int trace(RunArguments &Args, Compiler &With, const Asked &What,
   return printTraced(Args, *Reference, Point);
 }
 
+/// What a recurrence has nothing of: pairs that are kept or not.
+static ErrorText checkMeaningful(const RunArguments &Args,
+                                 const LoadedPattern &Loaded) {
+  const std::pair<const char *, bool> Options[] = {
+      {"--efficiency", Args.Efficiency}, {"--trace", !Args.Trace.empty()}};
+  for (auto [Option, IsGiven] : Options)
+    if (IsGiven && Loaded.Info.Recurrence)
+      return fmt::format("{} is for patterns, but '@{}' is a recurrence, which "
+                         "keeps no pairs",
+                         Option, Loaded.Name);
+  return cli::checkMeaningful(Args.Run, Loaded);
+}
+
 static int run(const CLI::App &Line, RunArguments &Args) {
   const double Loading = measureLoading();
   CompileOptions Build;
@@ -181,9 +194,11 @@ static int run(const CLI::App &Line, RunArguments &Args) {
   Result<LoadedPattern> Loaded = loadPattern(With, Args.Pattern);
   if (!Loaded)
     return fail(Loaded.failure());
+  if (ErrorText Bad = checkMeaningful(Args, *Loaded))
+    return failUsage(Line, *Bad);
   const TensorTypes Types = Args.types();
   Asked What{std::move(*Loaded), {}, {}};
-  if (ErrorText Bad = ask(Options, Types, /*Allocates=*/true, What))
+  if (ErrorText Bad = ask(With, Options, Types, /*Allocates=*/true, What))
     return fail(*Bad);
   if (Args.Efficiency && What.Loaded.Info.NumSources > 1)
     return failUsage(Line, "--efficiency compares with dense attention over "
@@ -192,7 +207,8 @@ static int run(const CLI::App &Line, RunArguments &Args) {
   if (Point)
     return trace(Args, With, What, Types, *Point);
   fillBuild(Args, What, Types, Build);
-  Build.ShortQueries = Args.Schedule.empty() && What.Sizes.hasShortQueries();
+  Build.ShortQueries = Args.Schedule.empty() && !What.Sizes.isRecurrence() &&
+                       What.Sizes.hasShortQueries();
   if (Build.ShortQueries) {
     Result<std::string> Obstacle =
         With.findShortQueriesObstacle(What.Loaded.From, Build);
@@ -211,7 +227,8 @@ static int run(const CLI::App &Line, RunArguments &Args) {
 Command cli::addRunCommand(CLI::App &Program) {
   CLI::App *Line = Program.add_subcommand(
       "run",
-      "Compiles a pattern for this machine, runs it, reports and checks.");
+      "Compiles a pattern or recurrence for this machine, runs it, reports and "
+      "checks.");
   auto Args = std::make_shared<RunArguments>();
   addKernelOptions(*Line, *Args);
   Line->add_flag("--efficiency", Args->Efficiency,
@@ -221,8 +238,9 @@ Command cli::addRunCommand(CLI::App &Program) {
       "--trace", Args->Trace,
       "explain one row, as in b=0,h=3,q=17: its kept keys, scores, weights and "
       "output by the interpreter; runs no kernel");
-  for (const char *Other : {"-o", "--lse", "--row-max", "--column-sums",
-                            "--block-max", "--check", "--efficiency"})
+  for (const char *Other :
+       {"-o", "--lse", "--row-max", "--column-sums", "--block-max",
+        "--state-out", "--sums-out", "--check", "--efficiency"})
     Trace->excludes(Line->get_option(Other));
   Line->footer(
       std::string(operandHelp()) +
@@ -240,6 +258,13 @@ Command cli::addRunCommand(CLI::App &Program) {
       "--shape hq=8,hkv=2,sq=4096,d=64\n"
       "  heddle run examples/a_shape.mlir --shape hq=4,sq=32,d=16 --trace "
       "h=3,q=17\n"
+      "  heddle run examples/gla.mlir --set gate=random:-0.1..0@bxhxqxd "
+      "--shape "
+      "hq=4,sq=4096,d=64 --check\n"
+      "  heddle run examples/linear_elu.mlir --shape hq=4,sq=1000,d=64 "
+      "--state-out s.npy --sums-out z.npy\n"
+      "  heddle run examples/linear_elu.mlir --shape hq=4,sq=100,d=64 --origin "
+      "1000 --state-in s.npy --sums-in z.npy\n"
       "\n"
       "environment:\n"
       "  HEDDLE_LEVEL         the level to run, where --target is not given\n"

@@ -2,13 +2,12 @@
 
 #include "frontends/heddle/ShowGrid.h"
 #include "frontends/heddle/ShowRender.h"
+#include "frontends/heddle/SvgParts.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
-#include <map>
 
 using namespace heddle;
 
@@ -26,76 +25,6 @@ constexpr int64_t MinWidth = 440;
 
 constexpr const char *Classes[NumCellLevels] = {"empty", "some", "half", "live",
                                                 "full"};
-
-constexpr llvm::StringLiteral Style = R"(<style>
-text { font: 12px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #24292f; }
-.title { font-weight: bold; font-size: 14px; }
-.axis { fill: #57606a; font-size: 11px; }
-.paper { fill: #ffffff; }
-.empty { fill: #eaeef2; }
-.some { fill: #c8dcf0; }
-.half { fill: #8fbce6; }
-.live { fill: #e6a33a; }
-.full { fill: #1f5fa8; }
-.frame { fill: none; stroke: #8c959f; }
-@media (prefers-color-scheme: dark) {
-text { fill: #e6edf3; }
-.axis { fill: #9198a1; }
-.paper { fill: #0d1117; }
-.empty { fill: #21262d; }
-.some { fill: #17385c; }
-.half { fill: #255f99; }
-.live { fill: #d29922; }
-.full { fill: #79c0ff; }
-.frame { stroke: #6e7681; }
-}
-</style>
-)";
-
-std::string escape(llvm::StringRef Text) {
-  std::string Out;
-  llvm::raw_string_ostream Stream(Out);
-  llvm::printHTMLEscaped(Text, Stream);
-  return Out;
-}
-
-/// A rectangle of cells of one level.
-struct Box {
-  int64_t Row, Col, Rows, Cols;
-};
-
-/// Covers the cells of a level with rectangles: stretches of a row, continued
-/// downwards while the rows below have the very same stretch.
-std::vector<Box> cover(const ShowGrid &Grid, CellLevel Level) {
-  std::vector<Box> Out;
-  // Open rectangles by (first column, number of columns).
-  std::map<std::pair<int64_t, int64_t>, Box> Open;
-  for (int64_t Row = 0; Row <= Grid.rows(); ++Row) {
-    std::map<std::pair<int64_t, int64_t>, Box> Next;
-    for (int64_t Col = 0; Row < Grid.rows() && Col < Grid.cols();) {
-      if (Grid.level(Row, Col) != Level) {
-        ++Col;
-        continue;
-      }
-      int64_t End = Col + 1;
-      while (End < Grid.cols() && Grid.level(Row, End) == Level)
-        ++End;
-      std::pair<int64_t, int64_t> Key(Col, End - Col);
-      Box Here{Row, Col, 1, End - Col};
-      if (auto It = Open.find(Key); It != Open.end()) {
-        Here = It->second;
-        ++Here.Rows;
-        Open.erase(It);
-      }
-      Next.emplace(Key, Here);
-      Col = End;
-    }
-    for (const auto &[Key, Done] : Open)
-      Out.push_back(Done);
-    Open = std::move(Next);
-  }
-  return Out;
-}
 
 class Drawing {
 public:
@@ -118,11 +47,7 @@ public:
     const int64_t LegendTop = Top + MapHeight + 28;
     const int64_t Height =
         LegendTop + LineHeight * (int64_t(Counts.size()) + 2);
-    Os << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " << Width
-       << ' ' << Height << "\" width=\"" << Width << "\" height=\"" << Height
-       << "\" role=\"img\">\n<title>" << escape(Title) << "</title>\n"
-       << Style << "<rect class=\"paper\" width=\"" << Width << "\" height=\""
-       << Height << "\"/>\n";
+    svg::writeHead(Title, Width, Height, Os);
     text(16, 26, "title", Title);
     text(16, 44, "axis",
          std::to_string(Result.Options.Queries) + " queries (down) x " +
@@ -156,12 +81,7 @@ private:
 
   void text(int64_t X, int64_t Y, llvm::StringRef Class, llvm::StringRef Text,
             llvm::StringRef Anchor = "") {
-    Os << "<text x=\"" << X << "\" y=\"" << Y << '"';
-    if (!Class.empty())
-      Os << " class=\"" << Class << '"';
-    if (!Anchor.empty())
-      Os << " text-anchor=\"" << Anchor << '"';
-    Os << '>' << escape(Text) << "</text>\n";
+    svg::writeText(X, Y, Class, Text, Anchor, Os);
   }
 
   void map() {
@@ -172,15 +92,14 @@ private:
        << "\" height=\"" << MapHeight << "\"/>\n";
     for (CellLevel Level :
          {CellLevel::Some, CellLevel::Half, CellLevel::Live, CellLevel::Full}) {
-      const std::vector<Box> Boxes = cover(Grid, Level);
+      const std::vector<svg::Box> Boxes =
+          svg::cover(Grid.rows(), Grid.cols(), [&](int64_t Row, int64_t Col) {
+            return Grid.level(Row, Col) == Level;
+          });
       if (Boxes.empty())
         continue;
-      Os << "<path class=\"" << Classes[static_cast<unsigned>(Level)]
-         << "\" d=\"";
-      for (const Box &B : Boxes)
-        Os << 'M' << B.Col * Cell << ' ' << B.Row * Cell << 'h' << B.Cols * Cell
-           << 'v' << B.Rows * Cell << 'h' << -B.Cols * Cell << 'z';
-      Os << "\"/>\n";
+      Os << "<path class=\"" << Classes[static_cast<unsigned>(Level)] << '"';
+      svg::writeBoxes(Boxes, Cell, Os);
     }
     Os << "<rect class=\"frame\" width=\"" << MapWidth << "\" height=\""
        << MapHeight << "\"/>\n</g>\n";
@@ -225,17 +144,6 @@ void heddle::printShowSvg(const ShowResult &Result, llvm::raw_ostream &Os) {
 
 llvm::Error heddle::writeShowSvg(const ShowResult &Result,
                                  llvm::StringRef Path) {
-  llvm::Error Failure = llvm::writeToOutput(Path, [&](llvm::raw_ostream &Os) {
-    printShowSvg(Result, Os);
-    return llvm::Error::success();
-  });
-  if (!Failure)
-    return llvm::Error::success();
-  // Some of the reasons name the file themselves.
-  const std::string Why = llvm::toString(std::move(Failure));
-  const std::string Name = ("'" + Path + "': ").str();
-  llvm::StringRef Reason = Why;
-  Reason.consume_front(Name);
-  return llvm::createStringError(std::make_error_code(std::errc::io_error),
-                                 "cannot write " + Name + Reason);
+  return svg::writeFile(
+      Path, [&](llvm::raw_ostream &Os) { printShowSvg(Result, Os); });
 }

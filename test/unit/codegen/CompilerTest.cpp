@@ -66,7 +66,8 @@ TEST(Compiler, ChoosesPatterns) {
             "error: 'test.mlir' has no pattern '@nothing'; it has '@window', "
             "'@per_head'");
   EXPECT_EQ(compileError("module {}", {}),
-            "error: 'test.mlir' has no pattern; expected an 'attn.pattern'");
+            "error: 'test.mlir' has no pattern; expected an 'attn.pattern' or "
+            "'attn.recurrence'");
   for (const char *Name : {"per_head", "@per_head"}) {
     Options.Pattern = Name;
     EXPECT_EQ(compileError(Both.c_str(), Options), "");
