@@ -364,7 +364,7 @@ def Attn_EntryAttr : Attn_Attr<"Entry", "entry"> {
   let assemblyFormat = [{
     `<` $name `,` $pattern `,` $level `,` `qk` `=` $qk `,` `v` `=` $v `,`
         `types` `=` $inputType `to` $outputType `,` $outputs `,` $schedule
-        (`,` `packed` `=` $packed^)? (`,` `state` `=` $state^)? `>`
+        `` custom<EntryOptions>($packed, $state) `>`
   }];
 }
 

@@ -10,6 +10,40 @@
 using namespace mlir;
 using namespace heddle::attn;
 
+/// `, packed = true`, `, state = #attn.state<…>`: what an entry may end in.
+static ParseResult parseEntryOptions(AsmParser &parser, bool &packed,
+                                     StateAttr &state) {
+  while (succeeded(parser.parseOptionalComma())) {
+    StringRef word;
+    SMLoc loc = parser.getCurrentLocation();
+    if (parser.parseKeyword(&word) || parser.parseEqual())
+      return failure();
+    if (word == "packed") {
+      FailureOr<bool> value = FieldParser<bool>::parse(parser);
+      if (failed(value))
+        return failure();
+      packed = *value;
+    } else if (word == "state") {
+      if (parser.parseCustomAttributeWithFallback(state))
+        return failure();
+    } else {
+      return parser.emitError(loc)
+             << "expected 'packed' or 'state', found '" << word << "'";
+    }
+  }
+  return success();
+}
+
+static void printEntryOptions(AsmPrinter &printer, bool packed,
+                              StateAttr state) {
+  if (packed)
+    printer << ", packed = true";
+  if (state) {
+    printer << ", state = ";
+    printer.printStrippedAttrOrType(state);
+  }
+}
+
 #include "dialect/attn/AttnDialect.cpp.inc"
 #include "dialect/attn/AttnEnums.cpp.inc"
 #include "dialect/attn/AttnInterfaces.cpp.inc"
