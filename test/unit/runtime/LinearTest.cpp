@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "FakeLinear.h"
+#include "TestTensors.h"
+
+#include <cstring>
+
+using namespace heddle;
+using namespace heddle::test;
+using namespace heddle::test::linear;
+
+namespace {
+
+/// One problem with its tensors.
+struct Scene {
+  struct Options {
+    std::vector<int64_t> Lengths; ///< Of queries, and of keys if not MoreKeys.
+    bool Ragged = false;
+    int64_t HeadsQ = 4, HeadsKv = 2, Segments = 1, Origin = 0;
+    int64_t MoreKeys = 0; ///< Keys beyond the queries of every sequence.
+    int64_t Window = 0;
+    heddle_dtype In = HEDDLE_F32, Out = HEDDLE_F32;
+    Layout Order = Layout::Bhsd;
+  };
+
+  explicit Scene(const Options &Given) : Of(Given) {
+    for (int64_t Length : Of.Lengths) {
+      OffsetsQ.push_back(OffsetsQ.back() + Length);
+      OffsetsK.push_back(OffsetsK.back() + Length + Of.MoreKeys);
+    }
+    Q = sequences(Of.HeadsQ, OffsetsQ, Rows, Of.In).fillNormal(1);
+    K = sequences(Of.HeadsKv, OffsetsK, Rows, Of.In).fillNormal(2);
+    V = sequences(Of.HeadsKv, OffsetsK, ValueDim, Of.In).fillNormal(3);
+    O = sequences(Of.HeadsQ, OffsetsQ, ValueDim, Of.Out).fill(77);
+    StateIn = states(ValueDim, 4).fillNormal(4);
+    SumsIn = states(1, 3).fillNormal(5);
+    StateOut = states(ValueDim, 4).fill(77);
+    SumsOut = states(1, 3).fill(77);
+    Decay.resize(Of.HeadsQ * Positions);
+    for (size_t I = 0; I < Decay.size(); ++I)
+      Decay[I] = 1.0F - 0.1F * static_cast<float>(I % 7);
+  }
+
+  int64_t batch() const { return static_cast<int64_t>(Of.Lengths.size()); }
+
+  /// The plan, or nothing and the error in `Error`.
+  Owned<heddle_plan> plan(Kernel &Fake, heddle_error **Error) {
+    int64_t Shape[] = {Of.HeadsQ, Positions};
+    heddle_tensor Table = {Decay.data(), HEDDLE_F32, 2, Shape, nullptr};
+    heddle_value Values[2] = {};
+    Values[0].table = &Table;
+    Values[1].integer = Of.Window;
+    std::vector<int64_t> Origins(batch(), Of.Origin);
+    heddle_problem Problem = plainProblem(
+        batch(), Of.HeadsQ, Of.HeadsKv,
+        Of.Ragged ? OffsetsQ.back() : OffsetsQ[1],
+        Of.Ragged ? OffsetsK.back() : OffsetsK[1], Origins.data(), Values);
+    if (Of.Ragged) {
+      Problem.cu_seqlens_q = OffsetsQ.data();
+      Problem.cu_seqlens_k = OffsetsK.data();
+    }
+    Problem.segments = Of.Segments;
+    heddle_plan *Plan = nullptr;
+    *Error = heddle_plan_create(Fake.get(), &Problem, &Plan);
+    return Owned<heddle_plan>(Plan);
+  }
+  Owned<heddle_plan> plan(Kernel &Fake) {
+    heddle_error *Error = nullptr;
+    Owned<heddle_plan> Plan = plan(Fake, &Error);
+    expectOk(Error);
+    return Plan;
+  }
+
+  /// Which states a launch is given.
+  struct States {
+    bool In = true, Out = true, InPlace = false;
+  };
+  heddle_error *launch(Kernel &Fake, States Which, int32_t Threads = 3) {
+    Owned<heddle_plan> Plan = plan(Fake);
+    Owned<heddle_pool> Pool = makePool(Threads);
+    heddle_tensor Tq = Q.view(), Tk = K.view(), Tv = V.view(), To = O.view(),
+                  S0 = StateIn.view(), Z0 = SumsIn.view(), S1 = StateOut.view(),
+                  Z1 = SumsOut.view();
+    heddle_tensors All = {};
+    All.q = &Tq;
+    All.k = &Tk;
+    All.v = &Tv;
+    All.o = &To;
+    if (Which.In) {
+      All.state_in = &S0;
+      All.sums_in = &Z0;
+    }
+    if (Which.Out) {
+      All.state_out = Which.InPlace ? &S0 : &S1;
+      All.sums_out = Which.InPlace ? &Z0 : &Z1;
+    }
+    TaskCalls = StateCalls = StepCalls = Broken = 0;
+    heddle_error *Error = heddle_launch(Plan.get(), &All, Pool.get());
+    EXPECT_EQ(Broken, 0);
+    O.load();
+    return Error;
+  }
+
+  float *row(TestTensor &T, const std::vector<int64_t> &Offsets, int64_t B,
+             int64_t H, int64_t I) const {
+    return Of.Ragged ? T.row(0, H, Offsets[B] + I) : T.row(B, H, I);
+  }
+
+  /// Compares with the recurrence, key by key.
+  void expectResults(bool Causal, States Which, double Tolerance);
+
+  static constexpr int64_t Positions = 600;
+  Options Of;
+  std::vector<int64_t> OffsetsQ{0}, OffsetsK{0};
+  TestTensor Q, K, V, O, StateIn, SumsIn, StateOut, SumsOut;
+  std::vector<float> Decay;
+
+private:
+  TestTensor sequences(int64_t Heads, const std::vector<int64_t> &Offsets,
+                       int64_t Width, heddle_dtype Dtype) const {
+    return Of.Ragged ? TestTensor({1, Heads, Offsets.back(), Width}, Of.Order,
+                                  4, Dtype)
+                     : TestTensor({batch(), Heads, Offsets[1], Width}, Of.Order,
+                                  4, Dtype);
+  }
+  TestTensor states(int64_t Width, int32_t Rank) const {
+    return TestTensor({batch(), Of.HeadsQ, Rows, Width}, Of.Order, Rank);
+  }
+};
+
+} // namespace
+
+void Scene::expectResults(bool Causal, States Which, double Tolerance) {
+  double Scale = 1 / std::sqrt(double(Rows));
+  for (int64_t B = 0; B < batch(); ++B)
+    for (int64_t H = 0; H < Of.HeadsQ; ++H) {
+      int64_t Queries = OffsetsQ[B + 1] - OffsetsQ[B];
+      int64_t Keys = OffsetsK[B + 1] - OffsetsK[B];
+      int64_t Kv = H / (Of.HeadsQ / Of.HeadsKv);
+      double S[Rows][ValueDim] = {}, Z[Rows] = {};
+      for (int64_t R = 0; Which.In && R < Rows; ++R) {
+        Z[R] = double(*SumsIn.row(B, H, R));
+        for (int64_t F = 0; F < ValueDim; ++F)
+          S[R][F] = double(StateIn.row(B, H, R)[F]);
+      }
+      auto ExpectOutput = [&](int64_t I) {
+        for (int64_t F = 0; F < ValueDim; ++F) {
+          double Want = 0;
+          for (int64_t R = 0; R < Rows; ++R)
+            Want += double(row(Q, OffsetsQ, B, H, I)[R]) * (S[R][F] + Z[R]);
+          EXPECT_NEAR(double(row(O, OffsetsQ, B, H, I)[F]), Scale * Want,
+                      Tolerance * (1 + std::fabs(Want)))
+              << "row " << I << " of head " << H << " of sequence " << B;
+        }
+      };
+      for (int64_t J = 0; J < Keys; ++J) {
+        double A = Causal ? double(Decay[H * Positions + Of.Origin + J]) : 1;
+        for (int64_t R = 0; R < Rows; ++R) {
+          auto Key = double(row(K, OffsetsK, B, Kv, J)[R]);
+          for (int64_t F = 0; F < ValueDim; ++F)
+            S[R][F] = A * S[R][F] + Key * double(row(V, OffsetsK, B, Kv, J)[F]);
+          Z[R] = A * Z[R] + Key;
+        }
+        if (Causal)
+          ExpectOutput(J);
+      }
+      for (int64_t I = 0; !Causal && I < Queries; ++I)
+        ExpectOutput(I);
+      for (int64_t R = 0; Which.Out && R < Rows; ++R) {
+        EXPECT_NEAR(double(*SumsOut.row(B, H, R)), Z[R],
+                    1e-5 * (1 + std::fabs(Z[R])));
+        for (int64_t F = 0; F < ValueDim; ++F)
+          EXPECT_NEAR(double(StateOut.row(B, H, R)[F]), S[R][F],
+                      1e-5 * (1 + std::fabs(S[R][F])));
+      }
+    }
+}
+
+/// True if two tensors have the same bits.
+static bool equal(TestTensor &A, TestTensor &B) {
+  return A.size() == B.size() &&
+         std::memcmp(A.data(), B.data(), A.size() * sizeof(float)) == 0;
+}
+
+TEST(Linear, ComputesPlainAndRaggedBatchesInAnySegments) {
+  Kernel Causal = Kernel::make<HEDDLE_F32, HEDDLE_F32, true>();
+  Kernel All = Kernel::make<HEDDLE_F32, HEDDLE_F32, false>();
+  for (bool Ragged : {false, true})
+    for (Layout Order : {Layout::Bhsd, Layout::Bshd})
+      for (int64_t Segments : {0, 1, 2, 3, 100})
+        for (bool In : {false, true}) {
+          Scene::Options Of;
+          Of.Lengths = Ragged ? std::vector<int64_t>{30, 1, 0, 2, 5, 17}
+                              : std::vector<int64_t>{29, 29};
+          Of.Ragged = Ragged;
+          Of.Order = Order;
+          Of.Segments = Segments;
+          Of.Origin = 3;
+          Scene S(Of);
+          Scene::States Which{In, true, false};
+          expectOk(S.launch(Causal, Which));
+          S.expectResults(true, Which, 1e-5);
+          // As many keys as queries, and more of them.
+          for (int64_t More : {0, 9}) {
+            Of.MoreKeys = More;
+            Scene Both(Of);
+            expectOk(Both.launch(All, Which));
+            Both.expectResults(false, Which, 1e-5);
+          }
+          Of.MoreKeys = 0;
+        }
+}
+
+TEST(Linear, CutsSequencesIntoWholeChunks) {
+  Kernel Fake = Kernel::make<HEDDLE_F32, HEDDLE_F32, true>();
+  const struct {
+    int64_t Length, Segments, Want;
+  } Cases[] = {{29, 1, 1}, {29, 2, 2}, {29, 3, 3},   {29, 5, 4},
+               {29, 8, 8}, {32, 8, 8}, {29, 100, 8}, {4, 2, 1},
+               {5, 2, 2},  {1, 9, 1},  {0, 3, 1}};
+  for (const auto &Case : Cases) {
+    Scene::Options Of;
+    Of.Lengths = {Case.Length};
+    Of.Segments = Case.Segments;
+    Scene S(Of);
+    EXPECT_EQ(heddle_plan_num_tasks(S.plan(Fake).get()), Case.Want * Of.HeadsQ)
+        << Case.Length << " in " << Case.Segments;
+    expectOk(S.launch(Fake, {}));
+    int64_t Cut = Case.Want > 1 ? Case.Want : 0;
+    EXPECT_EQ(StateCalls, std::max<int64_t>(0, Cut - 1) * Of.HeadsQ);
+  }
+  // What is not to be cut.
+  Fake = Kernel::make<HEDDLE_F32, HEDDLE_F32, true>();
+  Fake.entry().can_scan = 0;
+  Fake.code().state = nullptr;
+  Scene::Options Of;
+  Of.Lengths = {29};
+  Of.Segments = 5;
+  Scene S(Of);
+  expectOk(S.launch(Fake, {}));
+  EXPECT_EQ(TaskCalls, Of.HeadsQ);
+  S.expectResults(true, {}, 1e-5);
+}
+
+TEST(Linear, CutsOfItsOwnAccordWhereFewHeadsMeetManyTokens) {
+  auto Segments = [](int64_t Batch, int64_t Heads, int64_t Length) {
+    Kernel Fake = Kernel::make<HEDDLE_F32, HEDDLE_F32, false>();
+    Fake.entry().num_checks = 0;
+    float One = 1;
+    int64_t Shape[] = {1, 1};
+    heddle_tensor Table = {&One, HEDDLE_F32, 2, Shape, nullptr};
+    heddle_value Values[2] = {};
+    Values[0].table = &Table;
+    Owned<heddle_plan> Plan =
+        makePlan(Fake.get(), plainProblem(Batch, Heads, 1, Length, Length,
+                                          nullptr, Values));
+    return heddle_plan_num_tasks(Plan.get()) / Batch / Heads;
+  };
+  EXPECT_EQ(Segments(1, 1, 100000), 16);
+  EXPECT_EQ(Segments(1, 4, 100000), 4);
+  EXPECT_EQ(Segments(2, 2, 100000), 4);
+  EXPECT_EQ(Segments(1, 5, 100000), 1);
+  EXPECT_EQ(Segments(64, 8, 100000), 1);
+  // Too short for as many.
+  EXPECT_EQ(Segments(1, 1, 4096), 8);
+  EXPECT_EQ(Segments(1, 1, 2000), 1);
+}
+
+TEST(Linear, ReadsAndWritesOtherTypes) {
+  for (bool Ragged : {false, true}) {
+    Scene::Options Of;
+    Of.Lengths =
+        Ragged ? std::vector<int64_t>{7, 22} : std::vector<int64_t>{21, 21};
+    Of.Ragged = Ragged;
+    Of.Segments = 3;
+    Of.In = HEDDLE_BF16;
+    Kernel Mixed = Kernel::make<HEDDLE_BF16, HEDDLE_F32, true>();
+    Scene S(Of);
+    expectOk(S.launch(Mixed, {}));
+    S.expectResults(true, {}, 1e-5);
+    Of.In = HEDDLE_F32;
+    Of.Out = HEDDLE_F16;
+    Kernel Narrow = Kernel::make<HEDDLE_F32, HEDDLE_F16, true>();
+    Scene T(Of);
+    expectOk(T.launch(Narrow, {}));
+    T.expectResults(true, {}, 4e-3);
+  }
+}
+
+TEST(Linear, GivesTheSameBitsOnAnyNumberOfThreads) {
+  Kernel Fake = Kernel::make<HEDDLE_F32, HEDDLE_F32, true>();
+  Scene::Options Of;
+  Of.Lengths = {50, 3, 33};
+  Of.Ragged = true;
+  Of.Segments = 5;
+  Scene S(Of);
+  expectOk(S.launch(Fake, {}, 1));
+  TestTensor O = S.O, State = S.StateOut, Sums = S.SumsOut;
+  for (int32_t Threads : {2, 3, 7}) {
+    expectOk(S.launch(Fake, {}, Threads));
+    EXPECT_TRUE(equal(O, S.O) && equal(State, S.StateOut) &&
+                equal(Sums, S.SumsOut));
+  }
+}
+
+TEST(Linear, AdvancesStatesInPlace) {
+  Kernel Causal = Kernel::make<HEDDLE_F32, HEDDLE_F32, true>();
+  Kernel All = Kernel::make<HEDDLE_F32, HEDDLE_F32, false>();
+  for (Kernel *Fake : {&Causal, &All})
+    for (int64_t Segments : {1, 4}) {
+      Scene::Options Of;
+      Of.Lengths = {20, 0, 2, 31};
+      Of.Ragged = true;
+      Of.Segments = Segments;
+      Scene Apart(Of), Same(Of);
+      expectOk(Apart.launch(*Fake, {}));
+      expectOk(Same.launch(*Fake, {true, true, true}));
+      EXPECT_TRUE(equal(Apart.O, Same.O));
+      EXPECT_TRUE(equal(Apart.StateOut, Same.StateIn));
+      EXPECT_TRUE(equal(Apart.SumsOut, Same.SumsIn));
+      EXPECT_TRUE(Same.StateOut.holdsOnly(77));
+    }
+}
+
+TEST(Linear, ContinuesWhereAnotherLaunchEnded) {
+  Kernel Fake = Kernel::make<HEDDLE_F32, HEDDLE_F32, true>();
+  Scene::Options Of;
+  Of.Lengths = {24};
+  Of.Origin = 5;
+  Scene Whole(Of);
+  expectOk(Whole.launch(Fake, {}));
+  TestTensor State = Whole.StateIn, Sums = Whole.SumsIn;
+  int64_t Done = 0;
+  for (int64_t Length : {7, 1, 2, 13, 1}) {
+    Of.Lengths = {Length};
+    Of.Origin = 5 + Done;
+    Scene Part(Of);
+    for (int64_t H = 0; H < Of.HeadsQ; ++H)
+      for (int64_t I = 0; I < Length; ++I) {
+        std::copy_n(Whole.Q.row(0, H, Done + I), Rows, Part.Q.row(0, H, I));
+        int64_t Kv = H / 2;
+        std::copy_n(Whole.K.row(0, Kv, Done + I), Rows, Part.K.row(0, Kv, I));
+        std::copy_n(Whole.V.row(0, Kv, Done + I), ValueDim,
+                    Part.V.row(0, Kv, I));
+      }
+    Part.StateIn = State;
+    Part.SumsIn = Sums;
+    expectOk(Part.launch(Fake, {true, true, true}));
+    EXPECT_EQ(StepCalls, Length <= StepTokens ? Of.HeadsQ : 0);
+    EXPECT_EQ(TaskCalls, Length <= StepTokens ? 0 : Of.HeadsQ);
+    State = Part.StateIn;
+    Sums = Part.SumsIn;
+    for (int64_t H = 0; H < Of.HeadsQ; ++H)
+      for (int64_t I = 0; I < Length; ++I)
+        for (int64_t F = 0; F < ValueDim; ++F)
+          EXPECT_NEAR(Part.O.row(0, H, I)[F], Whole.O.row(0, H, Done + I)[F],
+                      1e-4);
+    Done += Length;
+  }
+  for (int64_t I = 0; I < State.size(); ++I)
+    EXPECT_NEAR(State.data()[I], Whole.StateOut.data()[I], 1e-4);
+  for (int64_t I = 0; I < Sums.size(); ++I)
+    EXPECT_NEAR(Sums.data()[I], Whole.SumsOut.data()[I], 1e-4);
+}
+
+TEST(Linear, PassesStatesOverEmptySequences) {
+  Kernel Fake = Kernel::make<HEDDLE_F32, HEDDLE_F32, true>();
+  Scene::Options Of;
+  Of.Lengths = {0, 0};
+  Of.Ragged = true;
+  Scene S(Of);
+  expectOk(S.launch(Fake, {}));
+  EXPECT_TRUE(equal(S.StateOut, S.StateIn) && equal(S.SumsOut, S.SumsIn));
+  expectOk(S.launch(Fake, {false, true, false}));
+  EXPECT_TRUE(S.StateOut.holdsOnly(0) && S.SumsOut.holdsOnly(0));
+  EXPECT_EQ(TaskCalls + StepCalls + StateCalls, 0);
+  expectOk(S.launch(Fake, {true, false, false}));
+}
+
+TEST(Linear, KeepsAWindowOutOfTheState) {
+  Kernel Fake = Kernel::makeWindow();
+  Scene::Options Of;
+  Of.Lengths = {9};
+  Of.MoreKeys = 4;
+  Of.Window = 4;
+  Scene S(Of);
+  expectOk(S.launch(Fake, {}));
+  // The state that comes out covers all keys but the last four.
+  Scene::Options Less = Of;
+  Less.Window = 0;
+  Less.MoreKeys = 0;
+  Scene Covered(Less);
+  for (int64_t H = 0; H < Of.HeadsKv; ++H)
+    for (int64_t J = 0; J < 9; ++J) {
+      std::copy_n(S.K.row(0, H, J), Rows, Covered.K.row(0, H, J));
+      std::copy_n(S.V.row(0, H, J), ValueDim, Covered.V.row(0, H, J));
+    }
+  Kernel Plain = Kernel::make<HEDDLE_F32, HEDDLE_F32, true>();
+  expectOk(Covered.launch(Plain, {}));
+  EXPECT_TRUE(equal(S.StateOut, Covered.StateOut));
+  EXPECT_TRUE(equal(S.O, Covered.O));
+}
