@@ -52,6 +52,9 @@ done
   echo "The patterns of \`examples/\`, 4096 queries (down) by 4096 keys (across) unless a"
   echo "file says otherwise, head 0, in tiles of 64 x 64. Parameters have their defaults or"
   echo "what the line \`Shown with\` of the file gives them."
+  echo
+  echo "Of recurrences ([linear attention](../linear.md)), what is left of every key when a"
+  echo "query reads it."
   for pattern in examples/*.mlir; do
     name=$(basename "$pattern" .mlir)
     given=$(sed -n 's|^// Shown with: ||p' "$pattern")
@@ -63,7 +66,9 @@ done
     # shellcheck disable=SC2086
     "$build/bin/heddle" show "$pattern" --svg "$out/gallery/$name.svg" $given >/dev/null
     set +f
-    printf '\n## [%s](../../%s)\n\n![tiles of %s](%s.svg)\n' "$name" "$pattern" "$name" "$name"
+    what=tiles
+    if grep -q '^attn.recurrence' "$pattern"; then what=decay; fi
+    printf '\n## [%s](../../%s)\n\n![%s of %s](%s.svg)\n' "$name" "$pattern" "$what" "$name" "$name"
   done
 } >"$out/gallery/README.md"
 

@@ -97,9 +97,9 @@ Statement Statement::with(const std::string &Old,
   return Statement(std::move(Changed), Pattern);
 }
 
-static testing::AssertionResult compile(const std::string &Text,
-                                        const CompileOptions &Options,
-                                        std::unique_ptr<Program> &Out) {
+testing::AssertionResult exec::compileText(const std::string &Text,
+                                           const CompileOptions &Options,
+                                           std::unique_ptr<Program> &Out) {
   static Compiler Host;
   Result<Source> Parsed = Host.parse(Text);
   if (!Parsed)
@@ -108,6 +108,28 @@ static testing::AssertionResult compile(const std::string &Text,
   if (!Made)
     return testing::AssertionFailure() << Made.failure().str();
   Out = std::make_unique<Program>(std::move(*Made));
+  return testing::AssertionSuccess();
+}
+
+testing::AssertionResult exec::bindValues(const heddle_entry &Entry,
+                                          const Values &Params,
+                                          std::vector<heddle_value> &Out) {
+  size_t Used = 0;
+  for (int64_t I = 0; I < Entry.num_params; ++I) {
+    const heddle_param &P = Entry.params[I];
+    auto Found = Params.find(P.name);
+    if (Found == Params.end() && !P.has_default)
+      return testing::AssertionFailure()
+             << "no value for parameter '" << P.name << "'";
+    heddle_value Default = {};
+    Default.integer = P.default_value.integer;
+    if (P.kind == HEDDLE_REAL)
+      Default.real = P.default_value.real;
+    Out.push_back(Found == Params.end() ? Default : Found->second.get());
+    Used += Found != Params.end();
+  }
+  if (Used != Params.size())
+    return testing::AssertionFailure() << "a value for no parameter";
   return testing::AssertionSuccess();
 }
 
@@ -124,27 +146,13 @@ testing::AssertionResult Statement::run(const Inputs &In, const Values &Params,
                   std::to_string(More.BlockQ) + "x" +
                   std::to_string(More.BlockK)];
   if (!Kernel)
-    if (auto Good = compile(Text, Options, Kernel); !Good)
+    if (auto Good = compileText(Text, Options, Kernel); !Good)
       return Good;
 
   const heddle_entry *Entry = heddle_kernel_entry(Kernel->kernel());
   std::vector<heddle_value> All;
-  size_t Used = 0;
-  for (int64_t I = 0; I < Entry->num_params; ++I) {
-    const heddle_param &P = Entry->params[I];
-    auto Found = Params.find(P.name);
-    if (Found == Params.end() && !P.has_default)
-      return testing::AssertionFailure()
-             << "no value for parameter '" << P.name << "'";
-    heddle_value Default = {};
-    Default.integer = P.default_value.integer;
-    if (P.kind == HEDDLE_REAL)
-      Default.real = P.default_value.real;
-    All.push_back(Found == Params.end() ? Default : Found->second.get());
-    Used += Found != Params.end();
-  }
-  if (Used != Params.size())
-    return testing::AssertionFailure() << "a value for no parameter";
+  if (auto Good = bindValues(*Entry, Params, All); !Good)
+    return Good;
 
   std::vector<int64_t> MoreKeys;
   for (size_t I = 1; I < In.Sources.size(); ++I)

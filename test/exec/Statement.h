@@ -28,6 +28,7 @@ public:
   explicit Statement(std::string Text, std::string Pattern = "");
 
   const std::string &text() const { return Text; }
+  const std::string &pattern() const { return Pattern; }
   /// The same with every `Old` replaced; there must be one.
   Statement with(const std::string &Old, const std::string &New) const;
 
@@ -56,6 +57,15 @@ Outputs merge(const Inputs &In, const std::vector<Outputs> &Parts);
 
 /// The levels this machine runs, best first.
 std::vector<std::string> levels();
+
+/// One value per parameter of the entry; those without one take their defaults.
+testing::AssertionResult bindValues(const heddle_entry &Entry,
+                                    const Values &Params,
+                                    std::vector<heddle_value> &Out);
+/// Compiles in memory.
+testing::AssertionResult compileText(const std::string &Text,
+                                     const CompileOptions &Options,
+                                     std::unique_ptr<Program> &Out);
 
 } // namespace heddle::exec
 
