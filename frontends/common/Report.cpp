@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 
+using namespace heddle;
 using namespace heddle::frontend;
 
 double Report::density() const {
@@ -35,6 +36,11 @@ double Report::executedFlop() const {
   return 2.0 * static_cast<double>(QueryTile) * static_cast<double>(KeyTile) *
          static_cast<double>(Stats.tiles_full + Stats.tiles_partial) *
          static_cast<double>(Sizes.HeadDim + Sizes.ValueDim);
+}
+
+double frontend::stepFlop(int64_t Rows, int64_t Columns, bool HasDelta) {
+  return (HasDelta ? 6.0 : 4.0) * static_cast<double>(Rows) *
+         static_cast<double>(Columns);
 }
 
 double Report::recurrenceFlop() const {

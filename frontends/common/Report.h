@@ -14,6 +14,11 @@
 
 namespace heddle::frontend {
 
+/// Floating-point operations of a token of one head: it changes a state of
+/// `Rows` x `Columns` numbers, the sums counted as a column, and its output
+/// reads it; under a delta rule its key reads it before.
+double stepFlop(int64_t Rows, int64_t Columns, bool HasDelta);
+
 /// What is said about a recurrence beyond what every run has.
 struct RecurrenceReport {
   /// Numbers of the state of a head: rows x columns, and one sum per row.

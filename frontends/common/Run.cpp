@@ -220,9 +220,10 @@ RecurrenceReport Runner::describeRecurrence(bool IsContinued,
           ? std::max<int64_t>(1, heddle_plan_num_tasks(Plan.get()) / Stretches)
           : 1;
   Result.ChunkFlop = code().chunk_flop;
-  // A token changes the whole state, and its output reads it.
-  Result.StepFlop = 4.0 * static_cast<double>(Result.Rows) *
-                    static_cast<double>(Result.Columns);
+  // Only a delta rule and a window keep stretches from being joined.
+  const bool HasDelta = !Entry->can_scan && Entry->window_param < 0;
+  Result.StepFlop =
+      stepFlop(Result.Rows, Result.Columns + Result.HasSums, HasDelta);
   return Result;
 }
 

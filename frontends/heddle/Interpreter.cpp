@@ -16,15 +16,20 @@ using namespace heddle;
 using namespace heddle::cli;
 using namespace heddle::frontend;
 
-/// The view of a tensor whose sequences may lie one after the other.
-static heddle_view viewOf(const Tensor &T,
-                          const std::vector<int64_t> &Offsets) {
+heddle_view cli::viewOf(const Tensor &T, const std::vector<int64_t> &Offsets) {
   heddle_view View = T.view();
   if (!Offsets.empty()) {
     View.shape[0] = static_cast<int64_t>(Offsets.size()) - 1;
     View.offsets = Offsets.data();
   }
   return View;
+}
+
+double cli::scaleOf(const RunOptions &Options, const Problem &Sizes) {
+  return Options.Scale != 0
+             ? Options.Scale
+             : static_cast<float>(
+                   1 / std::sqrt(static_cast<double>(Sizes.HeadDim)));
 }
 
 Result<Interpreter>
@@ -55,11 +60,7 @@ Interpreter::create(Compiler &With, const LoadedPattern &Loaded,
   Made.Origins.assign(static_cast<size_t>(Sizes.Batch), Options.Origin);
   Asked.Origin = Made.Origins;
   Asked.Params = std::move(*Operands);
-  // The factor is what the kernel gets: rounded to f32.
-  Asked.Scale = Options.Scale != 0
-                    ? Options.Scale
-                    : static_cast<float>(
-                          1 / std::sqrt(static_cast<double>(Sizes.HeadDim)));
+  Asked.Scale = scaleOf(Options, Sizes);
   return Made;
 }
 

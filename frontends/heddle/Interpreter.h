@@ -11,6 +11,14 @@
 
 namespace heddle::cli {
 
+/// The view of a tensor whose sequences may lie one after the other.
+heddle_view viewOf(const frontend::Tensor &T,
+                   const std::vector<int64_t> &Offsets);
+
+/// The factor on q.k that the kernel gets: rounded to f32.
+double scaleOf(const frontend::RunOptions &Options,
+               const frontend::Problem &Sizes);
+
 /// The interpreter's answer to a run's problem.
 class Interpreter {
 public:

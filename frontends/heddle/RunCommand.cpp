@@ -4,6 +4,7 @@
 #include "frontends/heddle/Commands.h"
 #include "frontends/heddle/Interpreter.h"
 #include "frontends/heddle/KernelArguments.h"
+#include "frontends/heddle/RecurrenceCheck.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -133,7 +134,10 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
             measureEfficiency(Args, Build, With, What.Sizes, Main, Data, Out))
       return fail(*Bad);
   std::string Difference;
-  if (Options.Check) {
+  if (Options.Check && What.Sizes.isRecurrence()) {
+    if (ErrorText Bad = checkRecurrence(What, Options, Data, Out, Difference))
+      return fail(*Bad);
+  } else if (Options.Check) {
     Result<Interpreter> Reference = Interpreter::create(
         With, What.Loaded, Options, What.Sizes, What.Values, Data);
     if (!Reference)

@@ -4,6 +4,7 @@
 #include "frontends/common/Numbers.h"
 #include "frontends/common/RunOptions.h"
 #include "frontends/heddle/Commands.h"
+#include "frontends/heddle/ShowRecurrence.h"
 #include "frontends/heddle/ShowRender.h"
 #include "runtime/src/Operand.h"
 
@@ -74,7 +75,7 @@ static ErrorText parseOptions(ShowArguments &Args, ShowOptions &Out,
   if (ErrorText Bad = Solver.addText(Args.Shape))
     return Bad;
   Solver.addDefault(ShapeSolver::Hq, 1);
-  Solver.addDefault(ShapeSolver::D, 1);
+  Solver.addDefault(ShapeSolver::D, 64);
   if (ErrorText Bad = Solver.solve(Sizes))
     return Bad;
   Out.Queries = Sizes.SeqQ;
@@ -158,6 +159,37 @@ static ErrorText choosePicture(const Source &Normal,
                      Loaded.Name);
 }
 
+static TextStyle textStyle(const ShowArguments &Args) {
+  return detectTextStyle(Args.Colour == "always"  ? ColourMode::Always
+                         : Args.Colour == "never" ? ColourMode::Never
+                                                  : ColourMode::Auto);
+}
+
+/// The decay mask of a recurrence.
+static int showRecurrence(const CLI::App &Line, const ShowArguments &Args,
+                          const ShowOptions &Options, const LoadedPattern &From,
+                          const Problem &Sizes, const PatternValues &Values) {
+  if (!Args.Csr.empty())
+    return failUsage(Line, "--csr is for patterns, but '@" + From.Name +
+                               "' is a recurrence, which has no tiles");
+  if (Options.QueryTile.size() > 1)
+    return failUsage(Line, "--tile has boxes, but '@" + From.Name +
+                               "' is a recurrence; give queries x keys");
+  DecayProblem Problem;
+  if (ErrorText Bad = makeDecayProblem(From, Options, Sizes, Values, Problem))
+    return fail(*Bad);
+  if (!Args.Svg.empty())
+    if (llvm::Error Bad = writeDecaySvg(Problem, Args.Svg))
+      return fail(llvm::toString(std::move(Bad)));
+  std::string Text;
+  llvm::raw_string_ostream Out(Text);
+  if (llvm::Error Bad = Args.Json
+                            ? printDecayJson(Problem, Out)
+                            : printDecayText(Problem, Out, textStyle(Args)))
+    return fail(llvm::toString(std::move(Bad)));
+  return print(Text);
+}
+
 static int show(const CLI::App &Line, ShowArguments &Args) {
   ShowOptions Options;
   Problem Sizes;
@@ -176,14 +208,24 @@ static int show(const CLI::App &Line, ShowArguments &Args) {
   if (!Normal)
     return fail(Normal.failure());
   attn::PatternOp Pattern;
-  if (ErrorText Bad = choosePicture(*Normal, *Loaded, Pattern))
+  if (Loaded->Info.Recurrence) {
+    Result<int64_t> Rows =
+        With.countStateRows(Loaded->From, Loaded->Name, Sizes.HeadDim);
+    if (!Rows)
+      return fail(Rows.failure());
+    Sizes.StateRows = *Rows;
+    Sizes.HasSums = Loaded->Info.Recurrence->HasSums;
+  } else if (ErrorText Bad = choosePicture(*Normal, *Loaded, Pattern)) {
     return fail(*Bad);
+  }
   RunOptions Placed;
   Placed.Origin = Options.Origin;
   PatternValues Values;
   if (ErrorText Bad =
           Values.make(Loaded->Parameters, Settings, extentsOf(Placed, Sizes)))
     return fail(*Bad);
+  if (Loaded->Info.Recurrence)
+    return showRecurrence(Line, Args, Options, *Loaded, Sizes, Values);
   runtime::OperandStore Store;
   if (ErrorText Bad = prepareOperands(*Loaded, Values, Store, Options))
     return fail(*Bad);
@@ -205,10 +247,7 @@ static int show(const CLI::App &Line, ShowArguments &Args) {
   if (Args.Json) {
     printShowJson(*Shown, Out);
   } else {
-    ColourMode Mode = Args.Colour == "always"  ? ColourMode::Always
-                      : Args.Colour == "never" ? ColourMode::Never
-                                               : ColourMode::Auto;
-    printShowText(*Shown, Out, detectTextStyle(Mode));
+    printShowText(*Shown, Out, textStyle(Args));
   }
   return print(Text);
 }
@@ -216,14 +255,15 @@ static int show(const CLI::App &Line, ShowArguments &Args) {
 Command cli::addShowCommand(CLI::App &Program) {
   CLI::App *Line = Program.add_subcommand(
       "show",
-      "The picture of a pattern: which tiles are empty, partial, full.");
+      "The picture of a pattern: which tiles are empty, partial, full; or of a "
+      "recurrence: what is left of every key.");
   auto Args = std::make_shared<ShowArguments>();
   addPatternOptions(*Line, Args->Pattern);
   Line->add_option("--set", Args->Items,
                    "values of pattern parameters: name=value ... (see below)");
   Line->add_option("--shape", Args->Shape,
                    "sizes, as in b=1,hq=8,hkv=2,sq=4096,sk=4096,d=64; only sq "
-                   "is needed, sk=sq where left out")
+                   "is needed, sk=sq and d=64 where left out")
       ->required();
   Line->add_option("--tile", Args->Tile,
                    "queries x keys of a tile (default 64x64); on a token grid "
@@ -251,6 +291,8 @@ Command cli::addShowCommand(CLI::App &Program) {
       "window=512 --tile 128x128 --svg a_shape.svg\n"
       "  heddle show examples/s2_shards.mlir --shape hq=8,sq=2048 --head 5\n"
       "  heddle show examples/s2_shards.mlir --shape hq=8,sq=2048 --head 5 "
-      "--csr head5");
+      "--csr head5\n"
+      "  heddle show examples/retnet.mlir --set 'log_decay=[-0.03]' --shape "
+      "sq=256 --tile 8x8");
   return {Line, [Line, Args] { return show(*Line, *Args); }};
 }
