@@ -8,15 +8,17 @@ using namespace heddle;
 
 llvm::StringRef heddle::workName(Work Of) {
   static constexpr std::array<llvm::StringLiteral, NumWork> Names = {
-      "multiply-adds", "register tiles",  "softmax", "score region",
-      "masks",         "keys and values", "copies",  "queries and outputs"};
+      "multiply-adds",   "register tiles",  "softmax", "score region",
+      "masks",           "keys and values", "copies",  "queries and outputs",
+      "factors and maps"};
   return Names[static_cast<size_t>(Of)];
 }
 
 llvm::StringRef heddle::workKey(Work Of) {
   static constexpr std::array<llvm::StringLiteral, NumWork> Keys = {
-      "multiply_adds", "register_tiles",  "softmax", "score_region",
-      "masks",         "keys_and_values", "copies",  "queries_and_outputs"};
+      "multiply_adds",   "register_tiles",  "softmax", "score_region",
+      "masks",           "keys_and_values", "copies",  "queries_and_outputs",
+      "factors_and_maps"};
   return Keys[static_cast<size_t>(Of)];
 }
 

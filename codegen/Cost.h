@@ -29,8 +29,9 @@ enum class Work : unsigned {
   Fetch,    ///< keys and values on their way from the outer caches
   Copies,   ///< keys and values gathered, widened or turned
   Queries,  ///< queries in, outputs out
+  Factors,  ///< of a recurrence: factors of pairs, maps, expansions
 };
-inline constexpr size_t NumWork = 8;
+inline constexpr size_t NumWork = 9;
 /// In the order of the enumeration, for people and for programs.
 llvm::StringRef workName(Work Of);
 llvm::StringRef workKey(Work Of);
@@ -54,6 +55,8 @@ struct KernelCost {
   /// What comes once per tile of queries.
   Cost Task;
 };
+// Of a linear attention `Full` is one chunk of one head, and `Task` what comes
+// once per stretch of chunks.
 
 /// A fact about the machine that a model goes by.
 struct MachineFact {
@@ -65,9 +68,10 @@ struct ScheduleChoice {
   attn::ScheduleAttr Schedule;
   /// Slots per pair that the pattern keeps, in long sequences. Where the
   /// pattern has blocks of queries, a quarter of them are kept, and what tiles
-  /// that straddle blocks compute in vain is included.
+  /// that straddle blocks compute in vain is included. Of linear attention:
+  /// slots per token.
   double SlotsPerPair = 0;
-  /// The part of these that are multiply-adds of kept pairs.
+  /// The part of these that are multiply-adds of kept pairs, or of chunks.
   double Efficiency = 0;
   bool IsChosen = false;
   /// Why it was chosen, or what is against it.

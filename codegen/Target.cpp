@@ -45,3 +45,20 @@ void heddle::registerTargetPasses() {
   for (const Target *T : targets())
     T->registerPasses();
 }
+
+double heddle::chunkFlop(const KernelShape &Shape, int64_t Tokens) {
+  const auto Chunk = static_cast<double>(Tokens);
+  const auto V = static_cast<double>(Shape.V);
+  const auto State = static_cast<double>(Shape.State);
+  const auto Mapped = static_cast<double>(Shape.Mapped);
+  // Into the state, and out of it.
+  double Products = 2 * Chunk * State * V;
+  if (!Shape.IsBidirectional)
+    // A factor per feature is one more multiplication.
+    Products += Chunk * Chunk * (Mapped * (Shape.DecaysByFeature ? 2 : 1) + V);
+  if (Shape.HasDelta)
+    // Pairs of keys, what the state holds for keys, and half a square of the
+    // system's substitutions.
+    Products += Chunk * Chunk * (Mapped + V / 2) + Chunk * State * V;
+  return 2 * Products;
+}

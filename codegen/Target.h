@@ -83,6 +83,8 @@ struct KernelShape {
   int64_t QueryBlock = 0;
   /// Rows are the heads of a group, of which there are few.
   bool IsPacked = false;
+  /// A linear attention whose queries see every key: no chunk has pairs.
+  bool IsBidirectional = false;
 
   // What costs depend on beside.
   /// Bytes of an element of q, k and v in memory.
@@ -96,7 +98,23 @@ struct KernelShape {
   bool HasSoftmax = true;
   /// Queries and keys are turned by their positions.
   bool Rotates = false;
+
+  // Of a linear attention, whose tiles are chunks of tokens; 0 for the others.
+  /// Features of q and k as mapped, whose products pairs of tokens take, and
+  /// features of the state.
+  int64_t Mapped = 0, State = 0;
+  /// Decay per feature: products of pairs have a factor per feature.
+  bool DecaysByFeature = false;
+  /// The delta rule: a triangular system per chunk.
+  bool HasDelta = false;
+
+  bool isLinear() const { return State > 0; }
 };
+
+/// Floating-point operations of a chunk of `Tokens` of one head of a linear
+/// attention: the products among its tokens, with the state and into the state.
+/// The floor of every schedule.
+double chunkFlop(const KernelShape &Shape, int64_t Tokens);
 
 class Target {
 public:

@@ -3,6 +3,7 @@
 #include "codegen/cpu/CostModel.h"
 
 #include "codegen/cpu/KernelBuilder.h"
+#include "codegen/cpu/LinearCost.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
@@ -75,25 +76,13 @@ private:
     return std::max({P.Multiply, (P.Multiply + P.Other) / M.Arithmetic,
                      P.Loads / M.Loads, P.Stores / M.Stores});
   }
-  /// The part of `Bytes`, swept over and over, that L1 does not give.
-  double missesOfL1(int64_t Bytes) const {
-    double Over = static_cast<double>(Bytes) / static_cast<double>(M.L1) - 1;
-    return std::clamp(2 * Over, 0.0, 1.0);
-  }
-  int64_t vectorBytes() const { return Sizes.Lanes * 4; }
-  /// Bytes of a tile with `Features` rows of queries.
   int64_t tileBytes(int64_t Features) const {
-    return Features * Sizes.vectors() * vectorBytes();
-  }
-  double lines(int64_t Bytes) const {
-    return static_cast<double>(Bytes) / LineBytes;
+    return cpu::tileBytes(Sizes, Features);
   }
   double scores() const {
     return static_cast<double>(Sizes.Keys * Sizes.vectors());
   }
 
-  void addProduct(int64_t Rows, int64_t Depth, bool HasSum, int64_t RowBytes,
-                  Cost &Out) const;
   Cost weights() const;
   Cost mask() const;
   Cost fetch() const;
@@ -119,10 +108,21 @@ RegisterBlock cpu::registerBlock(const Machine &M, const Blocking &Sizes,
   return Block;
 }
 
-/// `Rows` x queries, summed up over `Depth` steps. A register tile reads
-/// `RowBytes` of the other operand.
-void Estimate::addProduct(int64_t Rows, int64_t Depth, bool HasSum,
-                          int64_t RowBytes, Cost &Out) const {
+static double lines(int64_t Bytes) {
+  return static_cast<double>(Bytes) / LineBytes;
+}
+
+int64_t cpu::tileBytes(const Blocking &Sizes, int64_t Features) {
+  return Features * Sizes.vectors() * Sizes.Lanes * 4;
+}
+
+double cpu::missesOfL1(const Machine &M, int64_t Bytes) {
+  double Over = static_cast<double>(Bytes) / static_cast<double>(M.L1) - 1;
+  return std::clamp(2 * Over, 0.0, 1.0);
+}
+
+void cpu::addProduct(const Machine &M, const Blocking &Sizes, int64_t Rows,
+                     int64_t Depth, bool HasSum, int64_t RowBytes, Cost &Out) {
   // Whole register tiles, then one of the rows that are left.
   const int64_t AtOnce = registerBlock(M, Sizes, Rows).Rows;
   const int64_t Left = Rows % AtOnce;
@@ -135,7 +135,7 @@ void Estimate::addProduct(int64_t Rows, int64_t Depth, bool HasSum,
     const double Products = Sums * M.productSlots();
     const double Step = std::max(
         {Products, static_cast<double>(Height + Width) / M.Loads, M.Latency});
-    const double Misses = missesOfL1(tileBytes(Depth) + RowBytes);
+    const double Misses = missesOfL1(M, tileBytes(Sizes, Depth) + RowBytes);
     const double Enter = M.Latency + 0.5 * Sums * (HasSum ? 2 : 1) +
                          static_cast<double>(Depth * Width) * Misses * M.LineL2;
     const int64_t Groups = Sizes.vectors() / Width;
@@ -144,6 +144,20 @@ void Estimate::addProduct(int64_t Rows, int64_t Depth, bool HasSum,
     Out[Work::Products] += Steps * Products;
     Out[Work::Edges] += Steps * (Step - Products) + Tiles * Enter;
   }
+}
+
+double cpu::turnSlots(const Machine &M) {
+  // Per row of a square a load, a store and its shuffles.
+  const double Side = std::min(static_cast<double>(M.Lanes), TransposeSide);
+  return (2 + std::log2(Side)) / Side;
+}
+
+double cpu::fetchSlots(const Machine &M, int64_t Bytes, int64_t KeyBytes) {
+  // Half of a cache is left for what a task itself writes.
+  const double PerLine = KeyBytes <= M.L2 / 2   ? M.LineL2
+                         : KeyBytes <= M.L3 / 2 ? M.LineL3
+                                                : M.LineMemory;
+  return lines(Bytes) * PerLine;
 }
 
 /// Scores to weights.
@@ -177,12 +191,8 @@ Cost Estimate::mask() const {
 
 Cost Estimate::fetch() const {
   Cost Result;
-  const int64_t Bytes = Sizes.Keys * (Shape.Qk + Shape.V) * Shape.ElementBytes;
-  // Half of a cache is left for what a task itself writes.
-  const double PerLine = KeyBytes <= M.L2 / 2   ? M.LineL2
-                         : KeyBytes <= M.L3 / 2 ? M.LineL3
-                                                : M.LineMemory;
-  Result[Work::Fetch] = lines(Bytes) * PerLine;
+  Result[Work::Fetch] = fetchSlots(
+      M, Sizes.Keys * (Shape.Qk + Shape.V) * Shape.ElementBytes, KeyBytes);
   return Result;
 }
 
@@ -214,10 +224,7 @@ Cost Estimate::task() const {
   const auto Vectors = static_cast<double>(Sizes.vectors());
   const auto Qk = static_cast<double>(Shape.Qk);
   const auto V = static_cast<double>(Shape.V);
-  // Per row of a square of q or o a load, a store and its shuffles.
-  const double Side = std::min(static_cast<double>(M.Lanes), TransposeSide);
-  const double Turn = (2 + std::log2(Side)) / Side;
-  Result[Work::Queries] = TaskSlots + Queries * (Qk + V) * Turn +
+  Result[Work::Queries] = TaskSlots + Queries * (Qk + V) * turnSlots(M) +
                           Vectors * (Qk * QuerySlots + V * OutputSlots);
   return Result;
 }
@@ -227,13 +234,13 @@ KernelCost Estimate::run() const {
   Cost Step;
   // A register tile of scores reads rows of keys, one of the output a strip of
   // values.
-  addProduct(Sizes.Keys, Shape.Qk, /*HasSum=*/false, Sizes.Rows * Shape.Qk * 4,
-             Step);
-  addProduct(Shape.V, Sizes.Keys, /*HasSum=*/true, Sizes.Keys * LineBytes,
-             Step);
+  addProduct(M, Sizes, Sizes.Keys, Shape.Qk, /*HasSum=*/false,
+             Sizes.Rows * Shape.Qk * 4, Step);
+  addProduct(M, Sizes, Shape.V, Sizes.Keys, /*HasSum=*/true,
+             Sizes.Keys * LineBytes, Step);
   // The sums themselves stay in L1 beside scores and queries, or do not.
   const double OutputMisses = missesOfL1(
-      tileBytes(Shape.V) + tileBytes(Shape.Qk) + tileBytes(Sizes.Keys));
+      M, tileBytes(Shape.V) + tileBytes(Shape.Qk) + tileBytes(Sizes.Keys));
   Step[Work::Edges] +=
       TileSlots + OutputMisses * M.LineL2 * lines(tileBytes(Shape.V));
   Step.add(weights());
@@ -254,6 +261,8 @@ KernelCost Estimate::run() const {
 
 KernelCost cpu::estimateCost(const Machine &M, const Blocking &Sizes,
                              const KernelShape &Shape, int64_t KeyBytes) {
+  if (Shape.isLinear())
+    return estimateChunk(M, Sizes, Shape, KeyBytes);
   return Estimate(M, Sizes, Shape, KeyBytes).run();
 }
 

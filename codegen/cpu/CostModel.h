@@ -43,6 +43,25 @@ struct RegisterBlock {
 RegisterBlock registerBlock(const Machine &M, const Blocking &Sizes,
                             int64_t Rows);
 
+/// Bytes of a tile with `Features` rows of queries.
+int64_t tileBytes(const Blocking &Sizes, int64_t Features);
+
+/// The part of `Bytes`, swept over and over, that L1 does not give.
+double missesOfL1(const Machine &M, int64_t Bytes);
+
+/// Adds what `Rows` x queries cost, summed up over `Depth` steps and, with
+/// `HasSum`, to what is there. A register tile reads `RowBytes` of the other
+/// operand.
+void addProduct(const Machine &M, const Blocking &Sizes, int64_t Rows,
+                int64_t Depth, bool HasSum, int64_t RowBytes, Cost &Out);
+
+/// Slots per element that is turned from rows into lanes.
+double turnSlots(const Machine &M);
+
+/// Slots until `Bytes` of keys and values are there, of `KeyBytes` that a task
+/// reads in all.
+double fetchSlots(const Machine &M, int64_t Bytes, int64_t KeyBytes);
+
 KernelCost estimateCost(const Machine &M, const Blocking &Sizes,
                         const KernelShape &Shape, int64_t KeyBytes);
 
