@@ -62,8 +62,21 @@ static std::string dtypesOf(const heddle_entry &Entry) {
   return fmt::format("{} to {}", Input, runtime::dtypeName(Entry.output_dtype));
 }
 
+/// What a linear kernel carries on.
+static std::string stateOf(const heddle_entry &Entry) {
+  return fmt::format(", recurrence{}, state {}x{}{}{}",
+                     Entry.is_causal ? "" : " over all keys", Entry.state_rows,
+                     Entry.d_v, Entry.has_sums ? " and sums" : "",
+                     Entry.window_param < 0
+                         ? ""
+                         : fmt::format(", window '{}'",
+                                       Entry.params[Entry.window_param].name));
+}
+
 /// What the kernel has beyond q, k, v, o and lse.
 static std::string outputsOf(const heddle_entry &Entry) {
+  if (Entry.form == HEDDLE_LINEAR)
+    return stateOf(Entry);
   std::string Text;
   if (Entry.num_sources > 1)
     Text += fmt::format(", {} sources", Entry.num_sources);
@@ -101,6 +114,19 @@ static std::string defaultOf(const Parameter &P) {
   return P.RealDefault ? fmt::format(" (default {:g})", *P.RealDefault) : "";
 }
 
+/// The tiles of a code.
+static std::string tilesOf(const heddle_entry &Entry, const heddle_code &Code) {
+  if (Entry.form == HEDDLE_LINEAR)
+    return fmt::format(
+        "chunks of {} tokens, {}", Code.query_tile,
+        Code.step ? fmt::format("steps for up to {}, ", Code.step_tokens) : "");
+  return fmt::format("{} queries x {} keys, {}", Code.query_tile, Code.key_tile,
+                     Code.packed ? fmt::format("{} heads x {} keys, ",
+                                               Code.packed->query_tile,
+                                               Code.packed->key_tile)
+                                 : "");
+}
+
 /// The kernels, their parameters and levels.
 static std::string listKernels(const heddle_bundle *Bundle) {
   std::string Out;
@@ -119,12 +145,8 @@ static std::string listKernels(const heddle_bundle *Bundle) {
       const heddle_code *Usable = nullptr;
       ErrorText Bad =
           toText(heddle_kernel_code_at(Kernel, Code.level, &Usable));
-      fmt::format_to(Line, "  level {}: {} queries x {} keys, {}{}{}\n",
-                     Code.level, Code.query_tile, Code.key_tile,
-                     Code.packed ? fmt::format("{} heads x {} keys, ",
-                                               Code.packed->query_tile,
-                                               Code.packed->key_tile)
-                                 : "",
+      fmt::format_to(Line, "  level {}: {}{}{}\n", Code.level,
+                     tilesOf(Entry, Code),
                      *Code.features ? fmt::format("needs {}", Code.features)
                                     : "runs everywhere",
                      Bad ? " (not on this machine)" : "");
