@@ -2,6 +2,8 @@
 
 #include "dialect/attn/Attn.h"
 #include "dialect/attn/Formula.h"
+#include "dialect/attn/Params.h"
+#include "dialect/attn/Tensors.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -49,28 +51,6 @@ LogicalResult AtOp::verify() {
   return success();
 }
 
-/// Checks the arguments of a use of a symbol against its parameters.
-static LogicalResult verifyArguments(Operation *op, StringRef rule,
-                                     FlatSymbolRefAttr symbol,
-                                     TypeRange arguments, TypeRange params,
-                                     Location defined) {
-  auto note = [&](InFlightDiagnostic error) {
-    error.attachNote(defined) << "the pattern is defined here";
-    return error;
-  };
-  if (arguments.size() != params.size())
-    return note(op->emitOpError() << "[" << rule << "] expected "
-                                  << params.size() << " arguments for pattern "
-                                  << symbol << ", found " << arguments.size());
-  for (auto [i, given, wanted] : llvm::enumerate(arguments, params))
-    if (given != wanted)
-      return note(op->emitOpError()
-                  << "[" << rule << "] expected argument " << i
-                  << " of pattern " << symbol << " to be of type " << wanted
-                  << ", found " << given);
-  return success();
-}
-
 LogicalResult ApplyOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   auto pattern =
       symbolTable.lookupNearestSymbolFrom<PatternOp>(*this, getPatternAttr());
@@ -78,7 +58,7 @@ LogicalResult ApplyOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
     return emitOpError(
                "[apply-1] expected the name of an 'attn.pattern', found ")
            << getPatternAttr();
-  if (failed(verifyArguments(*this, "apply-1", getPatternAttr(),
+  if (failed(verifyArguments(*this, "apply-1", "pattern", getPatternAttr(),
                              getParams().getTypes(), pattern.getParamTypes(),
                              pattern.getLoc())))
     return failure();
@@ -179,92 +159,27 @@ AttentionOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   SmallVector<Type> types;
   for (const UnitedParam &param : uniteParams(sources))
     types.push_back(sources[param.source].getParamType(param.number));
-  return verifyArguments(*this, "attention-4", getPatternAttr(),
+  return verifyArguments(*this, "attention-4", "pattern", getPatternAttr(),
                          getParams().getTypes(), types, symbol->getLoc());
 }
 
-/// Largest head dimension; see design and docs: workspaces grow with it.
-static constexpr int64_t kMaxHeadDim = 512;
-
 LogicalResult AttentionOp::verify() {
-  auto type = [](Value value) {
-    return cast<RankedTensorType>(value.getType());
-  };
-  struct Operand {
-    StringRef name;
-    RankedTensorType type;
-    int64_t rank;
-  };
-  const Operand q{"q", type(getQ()), 4}, k{"k", type(getK()), 4},
-      v{"v", type(getV()), 4}, o{"o", type(getO()), 4},
-      lse{"lse", type(getLse()), 3};
-  for (const Operand &operand : {q, k, v, o, lse}) {
-    if (operand.type.getRank() != operand.rank)
-      return emitOpError("[attention-1] expected '")
-             << operand.name << "' of rank " << operand.rank << ", found "
-             << operand.type.getRank();
-    Type element = operand.type.getElementType();
-    bool isLse = operand.rank == 3;
-    if (!element.isF32() && (isLse || (!element.isF16() && !element.isBF16())))
-      return emitOpError("[attention-2] expected '")
-             << operand.name << "' of element type "
-             << (isLse ? "'f32'" : "'f32', 'f16' or 'bf16'") << ", found "
-             << element;
-  }
-  for (const Operand &operand : {k, v})
-    if (operand.type.getElementType() != q.type.getElementType())
-      return emitOpError("[attention-2] expected '")
-             << operand.name << "' of the element type of 'q', "
-             << q.type.getElementType() << ", found "
-             << operand.type.getElementType();
+  const NamedTensor lse("lse", getLse());
+  AttendedTensors tensors{{"q", getQ()}, {"k", getK()}, {"v", getV()},
+                          {"o", getO()}, {{lse, 3}},    getOrigin()};
+  if (failed(verifyTensors(*this, "attention", tensors)) ||
+      failed(verifyAgree(*this, "attention-6", tensors.q, lse, 2, "positions")))
+    return failure();
   for (auto [moreK, moreV] : llvm::zip(getMoreK(), getMoreV()))
-    for (auto [value, like] : {std::pair(moreK, &k), {moreV, &v}}) {
-      RankedTensorType more = type(value);
+    for (auto [value, like] :
+         {std::pair(moreK, &tensors.k), {moreV, &tensors.v}}) {
+      auto more = cast<RankedTensorType>(value.getType());
       if (more.getRank() != 4 ||
           more.getElementType() != like->type.getElementType() ||
           more.getDimSize(3) != like->type.getDimSize(3))
         return emitOpError("[attention-1] expected a further '")
                << like->name << "' like " << like->type << ", found " << more;
     }
-  for (auto [a, b] : {std::pair(&q, &k), {&v, &o}}) {
-    int64_t dim = a->type.getDimSize(3);
-    if (ShapedType::isDynamic(dim) || dim < 1 || dim > kMaxHeadDim)
-      return emitOpError("[attention-3] expected a static head dim in [1, ")
-             << kMaxHeadDim << "] for '" << a->name << "', found "
-             << (ShapedType::isDynamic(dim) ? "?" : Twine(dim).str());
-    if (b->type.getDimSize(3) != dim)
-      return emitOpError("[attention-3] expected the head dim of '")
-             << b->name << "' to be that of '" << a->name << "', " << dim;
-  }
-  int64_t heads = q.type.getDimSize(1), kvHeads = k.type.getDimSize(1);
-  if (!ShapedType::isDynamic(heads) && !ShapedType::isDynamic(kvHeads) &&
-      (kvHeads == 0 ? heads != 0 : heads % kvHeads != 0))
-    return emitOpError("[attention-5] expected the heads of 'q' to be a "
-                       "multiple of the heads of 'k', found ")
-           << heads << " and " << kvHeads;
-  auto agree = [&](const Operand &a, const Operand &b, int64_t axis,
-                   StringRef what, StringRef rule) -> LogicalResult {
-    int64_t x = a.type.getDimSize(axis), y = b.type.getDimSize(axis);
-    if (ShapedType::isDynamic(x) || ShapedType::isDynamic(y) || x == y)
-      return success();
-    return emitOpError() << "[attention-" << rule << "] expected '" << a.name
-                         << "' and '" << b.name << "' to agree in " << what
-                         << ", found " << x << " and " << y;
-  };
-  if (failed(agree(k, v, 1, "heads", "5")))
-    return failure();
-  for (const Operand &operand : {k, v, o, lse})
-    if (failed(agree(q, operand, 0, "batch", "6")))
-      return failure();
-  for (const Operand &operand : {o, lse})
-    for (auto [axis, what] : {std::pair(1, "heads"), {2, "positions"}})
-      if (failed(agree(q, operand, axis, what, "6")))
-        return failure();
-  if (failed(agree(k, v, 2, "positions", "6")))
-    return failure();
-  if (Value origin = getOrigin(); origin && type(origin).getRank() != 1)
-    return emitOpError("[attention-7] expected 'origin' of rank 1, found ")
-           << type(origin).getRank();
   return success();
 }
 

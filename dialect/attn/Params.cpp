@@ -155,3 +155,25 @@ LogicalResult heddle::attn::verifyParamTypes(ParamsOpInterface op,
   }
   return success();
 }
+
+LogicalResult
+heddle::attn::verifyArguments(Operation *op, StringRef rule, StringRef kind,
+                              FlatSymbolRefAttr symbol, TypeRange arguments,
+                              TypeRange params, Location defined) {
+  auto note = [&](InFlightDiagnostic error) {
+    error.attachNote(defined) << "the " << kind << " is defined here";
+    return error;
+  };
+  if (arguments.size() != params.size())
+    return note(op->emitOpError()
+                << "[" << rule << "] expected " << params.size()
+                << " arguments for " << kind << " " << symbol << ", found "
+                << arguments.size());
+  for (auto [i, given, wanted] : llvm::enumerate(arguments, params))
+    if (given != wanted)
+      return note(op->emitOpError()
+                  << "[" << rule << "] expected argument " << i << " of "
+                  << kind << " " << symbol << " to be of type " << wanted
+                  << ", found " << given);
+  return success();
+}

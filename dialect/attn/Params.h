@@ -34,6 +34,12 @@ mlir::LogicalResult verifyParamNames(ParamsOpInterface op,
 /// `[rule-1]`, `[rule-2]` and `[rule-6]`: types, and defaults of these types.
 mlir::LogicalResult verifyParamTypes(ParamsOpInterface op, llvm::StringRef rule,
                                      bool allowSets);
+/// `[rule]`: the arguments of a use of a symbol, which is defined at `defined`,
+/// against its parameters. `kind` is what it is, in a word.
+mlir::LogicalResult
+verifyArguments(mlir::Operation *op, llvm::StringRef rule, llvm::StringRef kind,
+                mlir::FlatSymbolRefAttr symbol, mlir::TypeRange arguments,
+                mlir::TypeRange params, mlir::Location defined);
 
 } // namespace heddle::attn
 

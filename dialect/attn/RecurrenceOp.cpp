@@ -44,14 +44,14 @@ static ArrayRef<PartInfo> listParts() {
 // Expansions
 //===----------------------------------------------------------------------===//
 
-/// `none`, `power 2`, `taylor`.
-static ExpandAttr parseExpansion(AsmParser &parser) {
+/// `power 2`, `taylor`, and `none` where that is allowed.
+static ExpandAttr parseExpansion(AsmParser &parser, bool allowNone) {
   SMLoc loc = parser.getCurrentLocation();
   StringRef word;
   if (parser.parseKeyword(&word))
     return {};
   std::optional<ExpandKind> kind = symbolizeExpandKind(word);
-  if (!kind) {
+  if (!kind || (*kind == ExpandKind::None && !allowNone)) {
     parser.emitError(loc)
         << "expected 'power' or 'taylor' as expansion, found '" << word << "'";
     return {};
@@ -73,7 +73,7 @@ static void printExpansion(Printer &printer, ExpandAttr expansion) {
 Attribute ExpandAttr::parse(AsmParser &parser, Type) {
   if (parser.parseLess())
     return {};
-  ExpandAttr expansion = parseExpansion(parser);
+  ExpandAttr expansion = parseExpansion(parser, /*allowNone=*/true);
   if (!expansion || parser.parseGreater())
     return {};
   return expansion;
@@ -217,7 +217,7 @@ private:
   ParseResult parseRest(StringRef word) {
     Builder &builder = parser.getBuilder();
     if (word == "expand") {
-      ExpandAttr expansion = parseExpansion(parser);
+      ExpandAttr expansion = parseExpansion(parser, /*allowNone=*/false);
       if (!expansion)
         return failure();
       result.addAttribute(RecurrenceOp::getExpansionAttrName(result.name),
@@ -328,8 +328,8 @@ void RecurrenceOp::print(OpAsmPrinter &printer) {
 // Rules
 //===----------------------------------------------------------------------===//
 
-static LogicalResult verifyArguments(RecurrenceOp op, Region &region,
-                                     const PartInfo &part) {
+static LogicalResult verifyRegionArguments(RecurrenceOp op, Region &region,
+                                           const PartInfo &part) {
   SmallVector<Type> params = op.getParamTypes();
   TypeRange types = region.front().getArgumentTypes();
   size_t own = part.arguments;
@@ -345,9 +345,9 @@ static LogicalResult verifyArguments(RecurrenceOp op, Region &region,
   };
   if (isGood())
     return success();
-  return op.emitOpError("[recurrence-1] expected a ")
-         << part.name << " region with the parameters and the " << own << " "
-         << part.what << ", " << (part.isMap() ? "'f32' and " : "")
+  return op.emitOpError("[recurrence-1] expected ")
+         << describeRegion(part.name) << " with the parameters and the " << own
+         << " " << part.what << ", " << (part.isMap() ? "'f32' and " : "")
          << "'index', found " << types.size() << " arguments";
 }
 
@@ -369,7 +369,7 @@ LogicalResult RecurrenceOp::verify() {
   if (failed(verifyParamTypes(*this, "recurrence", /*allowSets=*/false)))
     return failure();
   for (auto [region, part] : llvm::zip((*this)->getRegions(), listParts()))
-    if (!region.empty() && failed(verifyArguments(*this, region, part)))
+    if (!region.empty() && failed(verifyRegionArguments(*this, region, part)))
       return failure();
   if (std::optional<uint64_t> window = getWindow();
       window && (*window >= getNumParams() || !getParamType(*window).isIndex()))
@@ -417,9 +417,9 @@ LogicalResult RecurrenceOp::verifyRegions() {
                        isa<RowSumOp, RowMaxOp, ProjectOp>(op) ||
                        (&op == &op.getBlock()->back());
       if (!isAllowed)
-        return op.emitOpError("[recurrence-3] is not allowed in a ")
-               << part.name
-               << " region; expected arithmetic on 'f32' and 'index', "
+        return op.emitOpError("[recurrence-3] is not allowed in ")
+               << describeRegion(part.name)
+               << "; expected arithmetic on 'f32' and 'index', "
                   "'attn.at', 'attn.row_sum', 'attn.row_max' or "
                   "'attn.project'";
       if (failed(verifyTypes(op, "recurrence", part.name)))

@@ -8,6 +8,11 @@
 using namespace mlir;
 using namespace heddle::attn;
 
+std::string heddle::attn::describeRegion(StringRef name) {
+  return (StringRef("aeiou").contains(name.front()) ? "an " : "a ") +
+         name.str() + " region";
+}
+
 //===----------------------------------------------------------------------===//
 // Text
 //===----------------------------------------------------------------------===//
@@ -26,8 +31,8 @@ ParseResult heddle::attn::parseCoordinates(
                                << "expected the " << expected;
     if (optional)
       error << " or " << expected + optional;
-    return error << " " << what << " of a " << region << " region, found "
-                 << found;
+    return error << " " << what << " of " << describeRegion(region)
+                 << ", found " << found;
   }
   for (OpAsmParser::Argument &coordinate : coordinates) {
     coordinate.type =
@@ -40,9 +45,9 @@ ParseResult heddle::attn::parseCoordinates(
 
 static InFlightDiagnostic emitEnd(Location loc, StringRef rule,
                                   StringRef region, StringRef terminator) {
-  return emitError(loc) << "[" << rule << "-4] expected a " << region
-                        << " region that ends in '" << terminator
-                        << "', found ";
+  return emitError(loc) << "[" << rule << "-4] expected "
+                        << describeRegion(region) << " that ends in '"
+                        << terminator << "', found ";
 }
 
 LogicalResult heddle::attn::verifyEnd(Region &body, StringRef rule,
@@ -107,8 +112,9 @@ LogicalResult heddle::attn::verifyTypes(Operation &op, StringRef rule,
   for (Type type : op.getResultTypes())
     if (!type.isIndex() && !type.isInteger(1) && !type.isF32() &&
         !(isa<arith::IndexCastOp>(op) && type.isSignlessInteger()))
-      return op.emitOpError() << "[" << rule << "-3] has type " << type
-                              << " in a " << region << " region; expected "
-                              << "'f32', 'index' or 'i1'";
+      return op.emitOpError()
+             << "[" << rule << "-3] has type " << type << " in "
+             << describeRegion(region) << "; expected "
+             << "'f32', 'index' or 'i1'";
   return success();
 }

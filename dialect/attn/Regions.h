@@ -9,6 +9,9 @@
 
 namespace heddle::attn {
 
+/// "a keep region", "an output region".
+std::string describeRegion(llvm::StringRef name);
+
 /// `(%b, %h, %q, %k)`: `expected` coordinates, spelled without types since they
 /// are always `index`; the first one has `firstType` if that is given. There
 /// may be `optional` ones more. `what` names them in errors: "coordinates
