@@ -50,6 +50,28 @@ TEST(Lightning, DecodingFromACarriedStateEqualsThePrefill) {
   EXPECT_TRUE(agree(Whole, weigh(In, lightning(In, In.scale()), true, false)));
 }
 
+// A factor of exp(-s) that is rounded to f32 has another rate where s is small:
+// by 3e-4 of it at s = 1e-4, which is 3e-4 of a weight after 1/s tokens.
+TEST(Lightning, SlowDecayKeepsItsRate) {
+  const LinearStatement What = LinearStatement::example("lightning");
+  const std::vector<float> Slope = {1e-3F, 1.3e-4F, 1e-5F};
+  const Tokens In(1, 3, 3, 20000, 4);
+  Rows Expected = Rows::fill(In.Q.Shape, 0);
+  for (int64_t H = 0; H < 3; ++H) {
+    double S[4][4] = {};
+    for (int64_t I = 0; I < In.count(); ++I)
+      for (int64_t C = 0; C < 4; ++C)
+        for (int64_t E = 0; E < 4; ++E) {
+          S[C][E] = std::exp(-at(Slope, H)) * S[C][E] +
+                    In.key(0, H, I, C) * In.value(0, H, I, E);
+          Expected.at(0, H, I, E) +=
+              static_cast<float>(In.scale() * In.Q.get(0, H, I, C) * S[C][E]);
+        }
+  }
+  EXPECT_TRUE(agree(What.result(In, {{"slope", Value::table({3}, Slope)}}).O,
+                    Expected));
+}
+
 TEST(Lightning, WorkIsLinearInTokens) {
   const LinearStatement What = LinearStatement::example("lightning");
   const Values Params = {{"slope", Value::table({4}, Slopes)}};
