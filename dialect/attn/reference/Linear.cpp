@@ -54,11 +54,11 @@ static llvm::Error checkLengths(const Recurrence &What,
   for (int64_t B = 0; B < Problem.batch(); ++B) {
     const int64_t Queries = Problem.queries(B), Keys = Problem.keys(B);
     if (What.window() ? Keys < Queries : Keys != Queries)
-      return invalid("recurrence '" + What.name() + "' wants " +
-                     (What.window() ? "no fewer" : "as many") +
-                     " keys than queries in sequence " + llvm::Twine(B) +
-                     ", found " + llvm::Twine(Keys) + " keys and " +
-                     llvm::Twine(Queries) + " queries");
+      return invalid(
+          "recurrence '" + What.name() + "' wants " +
+          (What.window() ? "no fewer keys than" : "as many keys as") +
+          " queries in sequence " + llvm::Twine(B) + ", found " +
+          llvm::Twine(Keys) + " keys and " + llvm::Twine(Queries) + " queries");
   }
   return llvm::Error::success();
 }
