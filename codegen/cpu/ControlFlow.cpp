@@ -3,7 +3,6 @@
 // Loops and branches of a kernel. Tiles vanish from the lists of carried
 // values: one buffer per carried tile holds its value wherever control arrives.
 
-#include "codegen/cpu/LastUse.h"
 #include "codegen/cpu/TileLowering.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -26,7 +25,7 @@ SmallVector<Buffer> TileLowering::takeOver(ValueRange Carried,
     if (!isTile(V))
       continue;
     const Tile &T = Tiles.find(V)->second;
-    if (T.inWorkspace() && isLastUse(V, User)) {
+    if (T.inWorkspace() && endsLife(User, V)) {
       Result.push_back(T.Data);
       continue;
     }

@@ -50,18 +50,17 @@ KernelBuilder::Values RegisterTile::initial() {
     Sums.assign(Rows * Vectors, B.splat(0.0F));
     return Sums;
   }
-  KernelBuilder::Values Factors;
-  if (P.Factor) {
-    Value Base = B.offset(P.Factor, B.mul(FirstVector, B.lanes()));
-    for (int64_t J = 0; J < Vectors; ++J)
-      Factors.push_back(B.loadVector(B.offset(Base, J * B.lanes())));
-  }
   Value Base = matrixRow(P.InitialC, FirstRow);
-  for (int64_t I = 0; I < Rows; ++I)
+  Value Offset = B.mul(FirstVector, B.lanes());
+  KernelBuilder::Values Factors;
+  for (int64_t I = 0; I < Rows; ++I) {
+    if (I == 0 || P.Factor.PerFeature.Base)
+      Factors = P.Factor.vectors(B, B.add(FirstRow, I), Offset, Vectors);
     for (int64_t J = 0; J < Vectors; ++J) {
       Value Sum = B.loadVector(B.offset(Base, I * P.Length + J * B.lanes()));
-      Sums.push_back(P.Factor ? B.fmul(Sum, Factors[J]) : Sum);
+      Sums.push_back(Factors.empty() ? Sum : B.fmul(Sum, Factors[J]));
     }
+  }
   return Sums;
 }
 

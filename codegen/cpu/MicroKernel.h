@@ -27,7 +27,7 @@ struct RowsAhead {
   mlir::Value Positions;
 };
 
-/// C[i][:] = C0[i][:] * factor[:] + sum over t < Depth of a(i, t) * B[t][:],
+/// C[i][:] = C0[i][:] * factor(i, :) + sum over t < Depth of a(i, t) * B[t][:],
 /// for i < Rows. Matrices B, C0, C have rows of `Length` elements.
 struct Product {
   int64_t Rows, Depth, Length;
@@ -38,8 +38,8 @@ struct Product {
   mlir::Value B;
   /// Null for zero.
   mlir::Value InitialC;
-  /// One per query; null for one.
-  mlir::Value Factor;
+  /// Of C0.
+  TileFactor Factor;
   /// Mask words [t][vector], or null: a product whose bit is zero takes no
   /// part, whatever its value.
   mlir::Value Words;

@@ -100,14 +100,14 @@ void TileLowering::lower(tile::MaskOp Op) {
 LogicalResult TileLowering::lower(tile::ModifyOp Op) {
   ScoreRegion Region;
   Region.Type = cast<RankedTensorType>(Op.getS().getType());
-  Region.Body = &Op.getBody().front();
+  Region.Code.Body = &Op.getBody().front();
   Region.At = coordinates(Op);
   // i64, f32, i1 and pointers as they are.
   auto Lowered = [&](Value V) { return B.toI64(scalar(V)); };
   llvm::append_range(Region.Params, llvm::map_range(Op.getParams(), Lowered));
-  Region.Captured = capturedValues(*Region.Body);
-  llvm::append_range(Region.CapturedValues,
-                     llvm::map_range(Region.Captured, Lowered));
+  Region.Code.Captured = capturedValues(*Region.Code.Body);
+  llvm::append_range(Region.Code.CapturedValues,
+                     llvm::map_range(Region.Code.Captured, Lowered));
   Region.Scores = stored(Op.getS()).Base;
   SmallVector<Buffer> To;
   for (Value Result : Op.getResults())
@@ -118,13 +118,14 @@ LogicalResult TileLowering::lower(tile::ModifyOp Op) {
   SmallVector<Value *> Inputs;
   Region.At.appendInputs(Inputs);
   for (SmallVector<Value> *Some :
-       {&Region.Params, &Region.CapturedValues, &Region.Results})
+       {&Region.Params, &Region.Code.CapturedValues, &Region.Results})
     for (Value &V : *Some)
       Inputs.push_back(&V);
   Inputs.push_back(&Region.Scores);
   SmallVector<int64_t> Sizes;
   Region.At.appendSizes(Sizes);
-  Region.appendSizes(Sizes);
+  llvm::append_range(Sizes, Region.Type.getShape());
+  Region.Code.appendSizes(Sizes);
   LogicalResult Ok = success();
   Shared.call(B, "modify", Sizes, Inputs, [&](KernelBuilder &Inside) {
     Ok = emitScoreRegion(Inside, Region);

@@ -97,17 +97,36 @@ private:
   // Tiles.
   /// The tile stored along the lanes; puts it there if need be.
   Buffer stored(mlir::Value V);
-  /// The rows of a key-side tile; `AllExist` when the user vouches for them.
-  RowView rows(mlir::Value V, bool AllExist);
+  /// A tile as the scalar operand of a product; `AllExist` when the user
+  /// vouches for its rows.
+  KeySide keySide(mlir::Value V, bool AllExist);
+  /// Rows of the transposed tile.
+  RowView columns(mlir::Value V);
+  /// The rows of a tile; those of one that was computed are copied.
+  RowSource rowsAsSource(mlir::Value V);
+  void stageRows(const RowSource &From, const StagedShape &Shape,
+                 const Rotation &Turn, mlir::Value To);
   /// Copies of rows in scratch memory, in f32.
   RowView stage(mlir::RankedTensorType Type, const RowSource &From,
                 const Rotation &Turn = {});
-  /// Gives a tile its value: rows where they lie, or a copy along the lanes,
-  /// whichever its users want.
-  void defineRows(mlir::Value V, const RowView &View);
+  /// False if the user reads elements one by one, wherever they lie.
+  static bool wantsLanes(mlir::OpOperand &Use);
+  /// True if a `tile.map` reads the input as one value per column.
+  static bool isColumnInput(tile::MapOp Op, mlir::Value Input);
+  /// Gives a tile its value: rows where they lie, of it or with `ByColumns` of
+  /// its transposed tile, or a copy along the lanes, whichever its users want.
+  void defineView(mlir::Value V, const RowView &View, bool ByColumns);
+  /// True if `User`, which uses `V`, is the last to see what is stored there.
+  static bool endsLife(mlir::Operation *User, mlir::Value V);
   /// Where a result of `User` goes that has the shape of its operand `V`.
   Buffer successor(mlir::Value V, mlir::Operation *User);
   void define(mlir::Value V, const Buffer &Data);
+  /// Gives `Result` the elements of `V` times factors, which come from
+  /// `Factors` (null for none).
+  void defineProduct(mlir::Value Result, mlir::Value V, mlir::Value Factors,
+                     const TileFactor &Factor);
+  /// The elements of a stored tile times its factors.
+  void scale(const Tile &T, const Buffer &To);
   Buffer allocate(mlir::Value V);
   BitsSource bitsSource(tile::BitsOp Op);
   /// Of a verb that looks at them.
@@ -140,6 +159,20 @@ private:
   void lower(tile::WeightsOp Op);
   void lower(tile::AddColumnsOp Op);
   void lower(tile::RaiseBlocksOp Op);
+  // Recurrences (LinearVerbs.cpp).
+  void lower(tile::TransposeOp Op);
+  void lower(tile::RowOp Op);
+  void lower(tile::ElementOp Op);
+  void lower(tile::LoadTableOp Op);
+  mlir::LogicalResult lower(tile::MapOp Op);
+  /// True if the map is a product that a later verb can take over.
+  bool lowerAsProduct(tile::MapOp Op);
+  void lower(tile::ReduceOp Op);
+  void lower(tile::DecaysOp Op);
+  void lower(tile::DecayedScoresOp Op);
+  void lower(tile::CumulateOp Op);
+  void lower(tile::SolveOp Op);
+  void lower(tile::ExpandOp Op);
   /// Arithmetic on two tiles of one type, element by element.
   void lowerElementwise(
       mlir::Operation *Op,

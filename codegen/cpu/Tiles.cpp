@@ -113,3 +113,36 @@ void heddle::cpu::copyBuffer(KernelBuilder &B, RankedTensorType Type,
                   B.offset(To.Base, At, Word));
   });
 }
+
+KernelBuilder::Values TileFactor::vectors(KernelBuilder &B, Value Feature,
+                                          Value Offset, int64_t Count) const {
+  if (PerQuery) {
+    KernelBuilder::Values Result;
+    Value Base = B.offset(PerQuery, Offset);
+    for (int64_t J = 0; J < Count; ++J)
+      Result.push_back(B.loadVector(B.offset(Base, J * B.lanes())));
+    return Result;
+  }
+  Value Scalar = All;
+  if (PerFeature.Base)
+    Scalar = B.loadScalar(PerFeature.row(B, Feature));
+  if (!Scalar)
+    return {};
+  return KernelBuilder::Values(Count, B.splat(Scalar));
+}
+
+void heddle::cpu::emitScaledRows(KernelBuilder &B, const ScaledRows &S) {
+  B.loop(S.Rows, 1, [&](Value Row) {
+    B.loop(S.Length, B.lanes(), [&](Value Offset) {
+      Value At = B.add(B.mul(Row, S.Length), Offset);
+      Value Factor = S.By.vectors(B, Row, Offset, 1).front();
+      Value Element = B.loadVector(B.offset(S.From, At));
+      B.storeVector(B.fmul(Element, Factor), B.offset(S.To, At));
+    });
+  });
+}
+
+Value KeySide::element(KernelBuilder &B, Value Row, Value Column) const {
+  return ByColumns ? B.offset(View.row(B, Column), Row)
+                   : B.offset(View.row(B, Row), Column);
+}

@@ -63,6 +63,30 @@ struct RowView {
   mlir::Value row(KernelBuilder &B, mlir::Value Row) const;
 };
 
+/// What every element of a stored tile is still to be multiplied with: at most
+/// one of these.
+struct TileFactor {
+  /// Pointer to one per query, in whole vectors.
+  mlir::Value PerQuery;
+  /// One per feature: the first element of every row.
+  RowView PerFeature;
+  mlir::Value All;
+
+  explicit operator bool() const { return PerQuery || PerFeature.Base || All; }
+  /// Factors of `Count` vectors of one feature from an offset on; empty for
+  /// none.
+  KernelBuilder::Values vectors(KernelBuilder &B, mlir::Value Feature,
+                                mlir::Value Offset, int64_t Count) const;
+};
+
+/// Rows of a stored tile times their factors.
+struct ScaledRows {
+  int64_t Rows, Length;
+  mlir::Value From;
+  TileFactor By;
+  mlir::Value To;
+};
+
 /// The value of an SSA tile.
 struct Tile {
   mlir::RankedTensorType Type;
@@ -72,10 +96,13 @@ struct Tile {
   Buffer Data;
   /// Instead of `Data`: a tile nobody needs along the lanes.
   std::optional<RowView> InPlace;
+  /// Instead of `Data`: rows of the transposed tile, likewise. Element (i, c)
+  /// is element i of row c.
+  std::optional<RowView> Columns;
   /// Instead of `Data`: rows that the only user fetches itself.
   std::optional<RowSource> Unfetched;
-  /// Stands for the elements times a factor per query.
-  std::optional<Buffer> Factor;
+  /// `Data` stands for its elements times these.
+  TileFactor Factor;
 
   int64_t queries() const { return Type.getDimSize(0); }
   /// Extent of axis 1; 1 for row statistics.
@@ -84,6 +111,17 @@ struct Tile {
   }
   bool isBits() const { return Type.getElementType().isInteger(1); }
   bool inWorkspace() const { return Data && !Factor; }
+};
+
+/// A tile as the scalar operand of a product: rows, or with `ByColumns` rows of
+/// the transposed tile. What was computed serves as the latter, without a copy.
+struct KeySide {
+  RowView View;
+  bool ByColumns;
+
+  /// The address of an element.
+  mlir::Value element(KernelBuilder &B, mlir::Value Row,
+                      mlir::Value Column) const;
 };
 
 /// Hands out the workspace. What is allocated between `open` and `close` is
@@ -123,6 +161,7 @@ void forEachVector(KernelBuilder &B, mlir::RankedTensorType Type,
                    llvm::function_ref<void(mlir::Value Offset)> Body);
 void copyBuffer(KernelBuilder &B, mlir::RankedTensorType Type,
                 const Buffer &From, const Buffer &To);
+void emitScaledRows(KernelBuilder &B, const ScaledRows &S);
 
 } // namespace heddle::cpu
 

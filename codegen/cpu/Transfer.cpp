@@ -63,7 +63,7 @@ static void emitTurnedRow(KernelBuilder &B, const Staging &S, Value Number,
                           Value From, Value To) {
   Type F32 = B.getF32Type();
   const Rotation &Turn = S.Turn;
-  int64_t Half = S.Width / 2;
+  int64_t Half = S.Shape.Width / 2;
   Value Position =
       Turn.Positions
           ? B.loadScalar(B.offset(Turn.Positions, Number, B.getI64Type()),
@@ -88,9 +88,9 @@ static void emitTurnedRow(KernelBuilder &B, const Staging &S, Value Number,
 
 void heddle::cpu::emitStage(KernelBuilder &B, const Staging &S) {
   Type F32 = B.getF32Type();
-  B.loop(S.Rows, 1, [&](Value Number) {
+  B.loop(S.Shape.Rows, 1, [&](Value Number) {
     Value Position = S.From.position(B, Number);
-    Value To = B.offset(S.To, B.mul(Number, S.Width));
+    Value To = B.offset(S.To, B.mul(Number, S.Shape.Stride));
     B.branch(
         S.From.exists(B, Position),
         [&] {
@@ -99,7 +99,7 @@ void heddle::cpu::emitStage(KernelBuilder &B, const Staging &S) {
             emitTurnedRow(B, S, Number, From, To);
             return;
           }
-          forEachStretch(B, S.Width, [&](Value At, int64_t Count) {
+          forEachStretch(B, S.Shape.Width, [&](Value At, int64_t Count) {
             storeNarrowed(B,
                           loadWidened(B, B.offset(From, At, S.From.Element),
                                       S.From.Element, Count),
@@ -107,7 +107,7 @@ void heddle::cpu::emitStage(KernelBuilder &B, const Staging &S) {
           });
         },
         [&] {
-          forEachStretch(B, S.Width, [&](Value At, int64_t Count) {
+          forEachStretch(B, S.Shape.Width, [&](Value At, int64_t Count) {
             Value Zero = B.f32(0.0F);
             if (Count > 1)
               Zero = B.constant(
@@ -115,5 +115,23 @@ void heddle::cpu::emitStage(KernelBuilder &B, const Staging &S) {
             storeNarrowed(B, Zero, B.offset(To, At), F32);
           });
         });
+    B.loop(S.Shape.Stride - S.Shape.Width, 1, [&](Value I) {
+      B.storeScalar(B.f32(0.0F), B.offset(To, B.add(I, S.Shape.Width)));
+    });
+  });
+}
+
+void heddle::cpu::emitRowCopies(KernelBuilder &B, const RowCopies &C) {
+  B.loop(C.Rows, 1, [&](Value Number) {
+    Value Position = C.To.position(B, Number);
+    B.branch(C.To.exists(B, Position), [&] {
+      Value From = C.From.row(B, Number);
+      Value To = C.To.row(B, Position);
+      forEachStretch(B, C.Width, [&](Value At, int64_t Count) {
+        storeNarrowed(B,
+                      loadWidened(B, B.offset(From, At), B.getF32Type(), Count),
+                      B.offset(To, At, C.To.Element), C.To.Element);
+      });
+    });
   });
 }

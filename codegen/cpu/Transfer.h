@@ -20,18 +20,33 @@ struct Rotation {
   mlir::Value CosRow, SinRow;
 };
 
+/// Copies of rows: how many, elements of each, and elements from one copy to
+/// the next; those beyond the width become 0.
+struct StagedShape {
+  int64_t Rows, Width, Stride;
+};
+
 /// Copies of rows, widened to f32.
 struct Staging {
-  int64_t Rows, Width;
+  StagedShape Shape;
   RowSource From;
   /// None where `Cos` is null.
   Rotation Turn;
-  /// [row][feature], `Width` elements from row to row.
   mlir::Value To;
 };
 
 /// Zeros for rows that do not exist.
 void emitStage(KernelBuilder &B, const Staging &S);
+
+/// Rows of f32, all of which can be read, to the rows that exist, rounded to
+/// their element type.
+struct RowCopies {
+  int64_t Rows, Width;
+  RowView From;
+  RowSource To;
+};
+
+void emitRowCopies(KernelBuilder &B, const RowCopies &C);
 
 } // namespace heddle::cpu
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Tiles from and to the tensors that a kernel works on.
+
+#include "codegen/cpu/TileLowering.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace heddle;
+using namespace heddle::cpu;
+using namespace mlir;
+
+void TileLowering::lower(tile::DimOp Op) {
+  Value Size =
+      Op.getAxis() == tile::Axis::Position
+          ? sequenceLength(Op.getView())
+          : viewShape(Op.getView(), static_cast<unsigned>(Op.getAxis()));
+  Scalars.map(Op.getResult(), B.toIndex(Size));
+}
+
+RowSource TileLowering::rowSource(Value View, Value Batch, Value Head,
+                                  Value Row) {
+  RowSource Source;
+  Source.Element = storageType(View);
+  Source.Base = headAddress(View, scalar(Batch), scalar(Head));
+  Source.Stride = viewStride(View, 2);
+  Source.Length = sequenceLength(View);
+  if (isTile(Row))
+    Source.Positions = stored(Row).Base;
+  else
+    Source.First = scalarI64(Row);
+  return Source;
+}
+
+/// True if the loaded rows can be fetched by the one user of the tile, which
+/// turns them and follows in the same block: nothing comes between.
+static bool isFetchedByRotation(tile::LoadOp Op) {
+  if (!Op.getTile().hasOneUse())
+    return false;
+  auto Rotate = dyn_cast<tile::RotateOp>(*Op.getTile().user_begin());
+  return Rotate && Rotate->getBlock() == Op->getBlock() &&
+         Rotate.getRow() == Op.getRow();
+}
+
+void TileLowering::lower(tile::LoadOp Op) {
+  Value Result = Op.getTile();
+  if (Result.use_empty())
+    return;
+  RowSource From = rowSource(Op.getView(), Op.getB(), Op.getH(), Op.getRow());
+  Tile T;
+  T.Type = cast<RankedTensorType>(Result.getType());
+  if (llvm::any_of(Result.getUses(), wantsLanes)) {
+    T.Data = allocate(Result);
+    emitTransposeIn(B, T.Type, From, T.Data);
+  } else if (isFetchedByRotation(Op)) {
+    T.Unfetched = From;
+  } else if (From.Element.isF32() && From.First) {
+    T.InPlace =
+        RowView{From.row(B, From.First), From.Stride,
+                B.add(arith::SubIOp::create(B, From.Length, From.First), -1)};
+  } else {
+    T.InPlace = stage(T.Type, From);
+  }
+  Tiles[Result] = T;
+}
+
+void TileLowering::lower(tile::StoreOp Op) {
+  auto Type = cast<RankedTensorType>(Op.getTile().getType());
+  RowSource To = rowSource(Op.getView(), Op.getB(), Op.getH(), Op.getRow());
+  To.Length = B.select(noData(Op.getView()), B.i64(0), To.Length);
+  Tile T = Tiles.lookup(Op.getTile());
+  if (T.InPlace)
+    emitRowCopies(B, {T.queries(), T.features(), *T.InPlace, To});
+  else
+    emitTransposeOut(B, Type, stored(Op.getTile()), To);
+}
+
+void TileLowering::lower(tile::RotateOp Op) {
+  Tile T = Tiles.lookup(Op.getTile());
+  auto Type = cast<RankedTensorType>(Op.getResult().getType());
+  Rotation Turn;
+  if (isTile(Op.getRow()))
+    Turn.Positions = stored(Op.getRow()).Base;
+  else
+    Turn.First = scalarI64(Op.getRow());
+  Turn.Cos = scalar(Op.getCos());
+  Turn.Sin = scalar(Op.getSin());
+  int64_t RowBytes = Type.getDimSize(1) / 2 * 4;
+  Turn.CosRow = Scratch->allocate(RowBytes).Base;
+  Turn.SinRow = Scratch->allocate(RowBytes).Base;
+  RowSource From = T.Unfetched ? *T.Unfetched : rowsAsSource(Op.getTile());
+  defineView(Op.getResult(), stage(Type, From, Turn), /*ByColumns=*/false);
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/Map.h"
+
+#include "codegen/cpu/Ramp.h"
+#include "codegen/cpu/TileLowering.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace heddle;
+using namespace heddle::cpu;
+using namespace mlir;
+
+void MapRegion::appendInputs(SmallVectorImpl<Value *> &Values) {
+  Values.append({&Batch, &Head, &FirstRow, &FirstColumn});
+  for (SmallVector<Value> *Some : {&Params, &Code.CapturedValues, &Results})
+    for (Value &V : *Some)
+      Values.push_back(&V);
+  for (Input &Each : Inputs)
+    Values.append({&Each.View.Base, &Each.View.Stride, &Each.View.Last});
+}
+
+void MapRegion::appendSizes(SmallVectorImpl<int64_t> &Sizes) const {
+  llvm::append_range(Sizes, Type.getShape());
+  for (const Input &Each : Inputs)
+    Sizes.push_back(Each.Of);
+  Code.appendSizes(Sizes);
+}
+
+LogicalResult heddle::cpu::emitMap(KernelBuilder &B, const MapRegion &Map) {
+  int64_t Length = rowLength(B, Map.Type);
+  int64_t Columns = Map.Type.getRank() == 2 ? Map.Type.getDimSize(1) : 1;
+  RegionLifter Lifter(B, Map.Code);
+  LogicalResult Ok = success();
+  B.loop(Length, B.lanes(), [&](Value Offset) {
+    Value Row = B.add(B.splat(B.add(Map.FirstRow, Offset)), iota(B));
+    B.loop(Columns, 1, [&](Value Column) {
+      Value At = B.add(B.mul(Column, Length), Offset);
+      SmallVector<Value> Arguments;
+      for (const MapRegion::Input &Each : Map.Inputs) {
+        if (Each.Of == MapRegion::Input::PerColumn)
+          Arguments.push_back(B.loadScalar(Each.View.row(B, Column)));
+        else
+          Arguments.push_back(B.loadVector(
+              B.offset(Each.View.Base,
+                       Each.Of == MapRegion::Input::PerRow ? Offset : At)));
+      }
+      Arguments.append(
+          {Map.Batch, Map.Head, Row, B.add(Map.FirstColumn, Column)});
+      llvm::append_range(Arguments, Map.Params);
+      auto Results = Lifter.lift(Arguments);
+      Ok = success(Results.has_value());
+      if (failed(Ok))
+        return;
+      for (auto [Result, Base] : llvm::zip_equal(*Results, Map.Results))
+        B.storeVector(Result, B.offset(Base, At));
+    });
+    if (Columns > 1)
+      moveInvariants(B);
+  });
+  return Ok;
+}
+
+//===----------------------------------------------------------------------===//
+// tile.map
+//===----------------------------------------------------------------------===//
+
+bool TileLowering::isColumnInput(tile::MapOp Op, Value Input) {
+  auto Result = cast<RankedTensorType>(Op.getResult(0).getType());
+  auto Type = cast<RankedTensorType>(Input.getType());
+  return Result.getRank() == 2 && Type.getRank() == 2 &&
+         Type.getDimSize(0) == 1;
+}
+
+/// True if the region is nothing but the product of its first two arguments.
+static bool isProduct(tile::MapOp Op) {
+  Block &Body = Op.getBody().front();
+  if (Op.getInputs().size() != 2 || Op.getNumResults() != 1 ||
+      !llvm::hasNItems(Body, 2))
+    return false;
+  auto Product = dyn_cast<arith::MulFOp>(Body.front());
+  return Product && Body.getTerminator()->getOperand(0) == Product &&
+         Product.getLhs() == Body.getArgument(0) &&
+         Product.getRhs() == Body.getArgument(1);
+}
+
+bool TileLowering::lowerAsProduct(tile::MapOp Op) {
+  if (!isProduct(Op))
+    return false;
+  Value Tile = Op.getInputs()[0], Factors = Op.getInputs()[1];
+  if (Tile.getType() != Op.getResult(0).getType() || isColumnInput(Op, Tile))
+    return false;
+  TileFactor Factor;
+  if (isColumnInput(Op, Factors)) {
+    Factor.PerFeature = columns(Factors);
+    Factor.PerFeature.Last = {};
+  } else if (cast<RankedTensorType>(Factors.getType()).getRank() == 1) {
+    Factor.PerQuery = stored(Factors).Base;
+  } else {
+    return false;
+  }
+  defineProduct(Op.getResult(0), Tile, Factors, Factor);
+  return true;
+}
+
+LogicalResult TileLowering::lower(tile::MapOp Op) {
+  if (lowerAsProduct(Op))
+    return success();
+  MapRegion Map;
+  Map.Type = cast<RankedTensorType>(Op.getResult(0).getType());
+  Map.Code.Body = &Op.getBody().front();
+  // i64, f32, i1 and pointers as they are.
+  auto Lowered = [&](Value V) { return B.toI64(scalar(V)); };
+  Map.Batch = Lowered(Op.getB());
+  Map.Head = Lowered(Op.getH());
+  Map.FirstRow = Lowered(Op.getRow0());
+  Map.FirstColumn = Lowered(Op.getColumn0());
+  llvm::append_range(Map.Params, llvm::map_range(Op.getParams(), Lowered));
+  Map.Code.Captured = capturedValues(*Map.Code.Body);
+  llvm::append_range(Map.Code.CapturedValues,
+                     llvm::map_range(Map.Code.Captured, Lowered));
+  // The first result takes the place of an input that ends here.
+  std::optional<Buffer> First;
+  for (Value Input : Op.getInputs()) {
+    if (isColumnInput(Op, Input)) {
+      Map.Inputs.push_back({MapRegion::Input::PerColumn, columns(Input)});
+      continue;
+    }
+    Buffer From = stored(Input);
+    bool IsLike = Input.getType() == Map.Type;
+    Map.Inputs.push_back(
+        {IsLike ? MapRegion::Input::Elements : MapRegion::Input::PerRow,
+         {From.Base, {}, {}}});
+    if (IsLike && !First && Tiles.lookup(Input).Data && endsLife(Op, Input))
+      First = From;
+  }
+  SmallVector<Buffer> To;
+  for (Value Result : Op.getResults())
+    To.push_back(To.empty() && First ? *First : allocate(Result));
+  for (const Buffer &Buf : To)
+    Map.Results.push_back(Buf.Base);
+  SmallVector<Value *> Inputs;
+  Map.appendInputs(Inputs);
+  SmallVector<int64_t> Sizes;
+  Map.appendSizes(Sizes);
+  LogicalResult Ok = success();
+  Shared.call(B, "map", Sizes, Inputs,
+              [&](KernelBuilder &Inside) { Ok = emitMap(Inside, Map); });
+  for (auto [Result, Buf] : llvm::zip_equal(Op.getResults(), To))
+    define(Result, Buf);
+  return Ok;
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A scalar function of the elements of tiles, for vectors of rows: values per
+// column stay scalars until they meet a vector.
+
+#ifndef HEDDLE_CODEGEN_CPU_MAP_H
+#define HEDDLE_CODEGEN_CPU_MAP_H
+
+#include "codegen/cpu/RegionLifter.h"
+#include "codegen/cpu/Tiles.h"
+
+namespace heddle::cpu {
+
+/// A `tile.map` whose operands have been lowered.
+struct MapRegion {
+  /// Where an element comes from.
+  struct Input {
+    enum Kind : int64_t { Elements, PerRow, PerColumn };
+    Kind Of;
+    /// A stored tile or vector; for `PerColumn` the first element of every row.
+    RowView View;
+  };
+
+  /// Of the results.
+  mlir::RankedTensorType Type;
+  RegionCode Code;
+  mlir::SmallVector<Input> Inputs;
+  mlir::Value Batch, Head, FirstRow, FirstColumn;
+  /// i64, f32, or pointers to tables.
+  mlir::SmallVector<mlir::Value> Params;
+  /// Stored tiles; one may be the elements of an input.
+  mlir::SmallVector<mlir::Value> Results;
+
+  // For a procedure: the values and the numbers that its code depends on.
+  void appendInputs(mlir::SmallVectorImpl<mlir::Value *> &Values);
+  void appendSizes(mlir::SmallVectorImpl<int64_t> &Sizes) const;
+};
+
+/// Fails, with a diagnostic, at an operation that has no vector code.
+mlir::LogicalResult emitMap(KernelBuilder &B, const MapRegion &Map);
+
+} // namespace heddle::cpu
+
+#endif // HEDDLE_CODEGEN_CPU_MAP_H

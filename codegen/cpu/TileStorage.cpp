@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where the value of a tile lives, and who may write there next.
+
+#include "codegen/cpu/LastUse.h"
+#include "codegen/cpu/TileLowering.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace heddle;
+using namespace heddle::cpu;
+using namespace mlir;
+
+Buffer TileLowering::allocate(Value V) {
+  return Scratch->allocate(tileBytes(B, cast<RankedTensorType>(V.getType())));
+}
+
+void TileLowering::define(Value V, const Buffer &Data) {
+  Tile T;
+  T.Type = cast<RankedTensorType>(V.getType());
+  T.Data = Data;
+  Tiles[V] = T;
+}
+
+//===----------------------------------------------------------------------===//
+// Along the lanes
+//===----------------------------------------------------------------------===//
+
+/// The rows of a view as a source, from row 0 on.
+static RowSource sourceOf(KernelBuilder &B, const RowView &View, int64_t Rows) {
+  RowSource From;
+  From.Element = B.getF32Type();
+  From.Base = View.Base;
+  From.Stride = View.Stride;
+  From.Length = View.Last ? B.add(View.Last, 1) : B.i64(Rows);
+  From.First = B.i64(0);
+  return From;
+}
+
+Buffer TileLowering::stored(Value V) {
+  Tile T = Tiles.lookup(V);
+  if (T.inWorkspace())
+    return T.Data;
+  Buffer Result = allocate(V);
+  if (T.InPlace) {
+    emitTransposeIn(B, T.Type, sourceOf(B, *T.InPlace, T.queries()), Result);
+    return Result;
+  }
+  int64_t Length = rowLength(B, T.Type);
+  if (T.Columns) {
+    // Their padding too has a value: whole vectors are worked on.
+    stageRows(sourceOf(B, *T.Columns, T.features()),
+              {T.features(), T.queries(), Length}, {}, Result.Base);
+    return Result;
+  }
+  scale(T, Result);
+  return Result;
+}
+
+void TileLowering::scale(const Tile &T, const Buffer &To) {
+  ScaledRows S{T.features(), rowLength(B, T.Type), T.Data.Base, T.Factor,
+               To.Base};
+  // One long row as well.
+  if (T.Factor.All)
+    S = {1, S.Rows * S.Length, S.From, S.By, S.To};
+  Shared.call(B, "scale", {S.Rows, S.Length},
+              {&S.From, &S.By.PerQuery, &S.By.PerFeature.Base,
+               &S.By.PerFeature.Stride, &S.By.All, &S.To},
+              [&](KernelBuilder &Inside) { emitScaledRows(Inside, S); });
+}
+
+RowView TileLowering::columns(Value V) {
+  Tile T = Tiles.lookup(V);
+  if (T.Columns)
+    return *T.Columns;
+  return {stored(V).Base, B.i64(rowLength(B, T.Type)), {}};
+}
+
+KeySide TileLowering::keySide(Value V, bool AllExist) {
+  Tile T = Tiles.lookup(V);
+  KeySide Side{T.InPlace ? *T.InPlace : columns(V), !T.InPlace};
+  if (AllExist)
+    Side.View.Last = {};
+  return Side;
+}
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+void TileLowering::stageRows(const RowSource &From, const StagedShape &Shape,
+                             const Rotation &Turn, Value To) {
+  Staging S;
+  S.Shape = Shape;
+  S.From = From;
+  S.Turn = Turn;
+  S.To = To;
+  enum : int64_t { F32, F16, BF16 };
+  int64_t Element = From.Element.isF32()   ? F32
+                    : From.Element.isF16() ? F16
+                                           : BF16;
+  Shared.call(B, "stage", {Shape.Rows, Shape.Width, Shape.Stride, Element},
+              {&S.From.Base, &S.From.Stride, &S.From.Length, &S.From.First,
+               &S.From.Positions, &S.Turn.First, &S.Turn.Positions, &S.Turn.Cos,
+               &S.Turn.Sin, &S.Turn.CosRow, &S.Turn.SinRow, &S.To},
+              [&](KernelBuilder &Inside) { emitStage(Inside, S); });
+}
+
+RowView TileLowering::stage(RankedTensorType Type, const RowSource &From,
+                            const Rotation &Turn) {
+  int64_t Rows = Type.getDimSize(0);
+  int64_t Width = Type.getRank() == 2 ? Type.getDimSize(1) : 1;
+  Value To = Scratch->allocate(Rows * Width * 4).Base;
+  stageRows(From, {Rows, Width, Width}, Turn, To);
+  return {To, B.i64(Width), {}};
+}
+
+RowSource TileLowering::rowsAsSource(Value V) {
+  Tile T = Tiles.lookup(V);
+  if (T.InPlace)
+    return sourceOf(B, *T.InPlace, T.queries());
+  // A tile that was computed: as rows, in scratch memory.
+  Buffer Columns = stored(V);
+  Buffer Rows = Scratch->allocate(T.queries() * T.features() * 4);
+  RowSource To = sourceOf(B, {Rows.Base, B.i64(T.features()), {}}, T.queries());
+  emitTransposeOut(B, T.Type, Columns, To);
+  return To;
+}
+
+bool TileLowering::wantsLanes(OpOperand &Use) {
+  unsigned Number = Use.getOperandNumber();
+  return llvm::TypeSwitch<Operation *, bool>(Use.getOwner())
+      .Case([&](tile::ScoresOp Op) {
+        return Number != Op.getKMutable().getOperandNumber();
+      })
+      .Case([&](tile::AccumulateOp Op) {
+        return Number != Op.getVMutable().getOperandNumber();
+      })
+      .Case([&](tile::DecayedScoresOp Op) {
+        return Number == Op.getQMutable().getOperandNumber();
+      })
+      .Case([&](tile::SolveOp Op) {
+        return Number != Op.getAMutable().getOperandNumber();
+      })
+      .Case([&](tile::MapOp Op) { return !isColumnInput(Op, Use.get()); })
+      .Case<tile::RotateOp, tile::StoreOp, tile::TransposeOp, tile::RowOp,
+            tile::ElementOp>([](auto) { return false; })
+      .Default([](Operation *) { return true; });
+}
+
+void TileLowering::defineView(Value V, const RowView &View, bool ByColumns) {
+  Tile T;
+  T.Type = cast<RankedTensorType>(V.getType());
+  (ByColumns ? T.Columns : T.InPlace) = View;
+  Tiles[V] = T;
+  if (llvm::any_of(V.getUses(), wantsLanes))
+    define(V, stored(V));
+}
+
+//===----------------------------------------------------------------------===//
+// Lifetimes
+//===----------------------------------------------------------------------===//
+
+/// A tile that shares the storage of another one.
+static Value viewedTile(Value V) {
+  Operation *Op = V.getDefiningOp();
+  return isa_and_present<tile::TransposeOp, tile::RowOp>(Op) ? Op->getOperand(0)
+                                                             : Value();
+}
+
+/// `V` and the tiles that share its storage.
+static SmallVector<Value> sharing(Value V) {
+  while (Value Source = viewedTile(V))
+    V = Source;
+  SmallVector<Value> Result{V};
+  for (size_t I = 0; I < Result.size(); ++I)
+    for (Operation *User : Result[I].getUsers())
+      if (isa<tile::TransposeOp, tile::RowOp>(User))
+        Result.push_back(User->getResult(0));
+  return Result;
+}
+
+bool TileLowering::endsLife(Operation *User, Value V) {
+  unsigned Uses = 0;
+  for (Value Each : sharing(V)) {
+    if (!isLastUse(Each, User))
+      return false;
+    Uses += llvm::count(Each.getUsers(), User);
+  }
+  return Uses <= 1;
+}
+
+Buffer TileLowering::successor(Value V, Operation *User) {
+  Tile T = Tiles.lookup(V);
+  if (T.Data && endsLife(User, V))
+    return T.Data;
+  return allocate(V);
+}
+
+/// True if no operation between two of one block sees the tile.
+static bool isUntouched(Value V, Operation *From, Operation *To) {
+  for (Value Each : sharing(V))
+    for (Operation *User : Each.getUsers()) {
+      Operation *There = From->getBlock()->findAncestorOpInBlock(*User);
+      if (There && From->isBeforeInBlock(There) && There->isBeforeInBlock(To))
+        return false;
+    }
+  return true;
+}
+
+void TileLowering::defineProduct(Value Result, Value V, Value Factors,
+                                 const TileFactor &Factor) {
+  Operation *Op = Result.getDefiningOp();
+  Operation *User = Result.hasOneUse() ? *Result.user_begin() : nullptr;
+  // The multiplication is left to a user that loads the elements anyway, if
+  // nothing can overwrite either operand before that.
+  bool IsLeft = isa_and_present<tile::AccumulateOp>(User) &&
+                User->getBlock() == Op->getBlock() &&
+                Result.use_begin()->getOperandNumber() == 0 &&
+                endsLife(Op, V) && (!Factors || isUntouched(Factors, Op, User));
+  Tile Scaled;
+  Scaled.Type = cast<RankedTensorType>(Result.getType());
+  Scaled.Data = stored(V);
+  Scaled.Factor = Factor;
+  if (IsLeft) {
+    Tiles[Result] = Scaled;
+    return;
+  }
+  Buffer To = successor(V, Op);
+  scale(Scaled, To);
+  define(Result, To);
+}
