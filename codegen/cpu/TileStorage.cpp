@@ -60,12 +60,13 @@ Buffer TileLowering::stored(Value V) {
 void TileLowering::scale(const Tile &T, const Buffer &To) {
   ScaledRows S{T.features(), rowLength(B, T.Type), T.Data.Base, T.Factor,
                To.Base};
-  // One long row as well.
-  if (T.Factor.All)
-    S = {1, S.Rows * S.Length, S.From, S.By, S.To};
+  if (T.Factor.All) {
+    emitScaledRows(B, S);
+    return;
+  }
   Shared.call(B, "scale", {S.Rows, S.Length},
               {&S.From, &S.By.PerQuery, &S.By.PerFeature.Base,
-               &S.By.PerFeature.Stride, &S.By.All, &S.To},
+               &S.By.PerFeature.Stride, &S.To},
               [&](KernelBuilder &Inside) { emitScaledRows(Inside, S); });
 }
 

@@ -132,12 +132,19 @@ KernelBuilder::Values TileFactor::vectors(KernelBuilder &B, Value Feature,
 }
 
 void heddle::cpu::emitScaledRows(KernelBuilder &B, const ScaledRows &S) {
+  auto Scale = [&](Value At, Value Factor) {
+    Value Element = B.loadVector(B.offset(S.From, At));
+    B.storeVector(B.fmul(Element, Factor), B.offset(S.To, At));
+  };
+  if (S.By.All) {
+    Value Factor = B.splat(S.By.All);
+    B.loop(S.Rows * S.Length, B.lanes(), [&](Value At) { Scale(At, Factor); });
+    return;
+  }
   B.loop(S.Rows, 1, [&](Value Row) {
     B.loop(S.Length, B.lanes(), [&](Value Offset) {
-      Value At = B.add(B.mul(Row, S.Length), Offset);
-      Value Factor = S.By.vectors(B, Row, Offset, 1).front();
-      Value Element = B.loadVector(B.offset(S.From, At));
-      B.storeVector(B.fmul(Element, Factor), B.offset(S.To, At));
+      Scale(B.add(B.mul(Row, S.Length), Offset),
+            S.By.vectors(B, Row, Offset, 1).front());
     });
   });
 }
