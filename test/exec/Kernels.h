@@ -112,6 +112,8 @@ struct Sizes {
   std::vector<int64_t> CuSeqlensQ = {}, CuSeqlensK = {};
   /// Keys of the further sources.
   std::vector<int64_t> MoreKeys = {};
+  /// See heddle_problem.
+  int64_t Segments = 0;
 
   /// A ragged batch with sequences of these lengths.
   static Sizes ragged(int64_t HeadsQ, int64_t HeadsKv,
@@ -133,6 +135,9 @@ private:
   std::vector<heddle_value> Params;
   heddle_problem Problem = {};
 };
+
+/// The view of a tensor whose sequences begin at `Offsets`, if there are any.
+heddle_view viewOf(const Tensor &T, const std::vector<int64_t> &Offsets);
 
 /// The tensors of one launch; the inputs hold the same for equal sizes and
 /// seeds, whatever the layout. In the packed layout q, k and v share memory,

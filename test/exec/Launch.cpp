@@ -118,9 +118,8 @@ std::string exec::commandLine(const Pattern &What, const KernelSpec &Spec,
   return Text;
 }
 
-/// The view of a tensor whose sequences may lie one after the other.
-static heddle_view viewOf(const Tensor &T,
-                          const std::vector<int64_t> &Offsets) {
+heddle_view exec::viewOf(const Tensor &T,
+                         const std::vector<int64_t> &Offsets) {
   heddle_view View = T.view();
   if (!Offsets.empty()) {
     View.shape[0] = static_cast<int64_t>(Offsets.size()) - 1;
