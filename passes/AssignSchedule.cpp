@@ -34,9 +34,13 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
   void runOnOperation() override {
     getOperation().walk([&](func::FuncOp function) {
       auto attentions = function.getOps<attn::AttentionOp>();
-      if (attentions.empty())
-        return;
-      if (failed(assign(function, *attentions.begin())))
+      auto linears = function.getOps<attn::LinearOp>();
+      LogicalResult done = success();
+      if (!attentions.empty())
+        done = assign(function, *attentions.begin());
+      else if (!linears.empty())
+        done = assign(function, *linears.begin());
+      if (failed(done))
         signalPassFailure();
     });
   }
@@ -76,17 +80,45 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     return schedule;
   }
 
-  LogicalResult assign(func::FuncOp function, attn::AttentionOp attention) {
-    std::string levelName = level;
+  /// The level a function is for, and the target that serves it.
+  const Target *findTarget(func::FuncOp function, std::string &levelName) {
+    levelName = level;
     if (auto attribute = function->getAttrOfType<StringAttr>(LevelAttr))
       levelName = attribute.str();
     if (levelName.empty())
       levelName = bestLevelHere();
     const Target *target = findTargetOfLevel(levelName);
     if (!target)
-      return function.emitError()
-             << "expected the name of a target level, found '" << levelName
-             << "'";
+      function.emitError()
+          << "expected the name of a target level, found '" << levelName << "'";
+    return target;
+  }
+
+  static LogicalResult refuse(Operation *op, StringRef level,
+                              const std::string &problem) {
+    return op->emitOpError()
+           << "has a schedule that level '" << level << "' can't build: "
+           << problem;
+  }
+
+  static StringRef nameOf(func::FuncOp function) {
+    auto attribute = function->getAttrOfType<StringAttr>(KernelNameAttr);
+    return attribute ? attribute.getValue() : function.getName();
+  }
+
+  /// Puts the entry in the place of what it came from.
+  static void setEntry(func::FuncOp function, attn::EntryAttr entry) {
+    function->setAttr(tile::kEntryAttr, entry);
+    function->removeAttr(PackedAttr);
+    function->removeAttr(LevelAttr);
+    function->removeAttr(KernelNameAttr);
+  }
+
+  LogicalResult assign(func::FuncOp function, attn::AttentionOp attention) {
+    std::string levelName;
+    const Target *target = findTarget(function, levelName);
+    if (!target)
+      return failure();
 
     SmallVector<attn::PatternOp> patterns =
         findPatterns(attention, attention.getPatternAttr());
@@ -104,24 +136,54 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     if (problem.empty())
       problem = findMisfit(schedule, shape, outputs);
     if (!problem.empty())
-      return attention.emitOpError()
-             << "has a schedule that level '" << levelName
-             << "' can't build: " << problem;
-
-    StringRef name = function.getName();
-    if (auto attribute = function->getAttrOfType<StringAttr>(KernelNameAttr))
-      name = attribute.getValue();
-    function->setAttr(
-        tile::kEntryAttr,
-        attn::EntryAttr::get(&getContext(), name, attention.getPatternAttr(),
-                             levelName, shape.Qk, shape.V,
-                             tensorType(attention.getQ()).getElementType(),
-                             tensorType(attention.getO()).getElementType(),
-                             outputs, schedule, shape.IsPacked));
-    function->removeAttr(PackedAttr);
-    function->removeAttr(LevelAttr);
-    function->removeAttr(KernelNameAttr);
+      return refuse(attention, levelName, problem);
+    setEntry(function,
+             attn::EntryAttr::get(
+                 &getContext(), nameOf(function), attention.getPatternAttr(),
+                 levelName, shape.Qk, shape.V,
+                 tensorType(attention.getQ()).getElementType(),
+                 tensorType(attention.getO()).getElementType(), outputs,
+                 schedule, shape.IsPacked));
     attention.removeScheduleAttr();
+    return success();
+  }
+
+  LogicalResult assign(func::FuncOp function, attn::LinearOp linear) {
+    std::string levelName;
+    const Target *target = findTarget(function, levelName);
+    if (!target)
+      return failure();
+
+    auto recurrence = SymbolTable::lookupNearestSymbolFrom<attn::RecurrenceOp>(
+        linear, linear.getRecurrenceAttr());
+    assert(recurrence && "the operation is valid");
+    RankedTensorType q = tensorType(linear.getQ()), o = tensorType(linear.getO());
+    KernelShape shape = describeKernel(recurrence, q.getDimSize(3),
+                                       o.getDimSize(3), q.getElementType());
+    attn::ScheduleAttr schedule = linear.getScheduleAttr();
+    if (!schedule)
+      schedule = target->chooseSchedule(&getContext(), levelName, shape);
+    std::string problem = target->checkSchedule(schedule, levelName);
+    if (problem.empty() && schedule.getQueryTile() != schedule.getKeyTile())
+      problem = "'query_tile' is " + std::to_string(schedule.getQueryTile()) +
+                " and 'key_tile' " + std::to_string(schedule.getKeyTile()) +
+                ", expected one length for the chunks of a recurrence";
+    if (problem.empty() && !schedule.getKeyBox().empty())
+      problem = "it has boxes, expected plain chunks";
+    if (!problem.empty())
+      return refuse(linear, levelName, problem);
+    auto state = attn::StateAttr::get(
+        &getContext(), recurrence.numStateRows(shape.Qk), recurrence.hasSums(),
+        !recurrence.isBidirectional());
+    setEntry(function,
+             attn::EntryAttr::get(
+                 &getContext(), nameOf(function), linear.getRecurrenceAttr(),
+                 levelName, shape.Qk, shape.V, q.getElementType(),
+                 o.getElementType(),
+                 attn::OutputsAttr::get(&getContext(), /*rowMax=*/false,
+                                        /*columnSums=*/false, 0, 0),
+                 schedule, /*packed=*/false, state));
+    linear.removeScheduleAttr();
     return success();
   }
 };

@@ -40,8 +40,6 @@ public:
       : frame(frame), b(frame.b), checks(checks) {}
 
   void run() {
-    SmallVector<Type> results(4, b.getIndexType());
-    frame.open("check", {}, results);
     SmallVector<Value> answer(4, number(0));
     SmallVector<SmallVector<Value>> answers;
     for (const Check &check : checks.list())
@@ -100,7 +98,7 @@ private:
   //===--- Coordinates ----------------------------------------------------===//
 
   Interval queriesOf(Value extent) {
-    if (frame.spec.hasGrid())
+    if (!frame.spec.isLinear() && frame.spec.hasGrid())
       return upTo(extent);
     return {frame.origin, sub(add(frame.origin, extent), number(1))};
   }
@@ -124,6 +122,30 @@ private:
                    : upTo(frame.sources[source].numKeys);
   }
 
+  /// Coordinate `i` of a region of the recurrence: batch, head, position and
+  /// feature of an element, or of a factor.
+  Interval coordinateOfRow(Region *region, unsigned i) {
+    attn::RecurrenceOp recurrence = frame.spec.recurrence;
+    attn::EntryAttr entry = frame.spec.entry;
+    bool ofQueries = region == &recurrence.getQuery() ||
+                     region == &recurrence.getOutput();
+    bool ofValues = region == &recurrence.getValue() ||
+                    region == &recurrence.getOutput();
+    switch (i) {
+    case 0:
+      return upTo(frame.dim(tile::Axis::Batch, frame.q));
+    case 1:
+      return upTo(frame.dim(tile::Axis::Head, frame.q));
+    case 2:
+      return queriesOf(ofQueries ? frame.dim(tile::Axis::Position, frame.q)
+                                 : frame.sources.front().numKeys);
+    default:
+      if (region == &recurrence.getDecay())
+        return upTo(number(recurrence.numMappedFeatures(entry.getQk())));
+      return upTo(number(ofValues ? entry.getV() : entry.getQk()));
+    }
+  }
+
   //===--- Integers -------------------------------------------------------===//
 
   Interval bounds(ScopedValue value) {
@@ -142,10 +164,9 @@ private:
     if (auto argument = dyn_cast<BlockArgument>(value.value)) {
       if (std::optional<unsigned> param = checks.findParam(value))
         return point(frame.sources[scope->source].params[*param]);
-      attn::PatternOp pattern = scope->pattern;
-      return coordinate(scope->source, argument.getArgNumber() -
-                                           pattern.getNumParams() -
-                                           scope->isScore);
+      unsigned i = argument.getArgNumber() - scope->firstCoordinate();
+      return frame.spec.isLinear() ? coordinateOfRow(scope->region, i)
+                                   : coordinate(scope->source, i);
     }
     auto of = [&](Value operand) { return bounds({operand, scope}); };
     APInt literal;
@@ -398,7 +419,10 @@ private:
                    upTo(frame.sources[check.source].numKeys));
     case Check::Feature:
       return upTo(number(frame.spec.entry.getQk() / 2));
+    case Check::Row:
+      return upTo(number(frame.spec.entry.getQk()));
     case Check::Condition:
+    case Check::Window:
       break;
     }
     llvm_unreachable("a condition has no index");
@@ -408,6 +432,9 @@ private:
   SmallVector<Value> evaluate(const Check &check) {
     if (check.kind == Check::Condition)
       return {negate(judge(check.value).holds), number(0), number(0),
+              number(0)};
+    if (check.kind == Check::Window)
+      return {less(frame.params[check.param], number(0)), number(0), number(0),
               number(0)};
     Interval index = indexOf(check);
     Value extent = extentOf(check.param, check.axis);

@@ -9,32 +9,59 @@ using namespace heddle;
 using namespace mlir;
 
 Checks::Checks(const KernelSpec &spec) : spec(spec) {
+  if (spec.isLinear()) {
+    checkRecurrence(spec.recurrence);
+    return;
+  }
   for (unsigned number = 0; number < spec.sources.size(); ++number) {
-    const KernelSource &source = spec.sources[number];
-    auto addScope = [&](bool isScore) {
-      scopes.push_back(std::make_unique<Scope>(
-          Scope{number, source.pattern, isScore, {}, nullptr}));
-      visit(scopes.back().get());
-    };
-    addScope(/*isScore=*/false);
-    attn::PatternOp pattern = source.pattern;
-    if (pattern.hasScore())
-      addScope(/*isScore=*/true);
-    auto addUse = [&](Check::Kind kind, unsigned param, unsigned axis) {
-      Check check{kind, {}, {}};
-      check.param = source.params[param];
-      check.axis = axis;
-      check.source = number;
-      checks.push_back(check);
-    };
-    if (std::optional<unsigned> sink = pattern.getNormalization().getSink())
-      addUse(Check::Head, *sink, 0);
-    for (int64_t table : pattern.getRotate()) {
-      addUse(Check::Position, table, 0);
-      addUse(Check::Feature, table, 1);
-    }
+    checkPattern(number, spec.sources[number].pattern);
     boundReads(number);
   }
+}
+
+void Checks::checkPattern(unsigned source, attn::PatternOp pattern) {
+  unsigned numParams = pattern.getNumParams();
+  addScope(source, pattern.getBody(), numParams, /*hasNumber=*/false);
+  if (pattern.hasScore())
+    addScope(source, pattern.getScore(), numParams, /*hasNumber=*/true);
+  if (std::optional<unsigned> sink = pattern.getNormalization().getSink())
+    addUse(source, Check::Head, *sink, 0);
+  for (int64_t table : pattern.getRotate()) {
+    addUse(source, Check::Position, table, 0);
+    addUse(source, Check::Feature, table, 1);
+  }
+}
+
+void Checks::checkRecurrence(attn::RecurrenceOp recurrence) {
+  unsigned numParams = recurrence.getNumParams();
+  for (Region *region : {&recurrence.getQuery(), &recurrence.getKey(),
+                         &recurrence.getValue(), &recurrence.getOutput()})
+    if (!region->empty())
+      addScope(0, *region, numParams, /*hasNumber=*/true);
+  for (Region *region : {&recurrence.getDecay(), &recurrence.getDelta()})
+    if (!region->empty())
+      addScope(0, *region, numParams, /*hasNumber=*/false);
+  if (std::optional<unsigned> window = recurrence.getWindowParam()) {
+    addUse(0, Check::Window, *window, 0);
+    checks.back().message = StringAttr::get(recurrence.getContext(),
+                                            "the window is not negative");
+  }
+}
+
+void Checks::addScope(unsigned source, Region &region, unsigned numParams,
+                      bool hasNumber) {
+  scopes.push_back(std::make_unique<Scope>(
+      Scope{source, &region, numParams, hasNumber, {}, nullptr}));
+  visit(scopes.back().get());
+}
+
+void Checks::addUse(unsigned source, Check::Kind kind, unsigned param,
+                    unsigned axis) {
+  Check check{kind, {}, {}};
+  check.param = spec.sources[source].params[param];
+  check.axis = axis;
+  check.source = source;
+  checks.push_back(check);
 }
 
 //===----------------------------------------------------------------------===//
@@ -58,8 +85,7 @@ ScopedValue Checks::resolve(ScopedValue value) {
 std::optional<unsigned> Checks::findParam(ScopedValue value) const {
   value = resolve(value);
   auto argument = dyn_cast<BlockArgument>(value.value);
-  attn::PatternOp pattern = value.scope->pattern;
-  if (!argument || argument.getArgNumber() >= pattern.getNumParams())
+  if (!argument || argument.getArgNumber() >= value.scope->numParams)
     return std::nullopt;
   return argument.getArgNumber();
 }
@@ -75,7 +101,8 @@ const Scope *Checks::enter(attn::ApplyOp apply, const Scope *scope) {
   auto pattern = SymbolTable::lookupNearestSymbolFrom<attn::PatternOp>(
       apply, apply.getPatternAttr());
   scopes.push_back(std::make_unique<Scope>(
-      Scope{scope->source, pattern, /*isScore=*/false, apply, scope}));
+      Scope{scope->source, &pattern.getBody(), pattern.getNumParams(),
+            /*hasNumber=*/false, apply, scope}));
   return scopes.back().get();
 }
 
@@ -97,6 +124,12 @@ void Checks::visit(const Scope *scope) {
       addRead(scope, in.getList(), in.getIndices());
     } else if (auto apply = dyn_cast<attn::ApplyOp>(op)) {
       visit(enter(apply, scope));
+    } else if (auto project = dyn_cast<attn::ProjectOp>(op)) {
+      addRead(scope, project.getTable(), project.getIndices());
+      unsigned param = *findParam({project.getTable(), scope});
+      for (unsigned axis : {0, 1})
+        addUse(scope->source, Check::Row, param,
+               project.getIndices().size() + axis);
     }
   }
 }

@@ -13,19 +13,21 @@
 
 namespace heddle {
 
-/// A region of a pattern, entered from the kernel or through an `attn.apply`.
+/// A region of a pattern or recurrence, entered from the kernel or through an
+/// `attn.apply`. Its arguments are the parameters, then for some a number to be
+/// changed, then coordinates.
 struct Scope {
   unsigned source;
-  attn::PatternOp pattern;
-  bool isScore;
-  /// Null for a region of the source's own pattern.
+  mlir::Region *region;
+  unsigned numParams;
+  /// There is a number: a score or a feature.
+  bool hasNumber;
+  /// Null for a region of the source's own pattern or recurrence.
   attn::ApplyOp apply;
   const Scope *outer;
 
-  mlir::Block &block() const {
-    attn::PatternOp op = pattern;
-    return isScore ? op.getScore().front() : op.getBody().front();
-  }
+  mlir::Block &block() const { return region->front(); }
+  unsigned firstCoordinate() const { return numParams + hasNumber; }
 };
 
 /// A value of a region. In the source's own regions arguments stand for
@@ -46,9 +48,11 @@ struct Check {
     Head,      ///< Query heads are indices of `param`.
     Position,  ///< Positions of queries and keys are indices of `param`.
     Feature,   ///< Pairs of features are indices of `param`.
+    Row,       ///< All features of q and k are.
+    Window,    ///< `param` is a number of keys.
   } kind;
   ScopedValue value;        ///< Of a condition or read.
-  mlir::StringAttr message; ///< Of a condition.
+  mlir::StringAttr message; ///< Of a condition or window.
   unsigned param = 0;       ///< Of the kernel.
   unsigned axis = 0;
   unsigned source = 0;
@@ -75,6 +79,11 @@ public:
   const Scope *enter(attn::ApplyOp apply, const Scope *scope);
 
 private:
+  void checkPattern(unsigned source, attn::PatternOp pattern);
+  void checkRecurrence(attn::RecurrenceOp recurrence);
+  void addScope(unsigned source, mlir::Region &region, unsigned numParams,
+                bool hasNumber);
+  void addUse(unsigned source, Check::Kind kind, unsigned param, unsigned axis);
   void visit(const Scope *scope);
   void addRead(const Scope *scope, mlir::Value operand,
                mlir::ValueRange indices);

@@ -12,55 +12,41 @@ using namespace mlir;
 KernelFrame::KernelFrame(func::FuncOp source, const KernelSpec &spec)
     : spec(spec), b(source.getLoc(), source.getContext()), function(source) {}
 
-static TypedValue<attn::ViewType> view(Value value) {
-  return cast<TypedValue<attn::ViewType>>(value);
-}
+static ViewValue view(Value value) { return cast<ViewValue>(value); }
 
-Value KernelFrame::open(StringRef kind, TypeRange extra, TypeRange results) {
-  bool hasTask = kind != "check";
-  Type index = b.getIndexType(), f32 = b.getF32Type();
-  auto rowsOf = [&](int64_t width, Type element) {
-    return attn::ViewType::get(b.getContext(), width, element);
-  };
-  attn::EntryAttr entry = spec.entry;
-  Type ofQk = rowsOf(entry.getQk(), entry.getInputType());
-  SmallVector<Type> types(hasTask ? 3 : 0, index);
-  types.push_back(ofQk);
-  for (size_t i = 0; i < spec.sources.size(); ++i)
-    types.append({ofQk, rowsOf(entry.getV(), entry.getInputType())});
-  types.push_back(rowsOf(entry.getV(), entry.getOutputType()));
-  types.append(2 + 2 * spec.sources.size(), rowsOf(1, f32));
-  types.append({index, f32});
+/// A problem is checked once; other kinds of kernel are for one task.
+static bool hasTask(StringRef kind) { return kind != "check"; }
+
+Block *KernelFrame::start(StringRef kind, TypeRange types, TypeRange extra,
+                          TypeRange results) {
+  Type index = b.getIndexType();
+  SmallVector<Type> all(hasTask(kind) ? 3 : 0, index);
+  llvm::append_range(all, types);
+  all.append({index, b.getF32Type()});
   for (const KernelParam &param : spec.params)
-    types.push_back(param.type);
-  llvm::append_range(types, extra);
+    all.push_back(param.type);
+  llvm::append_range(all, extra);
 
   b.setInsertionPoint(function);
-  auto kernel = func::FuncOp::create(b, (function.getName() + "_" + kind).str(),
-                                     b.getFunctionType(types, results));
+  kernel = func::FuncOp::create(b, (function.getName() + "_" + kind).str(),
+                                b.getFunctionType(all, results));
   kernel->setAttr(tile::kKernelAttr, b.getStringAttr(kind));
-  kernel->setAttr(tile::kEntryAttr, entry);
+  kernel->setAttr(tile::kEntryAttr, spec.entry);
   Block *body = kernel.addEntryBlock();
   b.setInsertionPointToStart(body);
 
-  unsigned next = 0;
-  auto argument = [&] { return body->getArgument(next++); };
   batch = head = tile = Value();
-  if (hasTask)
-    batch = argument(), head = argument(), tile = argument();
-  q = view(argument());
-  sources.assign(spec.sources.size(), {});
-  for (Source &source : sources)
-    source.k = view(argument()), source.v = view(argument());
-  o = view(argument()), lse = view(argument()), rowMax = view(argument());
-  for (Source &source : sources) {
-    source.columnSums = view(argument());
-    source.blockMax = view(argument());
-  }
-  origin = argument(), scale = argument();
-  params.clear();
-  for (size_t i = 0; i < spec.params.size(); ++i)
-    params.push_back(argument());
+  if (hasTask(kind))
+    batch = body->getArgument(0), head = body->getArgument(1),
+    tile = body->getArgument(2);
+  auto others = body->getArguments().drop_back(extra.size());
+  params = llvm::to_vector_of<Value>(others.take_back(spec.params.size()));
+  others = others.drop_back(spec.params.size());
+  origin = others.drop_back().back(), scale = others.back();
+  return body;
+}
+
+void KernelFrame::bindSources() {
   accesses.clear();
   for (auto [source, known] : llvm::zip(sources, spec.sources)) {
     source.numKeys = dim(tile::Axis::Position, source.k);
@@ -69,6 +55,34 @@ Value KernelFrame::open(StringRef kind, TypeRange extra, TypeRange results) {
     accesses.push_back(
         std::make_unique<attn::OperandAccess>(ValueRange(source.params)));
   }
+}
+
+Value KernelFrame::open(StringRef kind, TypeRange extra, TypeRange results) {
+  Type f32 = b.getF32Type();
+  auto rowsOf = [&](int64_t width, Type element) {
+    return attn::ViewType::get(b.getContext(), width, element);
+  };
+  attn::EntryAttr entry = spec.entry;
+  Type ofQk = rowsOf(entry.getQk(), entry.getInputType());
+  SmallVector<Type> types = {ofQk};
+  for (size_t i = 0; i < spec.sources.size(); ++i)
+    types.append({ofQk, rowsOf(entry.getV(), entry.getInputType())});
+  types.push_back(rowsOf(entry.getV(), entry.getOutputType()));
+  types.append(2 + 2 * spec.sources.size(), rowsOf(1, f32));
+
+  Block *body = start(kind, types, extra, results);
+  unsigned next = hasTask(kind) ? 3 : 0;
+  auto argument = [&] { return view(body->getArgument(next++)); };
+  q = argument();
+  sources.assign(spec.sources.size(), {});
+  for (Source &source : sources)
+    source.k = argument(), source.v = argument();
+  o = argument(), lse = argument(), rowMax = argument();
+  for (Source &source : sources) {
+    source.columnSums = argument();
+    source.blockMax = argument();
+  }
+  bindSources();
   return extra.empty() ? Value() : Value(body->getArguments().back());
 }
 

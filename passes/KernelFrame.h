@@ -44,19 +44,22 @@ struct KeyTile {
   llvm::SmallVector<mlir::Value> params;
 };
 
+using ViewValue = mlir::TypedValue<attn::ViewType>;
+
 class KernelFrame {
 public:
   /// Functions are put before `source`, the function with the attention.
   KernelFrame(mlir::func::FuncOp source, const KernelSpec &spec);
+  virtual ~KernelFrame() = default;
 
   const KernelSpec &spec;
   mlir::ImplicitLocOpBuilder b;
 
   // Arguments of the function, see the `tile` dialect.
   mlir::Value batch, head, tile, origin, scale;
-  mlir::TypedValue<attn::ViewType> q, o, lse, rowMax;
+  ViewValue q, o, lse, rowMax;
   struct Source {
-    mlir::TypedValue<attn::ViewType> k, v, columnSums, blockMax;
+    ViewValue k, v, columnSums, blockMax;
     mlir::Value numKeys;
     /// The values of its pattern's parameters.
     llvm::SmallVector<mlir::Value> params;
@@ -66,8 +69,8 @@ public:
 
   /// Starts `<source>_<kind>` and binds the arguments; returns the first extra
   /// one, if any.
-  mlir::Value open(llvm::StringRef kind, mlir::TypeRange extra,
-                   mlir::TypeRange results);
+  virtual mlir::Value open(llvm::StringRef kind, mlir::TypeRange extra,
+                           mlir::TypeRange results);
 
   int64_t queryTile() const { return schedule().getQueryTile(); }
   int64_t keyTile() const { return schedule().getKeyTile(); }
@@ -121,6 +124,17 @@ public:
   /// it are excluded. On a plain sequence it is `QueryTile::count` that tells.
   attn::FormulaAttr ofExistingQueries(unsigned source,
                                       attn::FormulaAttr formula);
+
+protected:
+  /// Starts the function; its arguments are those of all kernels of the kind
+  /// but for `types`, which lie between the coordinates of the task and origin,
+  /// and `extra`, which come last.
+  mlir::Block *start(llvm::StringRef kind, mlir::TypeRange types,
+                     mlir::TypeRange extra, mlir::TypeRange results);
+  /// Gives every source the parameters of its pattern.
+  void bindSources();
+
+  mlir::func::FuncOp kernel; ///< The one under construction.
 
 private:
   attn::ScheduleAttr schedule() const { return spec.entry.getSchedule(); }

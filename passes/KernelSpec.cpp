@@ -29,12 +29,30 @@ SmallVector<attn::PatternOp> heddle::findPatterns(Operation *user,
   return patterns;
 }
 
+static KernelSpec specOf(attn::RecurrenceOp recurrence, attn::EntryAttr entry) {
+  KernelSpec spec;
+  spec.entry = entry;
+  spec.recurrence = recurrence;
+  KernelSource source;
+  for (unsigned i = 0; i < recurrence.getNumParams(); ++i) {
+    spec.params.push_back({recurrence.getParamName(i),
+                           recurrence.getParamType(i), recurrence.getDefault(i),
+                           recurrence.getParamRank(i)});
+    source.params.push_back(i);
+  }
+  spec.sources.push_back(std::move(source));
+  return spec;
+}
+
 FailureOr<KernelSpec> heddle::findKernelSpec(Operation *user,
                                              attn::EntryAttr entry) {
+  if (auto recurrence = SymbolTable::lookupNearestSymbolFrom<attn::RecurrenceOp>(
+          user, entry.getPattern()))
+    return specOf(recurrence, entry);
   SmallVector<attn::PatternOp> patterns =
       findPatterns(user, entry.getPattern());
   if (patterns.empty())
-    return user->emitOpError("the module has no pattern ")
+    return user->emitOpError("the module has no pattern or recurrence ")
            << entry.getPattern();
   KernelSpec spec;
   spec.entry = entry;
@@ -120,5 +138,20 @@ KernelShape heddle::describeKernel(ArrayRef<attn::PatternOp> patterns,
     shape.QueryBlock = attn::queryBlock(formula);
     shape.Conditions = std::max<int64_t>(1, countConditions(formula));
   }
+  return shape;
+}
+
+KernelShape heddle::describeKernel(attn::RecurrenceOp recurrence, int64_t qk,
+                                   int64_t v, Type input) {
+  KernelShape shape;
+  shape.Qk = qk;
+  shape.V = v;
+  shape.ElementBytes = input.getIntOrFloatBitWidth() / 8;
+  shape.HasSoftmax = recurrence.getWindowParam().has_value();
+  shape.Mapped = recurrence.numMappedFeatures(qk);
+  shape.State = recurrence.numFeatures(qk);
+  shape.DecaysByFeature =
+      recurrence.decayKind() == attn::DecayKind::PerChannel;
+  shape.HasDelta = recurrence.hasDelta();
   return shape;
 }

@@ -14,8 +14,8 @@ namespace heddle {
 
 /// Keys and values under one pattern.
 struct KernelSource {
-  attn::PatternOp pattern;
-  /// That of the pattern, and the end of the keys.
+  attn::PatternOp pattern; ///< Null under a recurrence.
+  /// That of the pattern, and the end of the keys; null under a recurrence.
   attn::FormulaAttr formula;
   /// The pattern's parameters as numbers of the kernel's.
   llvm::SmallVector<unsigned> params;
@@ -31,9 +31,13 @@ struct KernelParam {
 
 struct KernelSpec {
   attn::EntryAttr entry;
+  /// What a linear attention computes; null for an attention. It has one source.
+  attn::RecurrenceOp recurrence;
   llvm::SmallVector<KernelSource> sources; ///< At least one.
   llvm::SmallVector<KernelParam> params;
 
+  bool isLinear() const { return static_cast<bool>(recurrence); }
+  // For attentions.
   attn::PatternOp first() const { return sources.front().pattern; }
   /// That of every source.
   attn::NormalizerAttr normalizer() const { return first().getNormalization(); }
@@ -42,8 +46,8 @@ struct KernelSpec {
   attn::OutputsAttr outputs() const { return entry.getOutputs(); }
 };
 
-/// Looks the pattern of an entry up, or the sources of its `attn.combine`.
-/// Emits an error at `user` when there is none, or at a pattern that has no
+/// Looks the pattern of an entry up, or the sources of its `attn.combine`, or
+/// its recurrence. Emits an error at `user` when there is none, or at a pattern that has no
 /// formula yet.
 mlir::FailureOr<KernelSpec> findKernelSpec(mlir::Operation *user,
                                            attn::EntryAttr entry);
@@ -57,6 +61,8 @@ llvm::SmallVector<attn::PatternOp> findPatterns(mlir::Operation *user,
 /// with head dims `qk` and `v` and elements of type `input` in memory.
 KernelShape describeKernel(llvm::ArrayRef<attn::PatternOp> patterns, int64_t qk,
                            int64_t v, mlir::Type input);
+KernelShape describeKernel(attn::RecurrenceOp recurrence, int64_t qk, int64_t v,
+                           mlir::Type input);
 
 } // namespace heddle
 

@@ -245,6 +245,112 @@ def AttnTile : Pass<"attn-tile", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def AttnStepLinear : Pass<"attn-step-linear", "::mlir::ModuleOp"> {
+  let summary = "linear attention token by token";
+  let description = [{
+    For every function that holds an `attn.linear` and has `tile.entry` adds
+    `<name>_step`, a kernel with the arguments of `<name>_task` that works off
+    every token of a sequence on its own: for the few tokens of a decoding step.
+    The function stays.
+
+    Before:
+
+    ```mlir
+    func.func @f(…) attributes {tile.entry = …} {
+      %o, %state = attn.linear @retnet(%g : tensor<?xf32>) q(%q) k(%k) v(%v) scale(%s) : …
+      return %o, %state : …
+    }
+    ```
+
+    After:
+
+    ```mlir
+    func.func @f_step(%b: index, %h: index, %tile: index, …) {
+      %s0 = tile.transpose … // of the rows of the state
+      %state = scf.for %i = %c0 to %n step %c1 iter_args(%s = %s0) -> (tensor<64x64xf32>) {
+        …
+        %kept = tile.scale %s, %a : tensor<64x64xf32>
+        %next = tile.accumulate %kept, %v, %y : …
+        %o = tile.scores %next, %x : …
+        …
+        scf.yield %next : tensor<64x64xf32>
+      }
+      …
+    }
+    func.func @f(…) attributes {tile.entry = …} { … }
+    ```
+  }];
+  let dependentDialects = ["::heddle::tile::TileDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def AttnChunkLinear : Pass<"attn-chunk-linear", "::mlir::ModuleOp"> {
+  let summary = "linear attention chunk by chunk";
+  let description = [{
+    Every function that holds an `attn.linear` and has `tile.entry` becomes kernel
+    functions at the tile level (see the `tile` dialect for their arguments):
+    `<name>_task`, which computes all rows of one head of a stretch of tokens and
+    the state after it; where states of parts of a sequence can be put together,
+    `<name>_state`, which computes the state alone and the product of all factors;
+    and `<name>_check`. The function must do nothing but the linear attention, on
+    its own arguments.
+
+    Tokens are worked off in chunks as long as the schedule's query tile. Inside
+    of one every pair of tokens has a weight, products of factors between the two
+    among it, as in attention; what came before the chunk is in the state:
+
+    Before:
+
+    ```mlir
+    func.func @f(…) attributes {tile.entry = …} {
+      %o, %state = attn.linear @retnet(%g : tensor<?xf32>) q(%q) k(%k) v(%v) scale(%s) : …
+      return %o, %state : …
+    }
+    ```
+
+    After:
+
+    ```mlir
+    func.func @f_task(%b: index, %h: index, %tile: index, …) {
+      %s0 = tile.transpose … // of the rows of the state
+      %a = tile.map at(%b, %h) from(%c0, %c0) { … } : () -> tensor<64xf32>
+      %w, %from_start, %to_end, %total = tile.decays %a : tensor<64xf32> -> tensor<64x64xf32>
+      %state = scf.for %i = %c0 to %whole step %c64 iter_args(%s = %s0) -> (tensor<64x64xf32>) {
+        %x = tile.scale %q, %scale : tensor<64x64xf32>
+        %before = tile.scores %x, %s : …
+        %far = tile.rescale %before, %from_start : …
+        %pairs = tile.scores %x, %k : …
+        %p = arith.mulf %pairs, %w : tensor<64x64xf32>
+        %o = tile.accumulate %far, %p, %v where %causal : …
+        tile.store %o, … : …
+        %kept = tile.scale %s, %total : tensor<64x64xf32>
+        %next = tile.accumulate %kept, %v_to_end, %k : …
+        scf.yield %next : tensor<64x64xf32>
+      }
+      … // once more for the last, shorter chunk
+    }
+    ```
+
+    What the clauses change:
+
+    - *maps* become `tile.map`, `tile.reduce` and products with `tile.load_table`;
+      what is the same for a row is a vector;
+    - *decay per feature*: `tile.decayed_scores` and `tile.cumulate`;
+    - *delta*: values are replaced by `tile.solve` of a triangular system first;
+    - *expand*: pairs use the function of the score, the state `tile.expand`;
+    - *normalize* carries sums beside the state;
+    - *bidirectional*: one loop for the state over all keys, one for the rows;
+    - *window*: a loop over the tiles of the window as in `attn-tile`, and chunks
+      of keys that lag behind those of queries by its length.
+  }];
+  let dependentDialects = ["::heddle::tile::TileDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def AttnExpandTiles : Pass<"attn-expand-tiles", "::mlir::ModuleOp"> {
   let summary = "loops over live tiles as loops over runs";
   let description = [{

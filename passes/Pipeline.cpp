@@ -15,6 +15,8 @@ void heddle::buildAttnPipeline(OpPassManager &passes) {
 }
 
 void heddle::buildTilePipeline(OpPassManager &passes) {
+  passes.addPass(createAttnStepLinear());
+  passes.addPass(createAttnChunkLinear());
   passes.addPass(createAttnTile());
   passes.addPass(createAttnExpandTiles());
   passes.addPass(createTileSimplify());

@@ -20,7 +20,7 @@ struct AttnTile : impl::AttnTileBase<AttnTile> {
     for (auto function :
          llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
       auto entry = function->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
-      if (!entry || function->hasAttr(tile::kKernelAttr))
+      if (!entry || entry.getState() || function->hasAttr(tile::kKernelAttr))
         continue;
       if (failed(lower(function, entry)))
         return signalPassFailure();

@@ -243,6 +243,12 @@ std::vector<ScheduleChoice> cpu::weighSchedules(mlir::MLIRContext *Context,
 attn::ScheduleAttr cpu::chooseSchedule(mlir::MLIRContext *Context,
                                        llvm::StringRef Level,
                                        const KernelShape &Shape) {
+  if (Shape.isLinear()) {
+    const CpuLevel &L = *findCpuLevel(Level);
+    return attn::ScheduleAttr::get(Context, 64, 64, largestDivisor(64, L.Rows),
+                                   L.Lanes, largestDivisor(64, L.Unroll), {},
+                                   {});
+  }
   const Choice Made(*findCpuLevel(Level), Shape);
   return Made.schedule(Context, Made.chosen());
 }

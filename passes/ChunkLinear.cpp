@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "passes/LinearChunk.h"
+#include "passes/LinearKernels.h"
+#include "passes/LinearWindow.h"
+#include "passes/Passes.h"
+#include "passes/TileKernels.h"
+
+using namespace mlir;
+
+namespace heddle {
+#define GEN_PASS_DEF_ATTNCHUNKLINEAR
+#include "passes/Passes.h.inc"
+
+namespace {
+
+/// The state after the keys of rows [begin, end), row 0 at position `zero`.
+LinearState advanceOver(LinearFrame &frame, LinearChunk &chunk, Value begin,
+                        Value end, Value zero, const LinearState &state) {
+  return state.with(frame.forEachTile(
+      begin, end, zero, frame.chunk(), state.list(),
+      [&](const TokenTile &tokens, ValueRange carried) {
+        LinearState now = state.with(carried);
+        ChunkKeys keys = chunk.loadKeys(tokens);
+        chunk.replaceValues(keys, now);
+        return chunk.advance(now, keys).list();
+      }));
+}
+
+/// Outputs of rows [begin, end) of queries that see nothing but the state.
+void outputsOf(LinearFrame &frame, LinearChunk &chunk, Value begin, Value end,
+               const LinearState &state, LinearWindow *window) {
+  frame.forEachTile(begin, end, frame.origin, frame.chunk(), {},
+                    [&](const TokenTile &queries, ValueRange) {
+                      ChunkSums sums = chunk.sumUp(state, nullptr, queries);
+                      if (window)
+                        window->join(sums, queries);
+                      chunk.storeOutput(sums, queries);
+                      return LinearFrame::Carried();
+                    });
+}
+
+/// Outputs of rows [begin, end), each of which sees one key more than the one
+/// before: row r the keys up to `shift` rows behind it.
+LinearState sweep(LinearFrame &frame, LinearChunk &chunk, Value begin,
+                  Value end, Value shift, const LinearState &state,
+                  LinearWindow *window) {
+  ImplicitLocOpBuilder &b = frame.b;
+  return state.with(frame.forEachTile(
+      begin, end, frame.origin, frame.chunk(), state.list(),
+      [&](const TokenTile &queries, ValueRange carried) {
+        LinearState now = state.with(carried);
+        TokenTile tokens = queries;
+        if (shift) {
+          Value length = frame.window();
+          tokens.row = arith::AddIOp::create(b, tokens.row, shift);
+          tokens.first = arith::SubIOp::create(b, tokens.first, length);
+          if (tokens.end)
+            tokens.end = arith::SubIOp::create(b, tokens.end, length);
+        }
+        ChunkKeys keys = chunk.loadKeys(tokens);
+        chunk.replaceValues(keys, now);
+        ChunkSums sums = chunk.sumUp(now, &keys, queries);
+        if (window)
+          window->join(sums, queries);
+        chunk.storeOutput(sums, queries);
+        return chunk.advance(now, keys).list();
+      }));
+}
+
+/// Keys behind the window lag behind their queries by its length: those that
+/// no query has in its window come first, and the first queries may have none.
+LinearState sweepBehindWindow(LinearFrame &frame, LinearChunk &chunk,
+                              LinearState state) {
+  ImplicitLocOpBuilder &b = frame.b;
+  LinearWindow window(frame);
+  Value zero = frame.constant(int64_t{0});
+  Value queries = frame.numQueries(), ahead = frame.keysAhead();
+  // The row of the last key behind the window of query 0.
+  Value shift = arith::SubIOp::create(b, ahead, frame.window());
+  Value early = arith::MaxSIOp::create(b, zero, shift);
+  Value keyZero = arith::SubIOp::create(b, frame.origin, ahead);
+  state = advanceOver(frame, chunk, zero, early, keyZero, state);
+  Value without = arith::MinSIOp::create(
+      b, queries,
+      arith::MaxSIOp::create(b, zero, arith::SubIOp::create(b, zero, shift)));
+  outputsOf(frame, chunk, zero, without, state, &window);
+  return sweep(frame, chunk, without, queries, shift, state, &window);
+}
+
+} // namespace
+
+void buildChunkTask(LinearFrame &frame) {
+  frame.open("task");
+  LinearChunk chunk(frame);
+  LinearState state = loadState(frame);
+  Value zero = frame.constant(int64_t{0});
+  if (frame.recurrence().isBidirectional()) {
+    state = advanceOver(frame, chunk, zero, frame.numKeys(), frame.origin,
+                        state);
+    outputsOf(frame, chunk, zero, frame.numQueries(), state, nullptr);
+  } else if (frame.window()) {
+    state = sweepBehindWindow(frame, chunk, state);
+  } else {
+    state = sweep(frame, chunk, zero, frame.numQueries(), Value(), state,
+                  nullptr);
+  }
+  storeState(frame, state);
+  frame.close();
+}
+
+void buildStateKernel(LinearFrame &frame) {
+  frame.open("state");
+  ImplicitLocOpBuilder &b = frame.b;
+  LinearChunk chunk(frame);
+  LinearState state = loadState(frame);
+  Value zero = frame.constant(int64_t{0});
+  SmallVector<Value> inits = state.list();
+  bool decays = frame.decay() != attn::DecayKind::None;
+  bool isPerChannel = frame.decay() == attn::DecayKind::PerChannel;
+  int64_t rows = frame.spec.entry.getState().getRows();
+  if (isPerChannel)
+    inits.push_back(frame.fill(frame.tileType({rows}), 1));
+  else if (decays)
+    inits.push_back(frame.constant(1.0F));
+  SmallVector<Value> results = frame.forEachTile(
+      zero, frame.numKeys(), frame.origin, frame.chunk(), inits,
+      [&](const TokenTile &tokens, ValueRange carried) {
+        ChunkKeys keys = chunk.loadKeys(tokens);
+        SmallVector<Value> next =
+            chunk.advance(state.with(carried), keys).list();
+        if (decays)
+          next.push_back(frame.mul(carried.back(), keys.total));
+        return next;
+      });
+  storeState(frame, state.with(results));
+  Value factor = frame.fill(frame.tileType({rows}), 1);
+  if (isPerChannel)
+    factor = results.back();
+  else if (decays)
+    factor = tile::ScaleOp::create(b, factor, results.back());
+  frame.store(factor, frame.factor, zero);
+  frame.close();
+}
+
+namespace {
+
+struct AttnChunkLinear : impl::AttnChunkLinearBase<AttnChunkLinear> {
+  void runOnOperation() override {
+    auto build = [](func::FuncOp function, LinearFrame &frame) {
+      buildChunkTask(frame);
+      if (frame.recurrence().canScan())
+        buildStateKernel(frame);
+      buildCheckKernel(frame);
+      function.erase();
+      return success();
+    };
+    if (failed(forEachLinear(getOperation(), build)))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+} // namespace heddle

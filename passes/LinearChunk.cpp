@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/LinearChunk.h"
+
+#include "dialect/attn/Formula.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace heddle;
+using namespace mlir;
+
+//===----------------------------------------------------------------------===//
+// Keys
+//===----------------------------------------------------------------------===//
+
+void LinearChunk::loadFactors(ChunkKeys &keys, const TokenTile &tokens) {
+  if (frame.decay() == attn::DecayKind::None)
+    return;
+  TokenTile at = tokens;
+  // One factor for all tokens is computed once.
+  if (frame.decay() == attn::DecayKind::Constant && !tokens.end)
+    at.first = frame.constant(int64_t{0});
+  Value a = buildFactors(frame, TokenAxis::Rows, frame.sizes.mapped, at);
+  if (isPerChannel()) {
+    auto products = tile::CumulateOp::create(b, a);
+    keys.a = a;
+    keys.fromStart = products.getFromStart();
+    keys.toEnd = products.getToEnd();
+    keys.total = products.getTotal();
+    return;
+  }
+  auto products = tile::DecaysOp::create(
+      b, frame.tileType({keys.size, keys.size}), a.getType(), a.getType(),
+      b.getF32Type(), a);
+  keys.w = products.getW();
+  keys.fromStart = products.getFromStart();
+  keys.toEnd = products.getToEnd();
+  keys.total = products.getTotal();
+}
+
+ChunkKeys LinearChunk::loadKeys(const TokenTile &tokens) {
+  attn::RecurrenceOp recurrence = frame.recurrence();
+  ChunkKeys keys;
+  keys.size = tokens.size;
+  loadFactors(keys, tokens);
+  Value k = frame.load(frame.k(), tokens.size, tokens.row);
+  Value v = frame.load(frame.v(), tokens.size, tokens.row);
+
+  // Keys are used as rows, which is how they lie in memory. Only what combines
+  // features wants the tokens along the lanes.
+  bool isMapped = !recurrence.getKey().empty() || tokens.end;
+  keys.areLanes = frame.isExpanded() || isPerChannel();
+  bool areRows = keys.areLanes || !isMapped;
+  TokenAxis axis = areRows ? TokenAxis::Rows : TokenAxis::Columns;
+  RowMap map{&recurrence.getKey(), axis, Value()};
+  Value y =
+      buildFeatures(frame, map, areRows ? k : frame.transpose(k), tokens);
+  keys.y = areRows ? y : frame.transpose(y);
+  RowMap valueMap{&recurrence.getValue(), TokenAxis::Columns, Value()};
+  keys.vT = buildFeatures(frame, valueMap, frame.transpose(v), tokens);
+  bool asIs = recurrence.getValue().empty() && !tokens.end;
+  keys.v = asIs ? v : frame.transpose(keys.vT);
+
+  Value phi = buildExpansion(frame, keys.y);
+  keys.phiToEnd = phi;
+  keys.vToEndT = keys.vT;
+  if (isPerChannel())
+    keys.phiToEnd = frame.mul(phi, keys.toEnd);
+  else if (keys.toEnd && frame.hasSums())
+    // Sums of features want it there.
+    keys.phiToEnd = frame.isExpanded()
+                        ? Value(tile::RescaleOp::create(b, phi, keys.toEnd))
+                        : frame.transpose(timesColumns(frame.transpose(phi),
+                                                       keys.toEnd));
+  else if (keys.toEnd && !frame.hasDelta())
+    keys.vToEndT = timesColumns(keys.vT, keys.toEnd);
+
+  if (frame.hasDelta())
+    keys.beta = buildBeta(frame, tokens);
+  if (frame.hasMagnitude())
+    keys.number = countTokens(tokens);
+  return keys;
+}
+
+Value LinearChunk::countTokens(const TokenTile &tokens) {
+  if (!tokens.end)
+    return frame.constant(static_cast<float>(tokens.size));
+  Value left = arith::SubIOp::create(b, tokens.end, tokens.first);
+  return asFloat(
+      arith::MinSIOp::create(b, left, frame.constant(tokens.size)));
+}
+
+Value LinearChunk::asFloat(Value index) {
+  return arith::SIToFPOp::create(
+      b, b.getF32Type(),
+      arith::IndexCastOp::create(b, b.getI32Type(), index));
+}
+
+void LinearChunk::replaceValues(ChunkKeys &keys, const LinearState &state) {
+  if (!frame.hasDelta())
+    return;
+  Value a = frame.scores(keys.y, keys.y);
+  if (keys.w)
+    a = frame.mul(a, keys.w);
+  a = tile::RescaleOp::create(b, a, keys.beta);
+  // What the state holds for the keys already.
+  Value known = frame.scores(state.s, keys.y);
+  SmallVector<Value> inputs = {keys.vT, known, frame.asRow(keys.beta)};
+  if (keys.fromStart)
+    inputs.push_back(frame.asRow(keys.fromStart));
+  Value r = frame.map(
+      {frame.sizes.values, keys.size}, inputs,
+      [&](ValueRange in, Value, Value) {
+        Value old = keys.fromStart ? frame.mul(in[1], in[3]) : Value(in[1]);
+        Value change = frame.mul(in[2], frame.subtract(in[0], old));
+        // Beyond the end of the sequence nothing may leak from the state.
+        Value zero = frame.constant(0.0F);
+        Value isNone = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
+                                             in[2], zero);
+        return frame.select(isNone, zero, change);
+      });
+  keys.vT = tile::SolveOp::create(b, a, r);
+  keys.v = frame.transpose(keys.vT);
+  keys.vToEndT =
+      keys.toEnd ? timesColumns(keys.vT, keys.toEnd) : keys.vT;
+}
+
+//===----------------------------------------------------------------------===//
+// The state
+//===----------------------------------------------------------------------===//
+
+/// A tile or vector times a number, or times one per column.
+Value LinearChunk::times(Value tile, Value total) {
+  if (!total)
+    return tile;
+  if (total.getType().isF32())
+    return tile::ScaleOp::create(b, tile, total);
+  if (tile.getType() == total.getType())
+    return frame.mul(tile, total);
+  return timesColumns(tile, total);
+}
+
+Value LinearChunk::timesColumns(Value tile, Value vector) {
+  return frame.map(
+      cast<RankedTensorType>(tile.getType()).getShape(),
+      {tile, frame.asRow(vector)},
+      [&](ValueRange in, Value, Value) { return frame.mul(in[0], in[1]); });
+}
+
+LinearState LinearChunk::advance(const LinearState &state,
+                                 const ChunkKeys &keys) {
+  LinearState next;
+  next.s =
+      frame.product(times(state.s, keys.total), keys.vToEndT, keys.phiToEnd);
+  if (state.z) {
+    Value sum = keys.areLanes
+                    ? frame.sum(keys.phiToEnd, 0)
+                    : frame.sum(frame.transpose(keys.phiToEnd), 1);
+    next.z = frame.add(times(state.z, keys.total), sum);
+  }
+  if (!state.v)
+    return next;
+  Value values =
+      keys.toEnd ? timesColumns(keys.vT, keys.toEnd) : keys.vT;
+  next.v = frame.add(times(state.v, keys.total), frame.sum(values, 1));
+  if (!keys.toEnd) {
+    next.n = frame.add(state.n, keys.number);
+    return next;
+  }
+  // Tokens that don't exist count for nothing.
+  Value counted = frame.map(
+      {keys.size}, keys.toEnd, [&](ValueRange in, Value row, Value) {
+        Value exists = arith::CmpFOp::create(
+            b, arith::CmpFPredicate::OLT, asFloat(row), keys.number);
+        return frame.select(exists, in[0], frame.constant(0.0F));
+      });
+  Value sum = frame.element(frame.sum(frame.asRow(counted), 1));
+  next.n = frame.add(frame.mul(state.n, keys.total), sum);
+  return next;
+}
+
+//===----------------------------------------------------------------------===//
+// Outputs
+//===----------------------------------------------------------------------===//
+
+/// Query r and key c of a chunk with c <= r.
+Value LinearChunk::causalBits(int64_t size) {
+  MLIRContext *context = b.getContext();
+  AffineExpr distance = getAffineDimExpr(attn::DimQ, context) -
+                        getAffineDimExpr(attn::DimK, context);
+  attn::FormulaAttr formula =
+      attn::getBetween(distance, {getAffineConstantExpr(0, context)}, {});
+  Value zero = frame.constant(int64_t{0});
+  auto type = RankedTensorType::get({size, size}, b.getI1Type());
+  return tile::BitsOp::create(b, type, formula, frame.batch, frame.head, zero,
+                              zero, Value(), frame.constant(size),
+                              frame.constantStatus(tile::Partial), ValueRange{},
+                              ArrayRef<int64_t>{}, ArrayRef<int64_t>{});
+}
+
+/// What every query of the chunk gives every key; without sums that are taken
+/// over whole rows, later keys may have anything.
+Value LinearChunk::pairWeights(Value x, const ChunkKeys &keys) {
+  Value scores;
+  if (isPerChannel())
+    scores = tile::DecayedScoresOp::create(
+        b, frame.tileType({keys.size, keys.size}), x, keys.y, keys.a);
+  else
+    scores = frame.scores(x, keys.y);
+  if (!frame.isExpanded() && !frame.hasSums())
+    return keys.w ? frame.mul(scores, keys.w) : scores;
+  SmallVector<Value> inputs = {scores};
+  if (keys.w)
+    inputs.push_back(keys.w);
+  return frame.map({keys.size, keys.size}, inputs,
+                   [&](ValueRange in, Value row, Value column) {
+                     Value weight = buildExpandedScore(frame, in[0]);
+                     if (keys.w)
+                       weight = frame.mul(weight, in[1]);
+                     if (!frame.hasSums())
+                       return weight;
+                     return frame.select(frame.less(row, column),
+                                         frame.constant(0.0F), weight);
+                   });
+}
+
+/// `magnitude`: the values so far, for every query.
+Value LinearChunk::sumOfValues(const LinearState &state, const ChunkKeys *keys,
+                               int64_t size) {
+  SmallVector<Value> inputs = {frame.asRow(state.v)};
+  bool decays = keys && keys->fromStart;
+  if (decays)
+    inputs.push_back(keys->fromStart);
+  Value before = frame.map({size, frame.sizes.values}, inputs,
+                           [&](ValueRange in, Value, Value) {
+                             return decays ? frame.mul(in[0], in[1])
+                                           : Value(in[0]);
+                           });
+  if (!keys)
+    return before;
+  Value w = keys->w ? keys->w : frame.fill(frame.tileType({size, size}), 1);
+  return frame.product(before, w, keys->v, causalBits(size));
+}
+
+/// `magnitude`: the factors so far.
+Value LinearChunk::sumOfFactors(const LinearState &state, const ChunkKeys *keys,
+                                int64_t size) {
+  if (!keys)
+    return frame.map({size}, {}, [&](auto, Value, Value) { return state.n; });
+  if (!keys->w)
+    return frame.map({size}, {}, [&](auto, Value row, Value) {
+      Value more = frame.add(asFloat(row), frame.constant(1.0F));
+      return frame.add(state.n, more);
+    });
+  return frame.map({size}, {frame.sum(keys->w, 1), keys->fromStart},
+                   [&](ValueRange in, Value, Value) {
+                     return frame.add(in[0], frame.mul(in[1], state.n));
+                   });
+}
+
+ChunkSums LinearChunk::sumUp(const LinearState &state, const ChunkKeys *keys,
+                             const TokenTile &queries) {
+  TokenTile all = queries;
+  // Rows that don't exist aren't stored.
+  all.end = Value();
+  RowMap map{&frame.recurrence().getQuery(), TokenAxis::Rows, frame.scale};
+  Value q = frame.load(frame.q, queries.size, queries.row);
+  Value x = buildFeatures(frame, map, q, all);
+  Value phi = buildExpansion(frame, x);
+  bool decays = keys && keys->fromStart;
+  if (decays && isPerChannel())
+    phi = frame.mul(phi, keys->fromStart);
+  bool rescales = decays && !isPerChannel();
+
+  ChunkSums sums;
+  sums.num = frame.scores(phi, state.s);
+  if (rescales)
+    sums.num = tile::RescaleOp::create(b, sums.num, keys->fromStart);
+  Value weights;
+  if (keys) {
+    weights = pairWeights(x, *keys);
+    sums.num =
+        frame.product(sums.num, weights, keys->v, causalBits(keys->size));
+  }
+  if (state.z) {
+    sums.z = frame.sum(frame.scores(phi, frame.asRow(state.z)), 1);
+    if (rescales)
+      sums.z = frame.mul(sums.z, keys->fromStart);
+    if (keys)
+      sums.z = frame.add(sums.z, frame.sum(weights, 1));
+  }
+  if (state.v) {
+    sums.v = sumOfValues(state, keys, queries.size);
+    sums.n = sumOfFactors(state, keys, queries.size);
+  }
+  return sums;
+}
+
+void LinearChunk::storeOutput(const ChunkSums &sums, const TokenTile &queries) {
+  Value result = sums.num;
+  int64_t size = queries.size;
+  auto divide = [&](Value x, Value y) {
+    SmallVector<Value> inputs = {y};
+    if (x)
+      inputs.push_back(x);
+    return frame.map({size}, inputs, [&](ValueRange in, Value, Value) -> Value {
+      Value above = x ? Value(in[1]) : frame.constant(1.0F);
+      return arith::DivFOp::create(b, above, in[0]);
+    });
+  };
+  if (sums.z) {
+    SmallVector<Value> inputs = {sums.num, sums.z, divide(Value(), sums.z)};
+    if (sums.v)
+      inputs.append({sums.v, divide(sums.z, sums.n)});
+    result = frame.map({size, frame.sizes.values}, inputs,
+                       [&](ValueRange in, Value, Value) {
+                         QuotientParts parts{in[0], in[1], in[2], Value(),
+                                             Value()};
+                         if (sums.v)
+                           parts.v = in[3], parts.ratio = in[4];
+                         return buildQuotient(frame, parts);
+                       });
+  }
+  TokenTile all = queries;
+  all.end = Value();
+  RowMap map{&frame.recurrence().getOutput(), TokenAxis::Rows, Value()};
+  frame.store(buildFeatures(frame, map, result, all), frame.o, queries.row);
+}

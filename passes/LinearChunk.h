@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A recurrence chunk by chunk: inside a chunk as a sum over pairs of tokens,
+// between chunks by the state. (Sun et al., "Retentive network", 2023; Yang et
+// al., "Gated linear attention transformers", 2023, "Parallelizing linear
+// transformers with the delta rule", 2024.)
+
+#ifndef HEDDLE_PASSES_LINEARCHUNK_H
+#define HEDDLE_PASSES_LINEARCHUNK_H
+
+#include "passes/FeatureMap.h"
+#include "passes/LinearState.h"
+
+namespace heddle {
+
+/// The keys and values of a chunk, mapped. Tokens that don't exist add nothing
+/// and have the factor 1.
+struct ChunkKeys {
+  int64_t size;   ///< Tokens.
+  mlir::Value y;  ///< tokens x mapped features.
+  mlir::Value v;  ///< tokens x values.
+  mlir::Value vT; ///< values x tokens.
+
+  /// What the sums over the chunk take: times the factors up to its end.
+  mlir::Value phiToEnd; ///< tokens x features,
+  bool areLanes;        ///< with the tokens along the lanes.
+  mlir::Value vToEndT;  ///< values x tokens.
+
+  // Null where there is no decay.
+  mlir::Value a;         ///< The factors themselves, per channel.
+  mlir::Value w;         ///< Between tokens; not per channel.
+  mlir::Value fromStart; ///< Vector, per channel tokens x features.
+  mlir::Value toEnd;     ///< The same.
+  mlir::Value total;     ///< A number, per channel a vector.
+
+  mlir::Value beta;   ///< With a delta rule.
+  mlir::Value number; ///< With `magnitude`: how many exist, an f32.
+};
+
+/// The sums over keys that outputs are made of, for every row of queries.
+struct ChunkSums {
+  mlir::Value num; ///< tokens x values.
+  mlir::Value z;   ///< Vector; null without a normaliser.
+  mlir::Value v;   ///< tokens x values; null but with `magnitude`.
+  mlir::Value n;   ///< Vector.
+};
+
+class LinearChunk {
+public:
+  explicit LinearChunk(LinearFrame &frame) : frame(frame), b(frame.b) {}
+
+  ChunkKeys loadKeys(const TokenTile &tokens);
+  /// With a delta rule: what is written to the state in place of the values.
+  /// To be called before the others.
+  void replaceValues(ChunkKeys &keys, const LinearState &state);
+  /// The state after the chunk.
+  LinearState advance(const LinearState &state, const ChunkKeys &keys);
+  /// The sums of rows of queries over the state and those of the keys, null for
+  /// none, that are not behind them: key r of the chunk is that of query r.
+  ChunkSums sumUp(const LinearState &state, const ChunkKeys *keys,
+                   const TokenTile &queries);
+  /// The output of rows from their sums.
+  void storeOutput(const ChunkSums &sums, const TokenTile &queries);
+
+private:
+  bool isPerChannel() const {
+    return frame.decay() == attn::DecayKind::PerChannel;
+  }
+  void loadFactors(ChunkKeys &keys, const TokenTile &tokens);
+  mlir::Value countTokens(const TokenTile &tokens);
+  mlir::Value asFloat(mlir::Value index);
+  mlir::Value times(mlir::Value tile, mlir::Value total);
+  mlir::Value timesColumns(mlir::Value tile, mlir::Value vector);
+  mlir::Value causalBits(int64_t size);
+  mlir::Value pairWeights(mlir::Value x, const ChunkKeys &keys);
+  mlir::Value sumOfValues(const LinearState &state, const ChunkKeys *keys,
+                          int64_t size);
+  mlir::Value sumOfFactors(const LinearState &state, const ChunkKeys *keys,
+                           int64_t size);
+
+  LinearFrame &frame;
+  mlir::ImplicitLocOpBuilder &b;
+};
+
+} // namespace heddle
+
+#endif // HEDDLE_PASSES_LINEARCHUNK_H

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The window of a recurrence in which keys count by softmax.
+
+#ifndef HEDDLE_PASSES_LINEARWINDOW_H
+#define HEDDLE_PASSES_LINEARWINDOW_H
+
+#include "passes/LinearChunk.h"
+
+namespace heddle {
+
+class LinearWindow {
+public:
+  explicit LinearWindow(LinearFrame &frame) : frame(frame), b(frame.b) {}
+
+  /// Adds what the queries have from their windows to their sums over the other
+  /// keys.
+  void join(ChunkSums &sums, const TokenTile &queries);
+
+private:
+  /// Weighted values, maxima and sums of weights of the rows.
+  struct Softmax {
+    mlir::Value o, m, l;
+  };
+  Softmax run(const TokenTile &queries);
+
+  LinearFrame &frame;
+  mlir::ImplicitLocOpBuilder &b;
+};
+
+} // namespace heddle
+
+#endif // HEDDLE_PASSES_LINEARWINDOW_H
