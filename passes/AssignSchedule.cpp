@@ -89,16 +89,15 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
       levelName = bestLevelHere();
     const Target *target = findTargetOfLevel(levelName);
     if (!target)
-      function.emitError()
-          << "expected the name of a target level, found '" << levelName << "'";
+      function.emitError() << "expected the name of a target level, found '"
+                           << levelName << "'";
     return target;
   }
 
   static LogicalResult refuse(Operation *op, StringRef level,
                               const std::string &problem) {
-    return op->emitOpError()
-           << "has a schedule that level '" << level << "' can't build: "
-           << problem;
+    return op->emitOpError() << "has a schedule that level '" << level
+                             << "' can't build: " << problem;
   }
 
   static StringRef nameOf(func::FuncOp function) {
@@ -138,12 +137,12 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     if (!problem.empty())
       return refuse(attention, levelName, problem);
     setEntry(function,
-             attn::EntryAttr::get(
-                 &getContext(), nameOf(function), attention.getPatternAttr(),
-                 levelName, shape.Qk, shape.V,
-                 tensorType(attention.getQ()).getElementType(),
-                 tensorType(attention.getO()).getElementType(), outputs,
-                 schedule, shape.IsPacked));
+             attn::EntryAttr::get(&getContext(), nameOf(function),
+                                  attention.getPatternAttr(), levelName,
+                                  shape.Qk, shape.V,
+                                  tensorType(attention.getQ()).getElementType(),
+                                  tensorType(attention.getO()).getElementType(),
+                                  outputs, schedule, shape.IsPacked));
     attention.removeScheduleAttr();
     return success();
   }
@@ -157,7 +156,8 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     auto recurrence = SymbolTable::lookupNearestSymbolFrom<attn::RecurrenceOp>(
         linear, linear.getRecurrenceAttr());
     assert(recurrence && "the operation is valid");
-    RankedTensorType q = tensorType(linear.getQ()), o = tensorType(linear.getO());
+    RankedTensorType q = tensorType(linear.getQ()),
+                     o = tensorType(linear.getO());
     KernelShape shape = describeKernel(recurrence, q.getDimSize(3),
                                        o.getDimSize(3), q.getElementType());
     attn::ScheduleAttr schedule = linear.getScheduleAttr();

@@ -127,10 +127,10 @@ private:
   Interval coordinateOfRow(Region *region, unsigned i) {
     attn::RecurrenceOp recurrence = frame.spec.recurrence;
     attn::EntryAttr entry = frame.spec.entry;
-    bool ofQueries = region == &recurrence.getQuery() ||
-                     region == &recurrence.getOutput();
-    bool ofValues = region == &recurrence.getValue() ||
-                    region == &recurrence.getOutput();
+    bool ofQueries =
+        region == &recurrence.getQuery() || region == &recurrence.getOutput();
+    bool ofValues =
+        region == &recurrence.getValue() || region == &recurrence.getOutput();
     switch (i) {
     case 0:
       return upTo(frame.dim(tile::Axis::Batch, frame.q));

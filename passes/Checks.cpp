@@ -43,8 +43,8 @@ void Checks::checkRecurrence(attn::RecurrenceOp recurrence) {
       addScope(0, *region, numParams, /*hasNumber=*/false);
   if (std::optional<unsigned> window = recurrence.getWindowParam()) {
     addUse(0, Check::Window, *window, 0);
-    checks.back().message = StringAttr::get(recurrence.getContext(),
-                                            "the window is not negative");
+    checks.back().message =
+        StringAttr::get(recurrence.getContext(), "the window is not negative");
   }
 }
 

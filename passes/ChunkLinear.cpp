@@ -20,14 +20,14 @@ namespace {
 /// The state after the keys of rows [begin, end), row 0 at position `zero`.
 LinearState advanceOver(LinearFrame &frame, LinearChunk &chunk, Value begin,
                         Value end, Value zero, const LinearState &state) {
-  return state.with(frame.forEachTile(
-      begin, end, zero, frame.chunk(), state.list(),
-      [&](const TokenTile &tokens, ValueRange carried) {
-        LinearState now = state.with(carried);
-        ChunkKeys keys = chunk.loadKeys(tokens);
-        chunk.replaceValues(keys, now);
-        return chunk.advance(now, keys).list();
-      }));
+  return state.with(
+      frame.forEachTile(begin, end, zero, frame.chunk(), state.list(),
+                        [&](const TokenTile &tokens, ValueRange carried) {
+                          LinearState now = state.with(carried);
+                          ChunkKeys keys = chunk.loadKeys(tokens);
+                          chunk.replaceValues(keys, now);
+                          return chunk.advance(now, keys).list();
+                        }));
 }
 
 /// Outputs of rows [begin, end) of queries that see nothing but the state.
@@ -99,14 +99,14 @@ void buildChunkTask(LinearFrame &frame) {
   LinearState state = loadState(frame);
   Value zero = frame.constant(int64_t{0});
   if (frame.recurrence().isBidirectional()) {
-    state = advanceOver(frame, chunk, zero, frame.numKeys(), frame.origin,
-                        state);
+    state =
+        advanceOver(frame, chunk, zero, frame.numKeys(), frame.origin, state);
     outputsOf(frame, chunk, zero, frame.numQueries(), state, nullptr);
   } else if (frame.window()) {
     state = sweepBehindWindow(frame, chunk, state);
   } else {
-    state = sweep(frame, chunk, zero, frame.numQueries(), Value(), state,
-                  nullptr);
+    state =
+        sweep(frame, chunk, zero, frame.numQueries(), Value(), state, nullptr);
   }
   storeState(frame, state);
   frame.close();
@@ -119,30 +119,40 @@ void buildStateKernel(LinearFrame &frame) {
   LinearState state = loadState(frame);
   Value zero = frame.constant(int64_t{0});
   SmallVector<Value> inits = state.list();
-  bool decays = frame.decay() != attn::DecayKind::None;
-  bool isPerChannel = frame.decay() == attn::DecayKind::PerChannel;
   int64_t rows = frame.spec.entry.getState().getRows();
-  if (isPerChannel)
-    inits.push_back(frame.fill(frame.tileType({rows}), 1));
-  else if (decays)
+  // The product of all factors: a number, or for every part a vector.
+  size_t numFactors = 0;
+  if (frame.decay() == attn::DecayKind::PerChannel)
+    numFactors = state.s.size();
+  else if (frame.decay() != attn::DecayKind::None)
     inits.push_back(frame.constant(1.0F));
+  for (size_t part = 0; part < numFactors; ++part)
+    inits.push_back(frame.fill(frame.tileType({frame.partFeatures()}), 1));
   SmallVector<Value> results = frame.forEachTile(
       zero, frame.numKeys(), frame.origin, frame.chunk(), inits,
       [&](const TokenTile &tokens, ValueRange carried) {
         ChunkKeys keys = chunk.loadKeys(tokens);
         SmallVector<Value> next =
             chunk.advance(state.with(carried), keys).list();
-        if (decays)
+        if (keys.total)
           next.push_back(frame.mul(carried.back(), keys.total));
+        for (auto [part, total] : llvm::enumerate(keys.totals))
+          next.push_back(frame.mul(carried.take_back(numFactors)[part], total));
         return next;
       });
   storeState(frame, state.with(results));
-  Value factor = frame.fill(frame.tileType({rows}), 1);
-  if (isPerChannel)
-    factor = results.back();
-  else if (decays)
-    factor = tile::ScaleOp::create(b, factor, results.back());
-  frame.store(factor, frame.factor, zero);
+  for (size_t part = 0; part < numFactors; ++part) {
+    Value at =
+        frame.constant(static_cast<int64_t>(part) * frame.partFeatures());
+    frame.store(ArrayRef(results).take_back(numFactors)[part], frame.factor,
+                at);
+  }
+  if (numFactors == 0) {
+    Value factor = frame.fill(frame.tileType({rows}), 1);
+    if (frame.decay() != attn::DecayKind::None)
+      factor = tile::ScaleOp::create(b, factor, results.back());
+    frame.store(factor, frame.factor, zero);
+  }
   frame.close();
 }
 

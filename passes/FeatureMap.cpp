@@ -20,9 +20,10 @@ public:
   /// `features` of `tokens` for which the region, with or without an element,
   /// is worked off.
   RegionTiles(LinearFrame &frame, Region &region, TokenAxis axis,
-              int64_t features, const TokenTile &tokens, Value element)
+              int64_t features, const TokenTile &tokens, Value element,
+              int64_t firstFeature = 0)
       : frame(frame), b(frame.b), block(region.front()), axis(axis),
-        features(features), tokens(tokens),
+        features(features), firstFeature(firstFeature), tokens(tokens),
         numParams(frame.recurrence().getNumParams()) {
     if (element)
       tiles[block.getArgument(numParams)] = element;
@@ -110,8 +111,9 @@ private:
       Value wide = tiles.lookup(operand);
       if (!wide || !variesWithFeature(operand))
         wide = map(operand, /*isWide=*/true, nullptr).front();
-      result = isa<attn::ProjectOp>(op) ? project(cast<attn::ProjectOp>(op), wide)
-                                        : reduce(op, wide);
+      result = isa<attn::ProjectOp>(op)
+                   ? project(cast<attn::ProjectOp>(op), wide)
+                   : reduce(op, wide);
     } else {
       result = map(value, variesWithFeature(value), nullptr).front();
     }
@@ -120,8 +122,8 @@ private:
   }
 
   Value reduce(Operation *op, Value wide) {
-    auto kind = isa<attn::RowSumOp>(op) ? tile::Reduction::Sum
-                                        : tile::Reduction::Max;
+    auto kind =
+        isa<attn::RowSumOp>(op) ? tile::Reduction::Sum : tile::Reduction::Max;
     return tile::ReduceOp::create(b, frame.tileType({tokens.size}), kind, wide,
                                   axis == TokenAxis::Rows ? 1 : 0);
   }
@@ -137,9 +139,9 @@ private:
       clone(slice, mapping);
       indices.push_back(mapping.lookupOrDefault(index));
     }
-    Value table = tile::LoadTableOp::create(
-        b, frame.tileType({features, features}),
-        mapping.lookup(op.getTable()), indices);
+    Value table =
+        tile::LoadTableOp::create(b, frame.tileType({features, features}),
+                                  mapping.lookup(op.getTable()), indices);
     if (axis == TokenAxis::Rows)
       return frame.product({}, wide, table);
     return frame.product({}, frame.transpose(table), wide);
@@ -189,8 +191,9 @@ private:
       for (Operation *op : slice)
         if (isExpensive(op) && variesWithFeature(op->getResult(0)) &&
             !llvm::is_contained(results, op->getResult(0)) &&
-            llvm::any_of(op->getUsers(),
-                         [&](Operation *user) { return !slice.contains(user); }))
+            llvm::any_of(op->getUsers(), [&](Operation *user) {
+              return !slice.contains(user);
+            }))
           results.push_back(op->getResult(0));
 
     bool areColumns = isWide && axis == TokenAxis::Columns;
@@ -200,12 +203,12 @@ private:
       bool isVector = cast<RankedTensorType>(tile.getType()).getRank() == 1;
       operands.push_back(areColumns && isVector ? frame.asRow(tile) : tile);
     }
-    Value zero = frame.constant(int64_t{0});
+    Value first = frame.constant(firstFeature);
     SmallVector<Type> types(results.size(), frame.tileType(shapeOf(isWide)));
-    auto op = tile::MapOp::create(
-        b, types, operands, frame.batch, frame.head,
-        areColumns ? zero : tokens.first, areColumns ? tokens.first : zero,
-        ValueRange{});
+    auto op =
+        tile::MapOp::create(b, types, operands, frame.batch, frame.head,
+                            areColumns ? first : tokens.first,
+                            areColumns ? tokens.first : first, ValueRange{});
     buildBody(op, inputs, areColumns, slice, results, finish);
     for (auto [value, tile] : llvm::zip(results, op.getResults()))
       if (!finish)
@@ -246,7 +249,7 @@ private:
   ImplicitLocOpBuilder &b;
   Block &block;
   TokenAxis axis;
-  int64_t features;
+  int64_t features, firstFeature;
   const TokenTile &tokens;
   unsigned numParams;
   unsigned firstCoordinate;
@@ -265,8 +268,9 @@ static Value whereExists(LinearFrame &frame, const TokenTile &tokens,
                     : value;
 }
 
-Value heddle::buildFeatures(LinearFrame &frame, const RowMap &map, Value tile,
-                            const TokenTile &tokens) {
+SmallVector<Value, 2> heddle::buildFeatures(LinearFrame &frame,
+                                            const RowMap &map, Value tile,
+                                            const TokenTile &tokens) {
   bool isRows = map.axis == TokenAxis::Rows;
   ArrayRef<int64_t> shape = cast<RankedTensorType>(tile.getType()).getShape();
   auto finish = [&](Value value, Value token) {
@@ -277,34 +281,33 @@ Value heddle::buildFeatures(LinearFrame &frame, const RowMap &map, Value tile,
   if (!map.region->empty()) {
     RegionTiles region(frame, *map.region, map.axis, shape[isRows ? 1 : 0],
                        tokens, tile);
-    SmallVector<Value> parts = region.finish(/*isWide=*/true, finish);
-    return frame.concat(parts, isRows ? 1 : 0);
+    return llvm::to_vector<2>(region.finish(/*isWide=*/true, finish));
   }
   if (tokens.end)
-    return frame.map(
+    return {frame.map(
         shape, tile,
         [&](ValueRange elements, Value row, Value column) {
           return finish(elements.front(), isRows ? row : column);
         },
-        isRows ? tokens.first : Value(), isRows ? Value() : tokens.first);
+        isRows ? tokens.first : Value(), isRows ? Value() : tokens.first)};
   if (map.factor)
-    return tile::ScaleOp::create(frame.b, tile, map.factor);
-  return tile;
+    return {tile::ScaleOp::create(frame.b, tile, map.factor)};
+  return {tile};
 }
 
-Value heddle::buildFactors(LinearFrame &frame, TokenAxis axis, int64_t features,
-                           const TokenTile &tokens) {
-  bool isWide = frame.decay() == attn::DecayKind::PerChannel;
+Value heddle::buildFactors(LinearFrame &frame, const TokenTile &tokens) {
+  return buildFactors(frame, tokens, TokenAxis::Rows, 0, 0);
+}
+
+Value heddle::buildFactors(LinearFrame &frame, const TokenTile &tokens,
+                           TokenAxis axis, int64_t first, int64_t features) {
   RegionTiles region(frame, frame.recurrence().getDecay(), axis, features,
-                     tokens, Value());
-  return region
-      .finish(isWide,
-              [&](Value value, Value token) {
-                return whereExists(frame, tokens,
-                                   math::ExpOp::create(frame.b, value), token,
-                                   1);
-              })
-      .front();
+                     tokens, Value(), first);
+  auto finish = [&](Value value, Value token) {
+    return whereExists(frame, tokens, math::ExpOp::create(frame.b, value),
+                       token, 1);
+  };
+  return region.finish(/*isWide=*/features > 0, finish).front();
 }
 
 Value heddle::buildBeta(LinearFrame &frame, const TokenTile &tokens) {

@@ -23,14 +23,18 @@ struct RowMap {
 };
 
 /// The features that a query, key, value or output region makes of the rows of
-/// `tile`.
-mlir::Value buildFeatures(LinearFrame &frame, const RowMap &map,
-                          mlir::Value tile, const TokenTile &tokens);
+/// `tile`: a tile per operand of `attn.features`.
+llvm::SmallVector<mlir::Value, 2> buildFeatures(LinearFrame &frame,
+                                                const RowMap &map,
+                                                mlir::Value tile,
+                                                const TokenTile &tokens);
 
-/// The factors of the tokens, a vector, or of `features` features each, a tile;
-/// 1 for tokens that don't exist.
-mlir::Value buildFactors(LinearFrame &frame, TokenAxis axis, int64_t features,
-                         const TokenTile &tokens);
+/// The factors of the tokens, a vector; 1 for tokens that don't exist.
+mlir::Value buildFactors(LinearFrame &frame, const TokenTile &tokens);
+
+/// The factors of the tokens for the `features` features from `first` on.
+mlir::Value buildFactors(LinearFrame &frame, const TokenTile &tokens,
+                         TokenAxis axis, int64_t first, int64_t features);
 
 /// The beta of a delta rule for every token, 0 for those that don't exist.
 mlir::Value buildBeta(LinearFrame &frame, const TokenTile &tokens);

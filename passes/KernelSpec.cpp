@@ -46,8 +46,9 @@ static KernelSpec specOf(attn::RecurrenceOp recurrence, attn::EntryAttr entry) {
 
 FailureOr<KernelSpec> heddle::findKernelSpec(Operation *user,
                                              attn::EntryAttr entry) {
-  if (auto recurrence = SymbolTable::lookupNearestSymbolFrom<attn::RecurrenceOp>(
-          user, entry.getPattern()))
+  if (auto recurrence =
+          SymbolTable::lookupNearestSymbolFrom<attn::RecurrenceOp>(
+              user, entry.getPattern()))
     return specOf(recurrence, entry);
   SmallVector<attn::PatternOp> patterns =
       findPatterns(user, entry.getPattern());
@@ -150,8 +151,8 @@ KernelShape heddle::describeKernel(attn::RecurrenceOp recurrence, int64_t qk,
   shape.HasSoftmax = recurrence.getWindowParam().has_value();
   shape.Mapped = recurrence.numMappedFeatures(qk);
   shape.State = recurrence.numFeatures(qk);
-  shape.DecaysByFeature =
-      recurrence.decayKind() == attn::DecayKind::PerChannel;
+  shape.DecaysByFeature = recurrence.decayKind() == attn::DecayKind::PerChannel;
   shape.HasDelta = recurrence.hasDelta();
+  shape.IsBidirectional = recurrence.isBidirectional();
   return shape;
 }

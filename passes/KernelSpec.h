@@ -31,7 +31,8 @@ struct KernelParam {
 
 struct KernelSpec {
   attn::EntryAttr entry;
-  /// What a linear attention computes; null for an attention. It has one source.
+  /// What a linear attention computes; null for an attention. It has one
+  /// source.
   attn::RecurrenceOp recurrence;
   llvm::SmallVector<KernelSource> sources; ///< At least one.
   llvm::SmallVector<KernelParam> params;
@@ -47,8 +48,8 @@ struct KernelSpec {
 };
 
 /// Looks the pattern of an entry up, or the sources of its `attn.combine`, or
-/// its recurrence. Emits an error at `user` when there is none, or at a pattern that has no
-/// formula yet.
+/// its recurrence. Emits an error at `user` when there is none, or at a pattern
+/// that has no formula yet.
 mlir::FailureOr<KernelSpec> findKernelSpec(mlir::Operation *user,
                                            attn::EntryAttr entry);
 

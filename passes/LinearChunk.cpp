@@ -12,25 +12,34 @@ using namespace mlir;
 // Keys
 //===----------------------------------------------------------------------===//
 
+void LinearChunk::loadFactorsByFeature(ChunkKeys &keys,
+                                       const TokenTile &tokens) {
+  int64_t size = frame.sizes.inputs;
+  for (int64_t first = 0; first < frame.sizes.mapped; first += size) {
+    Value a = buildFactors(frame, tokens, TokenAxis::Rows, first, size);
+    auto products = tile::CumulateOp::create(b, a);
+    keys.a.push_back(a);
+    keys.fromStarts.push_back(products.getFromStart());
+    keys.toEnds.push_back(products.getToEnd());
+    keys.totals.push_back(products.getTotal());
+  }
+}
+
 void LinearChunk::loadFactors(ChunkKeys &keys, const TokenTile &tokens) {
   if (frame.decay() == attn::DecayKind::None)
     return;
+  if (isPerChannel()) {
+    loadFactorsByFeature(keys, tokens);
+    return;
+  }
   TokenTile at = tokens;
   // One factor for all tokens is computed once.
   if (frame.decay() == attn::DecayKind::Constant && !tokens.end)
     at.first = frame.constant(int64_t{0});
-  Value a = buildFactors(frame, TokenAxis::Rows, frame.sizes.mapped, at);
-  if (isPerChannel()) {
-    auto products = tile::CumulateOp::create(b, a);
-    keys.a = a;
-    keys.fromStart = products.getFromStart();
-    keys.toEnd = products.getToEnd();
-    keys.total = products.getTotal();
-    return;
-  }
-  auto products = tile::DecaysOp::create(
-      b, frame.tileType({keys.size, keys.size}), a.getType(), a.getType(),
-      b.getF32Type(), a);
+  Value a = buildFactors(frame, at);
+  auto products =
+      tile::DecaysOp::create(b, frame.tileType({keys.size, keys.size}),
+                             a.getType(), a.getType(), b.getF32Type(), a);
   keys.w = products.getW();
   keys.fromStart = products.getFromStart();
   keys.toEnd = products.getToEnd();
@@ -52,26 +61,29 @@ ChunkKeys LinearChunk::loadKeys(const TokenTile &tokens) {
   bool areRows = keys.areLanes || !isMapped;
   TokenAxis axis = areRows ? TokenAxis::Rows : TokenAxis::Columns;
   RowMap map{&recurrence.getKey(), axis, Value()};
-  Value y =
-      buildFeatures(frame, map, areRows ? k : frame.transpose(k), tokens);
-  keys.y = areRows ? y : frame.transpose(y);
+  keys.y = buildFeatures(frame, map, areRows ? k : frame.transpose(k), tokens);
+  if (!areRows)
+    for (Value &y : keys.y)
+      y = frame.transpose(y);
   RowMap valueMap{&recurrence.getValue(), TokenAxis::Columns, Value()};
-  keys.vT = buildFeatures(frame, valueMap, frame.transpose(v), tokens);
+  keys.vT = buildFeatures(frame, valueMap, frame.transpose(v), tokens).front();
   bool asIs = recurrence.getValue().empty() && !tokens.end;
   keys.v = asIs ? v : frame.transpose(keys.vT);
 
-  Value phi = buildExpansion(frame, keys.y);
-  keys.phiToEnd = phi;
+  keys.phiToEnd = buildExpansion(frame, keys.y);
   keys.vToEndT = keys.vT;
-  if (isPerChannel())
-    keys.phiToEnd = frame.mul(phi, keys.toEnd);
-  else if (keys.toEnd && frame.hasSums())
-    // Sums of features want it there.
-    keys.phiToEnd = frame.isExpanded()
-                        ? Value(tile::RescaleOp::create(b, phi, keys.toEnd))
-                        : frame.transpose(timesColumns(frame.transpose(phi),
-                                                       keys.toEnd));
-  else if (keys.toEnd && !frame.hasDelta())
+  for (auto [part, phi] : llvm::enumerate(keys.phiToEnd)) {
+    if (isPerChannel())
+      phi = frame.mul(phi, keys.toEnds[part]);
+    else if (!keys.toEnd || !frame.hasSums())
+      continue;
+    else if (frame.isExpanded())
+      phi = tile::RescaleOp::create(b, phi, keys.toEnd);
+    else
+      phi = frame.transpose(timesColumns(frame.transpose(phi), keys.toEnd));
+  }
+  // Where nothing sums features up, it is the values that fade.
+  if (keys.toEnd && !frame.hasSums() && !frame.hasDelta())
     keys.vToEndT = timesColumns(keys.vT, keys.toEnd);
 
   if (frame.hasDelta())
@@ -85,25 +97,23 @@ Value LinearChunk::countTokens(const TokenTile &tokens) {
   if (!tokens.end)
     return frame.constant(static_cast<float>(tokens.size));
   Value left = arith::SubIOp::create(b, tokens.end, tokens.first);
-  return asFloat(
-      arith::MinSIOp::create(b, left, frame.constant(tokens.size)));
+  return asFloat(arith::MinSIOp::create(b, left, frame.constant(tokens.size)));
 }
 
 Value LinearChunk::asFloat(Value index) {
   return arith::SIToFPOp::create(
-      b, b.getF32Type(),
-      arith::IndexCastOp::create(b, b.getI32Type(), index));
+      b, b.getF32Type(), arith::IndexCastOp::create(b, b.getI32Type(), index));
 }
 
 void LinearChunk::replaceValues(ChunkKeys &keys, const LinearState &state) {
   if (!frame.hasDelta())
     return;
-  Value a = frame.scores(keys.y, keys.y);
+  Value a = buildScores(frame, keys.y, keys.y);
   if (keys.w)
     a = frame.mul(a, keys.w);
   a = tile::RescaleOp::create(b, a, keys.beta);
   // What the state holds for the keys already.
-  Value known = frame.scores(state.s, keys.y);
+  Value known = buildScores(frame, state.s, keys.y);
   SmallVector<Value> inputs = {keys.vT, known, frame.asRow(keys.beta)};
   if (keys.fromStart)
     inputs.push_back(frame.asRow(keys.fromStart));
@@ -114,30 +124,18 @@ void LinearChunk::replaceValues(ChunkKeys &keys, const LinearState &state) {
         Value change = frame.mul(in[2], frame.subtract(in[0], old));
         // Beyond the end of the sequence nothing may leak from the state.
         Value zero = frame.constant(0.0F);
-        Value isNone = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
-                                             in[2], zero);
+        Value isNone =
+            arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, in[2], zero);
         return frame.select(isNone, zero, change);
       });
   keys.vT = tile::SolveOp::create(b, a, r);
   keys.v = frame.transpose(keys.vT);
-  keys.vToEndT =
-      keys.toEnd ? timesColumns(keys.vT, keys.toEnd) : keys.vT;
+  keys.vToEndT = keys.toEnd ? timesColumns(keys.vT, keys.toEnd) : keys.vT;
 }
 
 //===----------------------------------------------------------------------===//
 // The state
 //===----------------------------------------------------------------------===//
-
-/// A tile or vector times a number, or times one per column.
-Value LinearChunk::times(Value tile, Value total) {
-  if (!total)
-    return tile;
-  if (total.getType().isF32())
-    return tile::ScaleOp::create(b, tile, total);
-  if (tile.getType() == total.getType())
-    return frame.mul(tile, total);
-  return timesColumns(tile, total);
-}
 
 Value LinearChunk::timesColumns(Value tile, Value vector) {
   return frame.map(
@@ -148,29 +146,36 @@ Value LinearChunk::timesColumns(Value tile, Value vector) {
 
 LinearState LinearChunk::advance(const LinearState &state,
                                  const ChunkKeys &keys) {
+  auto fade = [&](Value tile) -> Value {
+    return keys.total ? Value(tile::ScaleOp::create(b, tile, keys.total))
+                      : tile;
+  };
   LinearState next;
-  next.s =
-      frame.product(times(state.s, keys.total), keys.vToEndT, keys.phiToEnd);
-  if (state.z) {
-    Value sum = keys.areLanes
-                    ? frame.sum(keys.phiToEnd, 0)
-                    : frame.sum(frame.transpose(keys.phiToEnd), 1);
-    next.z = frame.add(times(state.z, keys.total), sum);
+  for (auto [part, phi] : llvm::enumerate(keys.phiToEnd)) {
+    Value s = isPerChannel() ? timesColumns(state.s[part], keys.totals[part])
+                             : fade(state.s[part]);
+    next.s.push_back(frame.product(s, keys.vToEndT, phi));
+    if (!frame.hasSums())
+      continue;
+    Value z = isPerChannel() ? frame.mul(state.z[part], keys.totals[part])
+                             : fade(state.z[part]);
+    Value sum =
+        keys.areLanes ? frame.sum(phi, 0) : frame.sum(frame.transpose(phi), 1);
+    next.z.push_back(frame.add(z, sum));
   }
   if (!state.v)
     return next;
-  Value values =
-      keys.toEnd ? timesColumns(keys.vT, keys.toEnd) : keys.vT;
-  next.v = frame.add(times(state.v, keys.total), frame.sum(values, 1));
+  Value values = keys.toEnd ? timesColumns(keys.vT, keys.toEnd) : keys.vT;
+  next.v = frame.add(fade(state.v), frame.sum(values, 1));
   if (!keys.toEnd) {
     next.n = frame.add(state.n, keys.number);
     return next;
   }
   // Tokens that don't exist count for nothing.
-  Value counted = frame.map(
-      {keys.size}, keys.toEnd, [&](ValueRange in, Value row, Value) {
-        Value exists = arith::CmpFOp::create(
-            b, arith::CmpFPredicate::OLT, asFloat(row), keys.number);
+  Value counted =
+      frame.map({keys.size}, keys.toEnd, [&](ValueRange in, Value row, Value) {
+        Value exists = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT,
+                                             asFloat(row), keys.number);
         return frame.select(exists, in[0], frame.constant(0.0F));
       });
   Value sum = frame.element(frame.sum(frame.asRow(counted), 1));
@@ -199,13 +204,17 @@ Value LinearChunk::causalBits(int64_t size) {
 
 /// What every query of the chunk gives every key; without sums that are taken
 /// over whole rows, later keys may have anything.
-Value LinearChunk::pairWeights(Value x, const ChunkKeys &keys) {
+Value LinearChunk::pairWeights(const FeatureParts &x, const ChunkKeys &keys) {
   Value scores;
-  if (isPerChannel())
-    scores = tile::DecayedScoresOp::create(
-        b, frame.tileType({keys.size, keys.size}), x, keys.y, keys.a);
-  else
-    scores = frame.scores(x, keys.y);
+  if (isPerChannel()) {
+    auto type = frame.tileType({keys.size, keys.size});
+    for (auto [q, k, a] : llvm::zip_equal(x, keys.y, keys.a)) {
+      Value part = tile::DecayedScoresOp::create(b, type, q, k, a);
+      scores = scores ? frame.add(scores, part) : part;
+    }
+  } else {
+    scores = buildScores(frame, x, keys.y);
+  }
   if (!frame.isExpanded() && !frame.hasSums())
     return keys.w ? frame.mul(scores, keys.w) : scores;
   SmallVector<Value> inputs = {scores};
@@ -230,11 +239,10 @@ Value LinearChunk::sumOfValues(const LinearState &state, const ChunkKeys *keys,
   bool decays = keys && keys->fromStart;
   if (decays)
     inputs.push_back(keys->fromStart);
-  Value before = frame.map({size, frame.sizes.values}, inputs,
-                           [&](ValueRange in, Value, Value) {
-                             return decays ? frame.mul(in[0], in[1])
-                                           : Value(in[0]);
-                           });
+  Value before = frame.map(
+      {size, frame.sizes.values}, inputs, [&](ValueRange in, Value, Value) {
+        return decays ? frame.mul(in[0], in[1]) : Value(in[0]);
+      });
   if (!keys)
     return before;
   Value w = keys->w ? keys->w : frame.fill(frame.tileType({size, size}), 1);
@@ -264,16 +272,16 @@ ChunkSums LinearChunk::sumUp(const LinearState &state, const ChunkKeys *keys,
   all.end = Value();
   RowMap map{&frame.recurrence().getQuery(), TokenAxis::Rows, frame.scale};
   Value q = frame.load(frame.q, queries.size, queries.row);
-  Value x = buildFeatures(frame, map, q, all);
-  Value phi = buildExpansion(frame, x);
-  bool decays = keys && keys->fromStart;
-  if (decays && isPerChannel())
-    phi = frame.mul(phi, keys->fromStart);
-  bool rescales = decays && !isPerChannel();
+  FeatureParts x = buildFeatures(frame, map, q, all);
+  FeatureParts phi = buildExpansion(frame, x);
+  if (keys && isPerChannel())
+    for (auto [part, fromStart] : llvm::zip_equal(phi, keys->fromStarts))
+      part = frame.mul(part, fromStart);
+  bool fades = keys && keys->fromStart;
 
   ChunkSums sums;
-  sums.num = frame.scores(phi, state.s);
-  if (rescales)
+  sums.num = buildScores(frame, phi, state.s);
+  if (fades)
     sums.num = tile::RescaleOp::create(b, sums.num, keys->fromStart);
   Value weights;
   if (keys) {
@@ -281,9 +289,11 @@ ChunkSums LinearChunk::sumUp(const LinearState &state, const ChunkKeys *keys,
     sums.num =
         frame.product(sums.num, weights, keys->v, causalBits(keys->size));
   }
-  if (state.z) {
-    sums.z = frame.sum(frame.scores(phi, frame.asRow(state.z)), 1);
-    if (rescales)
+  if (frame.hasSums()) {
+    FeatureParts rows = llvm::to_vector<2>(
+        llvm::map_range(state.z, [&](Value z) { return frame.asRow(z); }));
+    sums.z = frame.sum(buildScores(frame, phi, rows), 1);
+    if (fades)
       sums.z = frame.mul(sums.z, keys->fromStart);
     if (keys)
       sums.z = frame.add(sums.z, frame.sum(weights, 1));
@@ -311,17 +321,17 @@ void LinearChunk::storeOutput(const ChunkSums &sums, const TokenTile &queries) {
     SmallVector<Value> inputs = {sums.num, sums.z, divide(Value(), sums.z)};
     if (sums.v)
       inputs.append({sums.v, divide(sums.z, sums.n)});
-    result = frame.map({size, frame.sizes.values}, inputs,
-                       [&](ValueRange in, Value, Value) {
-                         QuotientParts parts{in[0], in[1], in[2], Value(),
-                                             Value()};
-                         if (sums.v)
-                           parts.v = in[3], parts.ratio = in[4];
-                         return buildQuotient(frame, parts);
-                       });
+    result = frame.map(
+        {size, frame.sizes.values}, inputs, [&](ValueRange in, Value, Value) {
+          QuotientParts parts{in[0], in[1], in[2], Value(), Value()};
+          if (sums.v)
+            parts.v = in[3], parts.ratio = in[4];
+          return buildQuotient(frame, parts);
+        });
   }
   TokenTile all = queries;
   all.end = Value();
   RowMap map{&frame.recurrence().getOutput(), TokenAxis::Rows, Value()};
-  frame.store(buildFeatures(frame, map, result, all), frame.o, queries.row);
+  frame.store(buildFeatures(frame, map, result, all).front(), frame.o,
+              queries.row);
 }

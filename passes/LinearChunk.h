@@ -17,21 +17,22 @@ namespace heddle {
 /// and have the factor 1.
 struct ChunkKeys {
   int64_t size;   ///< Tokens.
-  mlir::Value y;  ///< tokens x mapped features.
+  FeatureParts y; ///< tokens x mapped features.
   mlir::Value v;  ///< tokens x values.
   mlir::Value vT; ///< values x tokens.
 
   /// What the sums over the chunk take: times the factors up to its end.
-  mlir::Value phiToEnd; ///< tokens x features,
-  bool areLanes;        ///< with the tokens along the lanes.
-  mlir::Value vToEndT;  ///< values x tokens.
+  FeatureParts phiToEnd; ///< tokens x features,
+  bool areLanes;         ///< with the tokens along the lanes.
+  mlir::Value vToEndT;   ///< values x tokens.
 
-  // Null where there is no decay.
-  mlir::Value a;         ///< The factors themselves, per channel.
-  mlir::Value w;         ///< Between tokens; not per channel.
-  mlir::Value fromStart; ///< Vector, per channel tokens x features.
-  mlir::Value toEnd;     ///< The same.
-  mlir::Value total;     ///< A number, per channel a vector.
+  // Null or empty where there is no such decay.
+  mlir::Value w;                ///< Factors between tokens.
+  mlir::Value fromStart, toEnd; ///< Vectors.
+  mlir::Value total;            ///< A number.
+  /// Per feature: the factors, tokens x features, and their products.
+  FeatureParts a, fromStarts, toEnds;
+  FeatureParts totals; ///< Vectors.
 
   mlir::Value beta;   ///< With a delta rule.
   mlir::Value number; ///< With `magnitude`: how many exist, an f32.
@@ -58,7 +59,7 @@ public:
   /// The sums of rows of queries over the state and those of the keys, null for
   /// none, that are not behind them: key r of the chunk is that of query r.
   ChunkSums sumUp(const LinearState &state, const ChunkKeys *keys,
-                   const TokenTile &queries);
+                  const TokenTile &queries);
   /// The output of rows from their sums.
   void storeOutput(const ChunkSums &sums, const TokenTile &queries);
 
@@ -69,10 +70,10 @@ private:
   void loadFactors(ChunkKeys &keys, const TokenTile &tokens);
   mlir::Value countTokens(const TokenTile &tokens);
   mlir::Value asFloat(mlir::Value index);
-  mlir::Value times(mlir::Value tile, mlir::Value total);
+  void loadFactorsByFeature(ChunkKeys &keys, const TokenTile &tokens);
   mlir::Value timesColumns(mlir::Value tile, mlir::Value vector);
   mlir::Value causalBits(int64_t size);
-  mlir::Value pairWeights(mlir::Value x, const ChunkKeys &keys);
+  mlir::Value pairWeights(const FeatureParts &x, const ChunkKeys &keys);
   mlir::Value sumOfValues(const LinearState &state, const ChunkKeys *keys,
                           int64_t size);
   mlir::Value sumOfFactors(const LinearState &state, const ChunkKeys *keys,

@@ -70,8 +70,7 @@ LinearFrame::Carried LinearFrame::forEachTile(
   Value whole = arith::MaxSIOp::create(
       b, begin,
       arith::SubIOp::create(
-          b, end,
-          emitMod(b, arith::SubIOp::create(b, end, begin), size)));
+          b, end, emitMod(b, arith::SubIOp::create(b, end, begin), size)));
   Value last = arith::AddIOp::create(b, zero, end);
   auto run = [&](Value from, Value to, bool isWhole, ValueRange carried) {
     return scf::ForOp::create(
@@ -117,7 +116,8 @@ Value LinearFrame::transpose(Value tile) {
 }
 
 Value LinearFrame::sum(Value tile, int64_t along) {
-  return tile::ReduceOp::create(b, tileType({typeOf(tile).getDimSize(1 - along)}),
+  return tile::ReduceOp::create(b,
+                                tileType({typeOf(tile).getDimSize(1 - along)}),
                                 tile::Reduction::Sum, tile, along);
 }
 
@@ -161,9 +161,9 @@ Value LinearFrame::map(ArrayRef<int64_t> shape, ValueRange inputs, MapBody body,
   auto arguments = block->getArguments();
   SmallVector<Value> elements =
       llvm::to_vector_of<Value>(arguments.take_front(inputs.size()));
-  tile::YieldOp::create(
-      b, ValueRange{body(elements, arguments.drop_back().back(),
-                         arguments.back())});
+  tile::YieldOp::create(b,
+                        ValueRange{body(elements, arguments.drop_back().back(),
+                                        arguments.back())});
   return op.getResult(0);
 }
 

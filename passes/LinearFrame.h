@@ -43,6 +43,10 @@ public:
   bool hasSums() const { return recurrence().hasSums(); }
   bool hasMagnitude() const { return recurrence().hasMagnitude(); }
   bool hasDelta() const { return recurrence().hasDelta(); }
+  /// Features of the state that are one tile.
+  int64_t partFeatures() const {
+    return isExpanded() ? sizes.features : sizes.inputs;
+  }
   bool isExpanded() const { return !recurrence().getExpand().isNone(); }
   attn::DecayKind decay() const { return recurrence().decayKind(); }
   /// The length of the softmax window, null where there is none.
@@ -81,15 +85,11 @@ public:
   mlir::Value mul(mlir::Value x, mlir::Value y);
   mlir::Value subtract(mlir::Value x, mlir::Value y);
   mlir::Value element(mlir::Value vector);
-  /// The two tiles side by side along an axis.
-  mlir::Value concat(mlir::ValueRange tiles, int64_t axis);
-
   /// A function of the elements of tiles: `body` gets an f32 per input, then
   /// row and column counted from those given, and returns an f32. It may use
   /// values from outside.
-  using MapBody =
-      llvm::function_ref<mlir::Value(mlir::ValueRange, mlir::Value row,
-                                     mlir::Value column)>;
+  using MapBody = llvm::function_ref<mlir::Value(
+      mlir::ValueRange, mlir::Value row, mlir::Value column)>;
   mlir::Value map(llvm::ArrayRef<int64_t> shape, mlir::ValueRange inputs,
                   MapBody body, mlir::Value row = {}, mlir::Value column = {});
 

@@ -12,11 +12,10 @@ namespace heddle {
 /// Calls `build` with a frame for every function that holds one `attn.linear`
 /// and has an entry. Fails, with a diagnostic, where such a function does more,
 /// or where `build` does.
-mlir::LogicalResult
-forEachLinear(mlir::ModuleOp module,
-              llvm::function_ref<mlir::LogicalResult(
-                  mlir::func::FuncOp, LinearFrame &)>
-                  build);
+mlir::LogicalResult forEachLinear(
+    mlir::ModuleOp module,
+    llvm::function_ref<mlir::LogicalResult(mlir::func::FuncOp, LinearFrame &)>
+        build);
 
 /// All rows of a head, chunk by chunk.
 void buildChunkTask(LinearFrame &frame);

@@ -8,8 +8,9 @@ using namespace heddle;
 using namespace mlir;
 
 SmallVector<Value> LinearState::list() const {
-  SmallVector<Value> values;
-  for (Value value : {s, z, v, n})
+  SmallVector<Value> values = llvm::to_vector_of<Value>(s);
+  llvm::append_range(values, z);
+  for (Value value : {v, n})
     if (value)
       values.push_back(value);
   return values;
@@ -17,34 +18,42 @@ SmallVector<Value> LinearState::list() const {
 
 LinearState LinearState::with(ValueRange values) const {
   LinearState result = *this;
-  for (Value *place : {&result.s, &result.z, &result.v, &result.n})
-    if (*place) {
-      *place = values.front();
-      values = values.drop_front();
-    }
+  auto put = [&](Value &place) {
+    if (!place)
+      return;
+    place = values.front();
+    values = values.drop_front();
+  };
+  for (FeatureParts *parts : {&result.s, &result.z})
+    for (Value &place : *parts)
+      put(place);
+  put(result.v);
+  put(result.n);
   return result;
 }
 
 /// A vector of one row as such.
 static Value asVector(LinearFrame &frame, Value row) {
   int64_t size = cast<RankedTensorType>(row.getType()).getDimSize(1);
-  return tile::TransposeOp::create(frame.b, frame.tileType({size}), row);
+  return frame.b.createOrFold<tile::TransposeOp>(frame.tileType({size}), row);
 }
 
 LinearState heddle::loadState(LinearFrame &frame) {
   ImplicitLocOpBuilder &b = frame.b;
-  Value zero = frame.constant(int64_t{0});
-  LinearState state;
-  int64_t features = frame.sizes.features;
-  state.s = frame.transpose(frame.load(frame.stateIn, features, zero));
   auto loadSums = [&](int64_t size, Value at) -> Value {
     return tile::LoadOp::create(b, frame.tileType({size}), frame.sumsIn,
                                 frame.batch, frame.head, at);
   };
-  if (frame.hasSums())
-    state.z = loadSums(features, zero);
+  LinearState state;
+  int64_t size = frame.partFeatures();
+  for (int64_t part = 0; part < frame.sizes.features; part += size) {
+    Value at = frame.constant(part);
+    state.s.push_back(frame.transpose(frame.load(frame.stateIn, size, at)));
+    if (frame.hasSums())
+      state.z.push_back(loadSums(size, at));
+  }
   if (frame.hasMagnitude()) {
-    Value behind = frame.constant(features);
+    Value behind = frame.constant(frame.sizes.features);
     state.v = asVector(frame, frame.load(frame.stateIn, 1, behind));
     state.n = frame.element(loadSums(1, behind));
   }
@@ -52,10 +61,13 @@ LinearState heddle::loadState(LinearFrame &frame) {
 }
 
 void heddle::storeState(LinearFrame &frame, const LinearState &state) {
-  Value zero = frame.constant(int64_t{0});
-  frame.store(frame.transpose(state.s), frame.stateOut, zero);
-  if (state.z)
-    frame.store(state.z, frame.sumsOut, zero);
+  int64_t size = frame.partFeatures();
+  for (auto [part, s] : llvm::enumerate(state.s)) {
+    Value at = frame.constant(static_cast<int64_t>(part) * size);
+    frame.store(frame.transpose(s), frame.stateOut, at);
+    if (frame.hasSums())
+      frame.store(state.z[part], frame.sumsOut, at);
+  }
   if (!state.v)
     return;
   Value behind = frame.constant(frame.sizes.features);
@@ -76,16 +88,48 @@ Value heddle::buildQuotient(LinearFrame &frame, const QuotientParts &parts) {
   return frame.select(isZero, zero, result);
 }
 
-Value heddle::buildExpansion(LinearFrame &frame, Value rows) {
+/// The parts side by side in one tile, by a product with ones.
+static Value join(LinearFrame &frame, const FeatureParts &parts) {
+  if (parts.size() == 1)
+    return parts.front();
+  int64_t size = cast<RankedTensorType>(parts.front().getType()).getDimSize(1);
+  Value result;
+  for (auto [number, part] : llvm::enumerate(parts)) {
+    int64_t first = static_cast<int64_t>(number) * size;
+    Value place = frame.map(
+        {size, frame.sizes.mapped}, {},
+        [&](auto, Value row, Value column) {
+          Value isThere = arith::CmpIOp::create(
+              frame.b, arith::CmpIPredicate::eq, row, column);
+          return frame.select(isThere, frame.constant(1.0F),
+                              frame.constant(0.0F));
+        },
+        frame.constant(first));
+    result = frame.product(result, part, place);
+  }
+  return result;
+}
+
+FeatureParts heddle::buildExpansion(LinearFrame &frame,
+                                    const FeatureParts &rows) {
   attn::ExpandAttr expand = frame.recurrence().getExpand();
   if (expand.isNone())
     return rows;
   IntegerAttr power;
   if (expand.getKind() == attn::ExpandKind::Power)
     power = frame.b.getI64IntegerAttr(expand.getPower());
-  int64_t tokens = cast<RankedTensorType>(rows.getType()).getDimSize(0);
-  return tile::ExpandOp::create(
-      frame.b, frame.tileType({tokens, frame.sizes.features}), rows, power);
+  Value joined = join(frame, rows);
+  int64_t tokens = cast<RankedTensorType>(joined.getType()).getDimSize(0);
+  return {tile::ExpandOp::create(
+      frame.b, frame.tileType({tokens, frame.sizes.features}), joined, power)};
+}
+
+Value heddle::buildScores(LinearFrame &frame, const FeatureParts &x,
+                          const FeatureParts &y) {
+  Value result = frame.scores(x.front(), y.front());
+  for (auto [one, other] : llvm::drop_begin(llvm::zip_equal(x, y)))
+    result = frame.product(result, one, frame.transpose(other));
+  return result;
 }
 
 Value heddle::buildExpandedScore(LinearFrame &frame, Value score) {

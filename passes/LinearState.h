@@ -9,12 +9,17 @@
 
 namespace heddle {
 
+/// Features of rows: one tile per operand of `attn.features`, one behind the
+/// other. Nothing is gained by putting them into one tile.
+using FeatureParts = llvm::SmallVector<mlir::Value, 2>;
+
 /// What is not carried is null.
 struct LinearState {
-  mlir::Value s; ///< values x features: row f in memory is column f here.
-  mlir::Value z; ///< With a normaliser: the sums of the features, a vector.
-  mlir::Value v; ///< With `magnitude`: the sums of the values, a vector,
-  mlir::Value n; ///< and of the factors, a number.
+  /// values x features for every part: row f in memory is column f here.
+  FeatureParts s;
+  FeatureParts z; ///< With a normaliser: the sums of the features, vectors.
+  mlir::Value v;  ///< With `magnitude`: the sums of the values, a vector,
+  mlir::Value n;  ///< and of the factors, a number.
 
   llvm::SmallVector<mlir::Value> list() const;
   /// The same places, other values.
@@ -34,7 +39,11 @@ struct QuotientParts {
 mlir::Value buildQuotient(LinearFrame &frame, const QuotientParts &parts);
 
 /// The expanded features of rows (tokens x mapped).
-mlir::Value buildExpansion(LinearFrame &frame, mlir::Value rows);
+FeatureParts buildExpansion(LinearFrame &frame, const FeatureParts &rows);
+
+/// The dot products of rows of features.
+mlir::Value buildScores(LinearFrame &frame, const FeatureParts &x,
+                        const FeatureParts &y);
 
 /// The weight of a dot product of mapped features.
 mlir::Value buildExpandedScore(LinearFrame &frame, mlir::Value score);

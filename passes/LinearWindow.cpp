@@ -17,10 +17,9 @@ static attn::FormulaAttr windowFormula(MLIRContext *context, unsigned param) {
   AffineExpr key = getAffineDimExpr(attn::DimK, context);
   AffineExpr distance = getAffineDimExpr(attn::DimQ, context) - key;
   return attn::getAll(
-      context,
-      {attn::getBetween(distance, {getAffineConstantExpr(0, context)},
-                        {symbol(attn::paramSymbol(param))}),
-       attn::getBetween(key, {}, {symbol(attn::kNumKeysSymbol)})});
+      context, {attn::getBetween(distance, {getAffineConstantExpr(0, context)},
+                                 {symbol(attn::paramSymbol(param))}),
+                attn::getBetween(key, {}, {symbol(attn::kNumKeysSymbol)})});
 }
 
 LinearWindow::Softmax LinearWindow::run(const TokenTile &queries) {
@@ -28,10 +27,9 @@ LinearWindow::Softmax LinearWindow::run(const TokenTile &queries) {
   unsigned param = *frame.recurrence().getWindowParam();
   attn::FormulaAttr formula = windowFormula(b.getContext(), param);
   Value position = arith::AddIOp::create(b, queries.row, frame.keysAhead());
-  Value factor =
-      arith::MulFOp::create(b, frame.scale, frame.constant(kLog2E));
-  Value q = tile::ScaleOp::create(
-      b, frame.load(frame.q, size, queries.row), factor);
+  Value factor = arith::MulFOp::create(b, frame.scale, frame.constant(kLog2E));
+  Value q =
+      tile::ScaleOp::create(b, frame.load(frame.q, size, queries.row), factor);
 
   auto outType = frame.tileType({size, frame.sizes.values});
   auto rowType = frame.tileType({size});
@@ -40,10 +38,10 @@ LinearWindow::Softmax LinearWindow::run(const TokenTile &queries) {
       frame.fill(outType, 0),
       frame.fill(rowType, -std::numeric_limits<float>::infinity()),
       frame.fill(rowType, 0)};
-  Value tiles = attn::TilesOp::create(
-      b, formula, frame.batch, frame.head, position, frame.numKeys(),
-      frame.params, size, keyTile, ArrayRef<int64_t>{}, ArrayRef<int64_t>{},
-      ArrayRef<int64_t>{});
+  Value tiles = attn::TilesOp::create(b, formula, frame.batch, frame.head,
+                                      position, frame.numKeys(), frame.params,
+                                      size, keyTile, ArrayRef<int64_t>{},
+                                      ArrayRef<int64_t>{}, ArrayRef<int64_t>{});
   auto loop = tile::ForeachOp::create(
       b, tiles, /*axes=*/1, state,
       [&](OpBuilder &, Location, ValueRange first, Value status,
@@ -54,8 +52,8 @@ LinearWindow::Softmax LinearWindow::run(const TokenTile &queries) {
         auto bitsType = RankedTensorType::get({size, keyTile}, b.getI1Type());
         Value bits = tile::BitsOp::create(
             b, bitsType, formula, frame.batch, frame.head, position, first,
-            Value(), frame.numKeys(), status, frame.params,
-            ArrayRef<int64_t>{}, ArrayRef<int64_t>{});
+            Value(), frame.numKeys(), status, frame.params, ArrayRef<int64_t>{},
+            ArrayRef<int64_t>{});
         auto step = tile::SoftmaxStepOp::create(
             b, pairType, rowType, rowType, rowType,
             tile::MaskOp::create(b, scores, bits), carried[1], carried[2]);

@@ -39,12 +39,20 @@ public:
   }
 
 private:
-  /// features x 1.
-  Value mapped(Region &region, ViewValue view, const TokenTile &token,
-               Value factor) {
+  /// features x 1 for every part.
+  FeatureParts mapped(Region &region, ViewValue view, const TokenTile &token,
+                      Value factor) {
     Value row = frame.load(view, 1, token.row);
     return buildFeatures(frame, {&region, TokenAxis::Columns, factor},
                          frame.transpose(row), token);
+  }
+  /// 1 x features for every part.
+  FeatureParts mappedRows(Region &region, ViewValue view,
+                          const TokenTile &token, Value factor) {
+    FeatureParts parts = mapped(region, view, token, factor);
+    for (Value &part : parts)
+      part = frame.transpose(part);
+    return parts;
   }
   /// The elements of a tile of one row as a vector.
   Value asVector(Value row) {
@@ -52,75 +60,97 @@ private:
     return b.createOrFold<tile::TransposeOp>(frame.tileType({size}), row);
   }
 
+  /// The factors of a token: a number for all features, or for every part a
+  /// vector. None without a decay.
+  FeatureParts loadFactors(const TokenTile &token) {
+    FeatureParts result;
+    if (frame.decay() == attn::DecayKind::None)
+      return result;
+    if (frame.decay() != attn::DecayKind::PerChannel) {
+      Value a = frame.element(buildFactors(frame, token));
+      result.assign(frame.sizes.features / frame.partFeatures(), a);
+      return result;
+    }
+    int64_t size = frame.sizes.inputs;
+    for (int64_t first = 0; first < frame.sizes.mapped; first += size)
+      result.push_back(asVector(frame.transpose(
+          buildFactors(frame, token, TokenAxis::Columns, first, size))));
+    return result;
+  }
+
   /// A tile with one column per feature, or a vector of features, after the
-  /// factors `a` of a token: a number, a vector of features or null.
-  Value decayed(Value tile, Value a) {
-    if (!a)
-      return tile;
+  /// factors of a token.
+  Value faded(Value tile, Value a) {
     if (a.getType().isF32())
       return tile::ScaleOp::create(b, tile, a);
     if (a.getType() == tile.getType())
       return frame.mul(tile, a);
-    return frame.map(
-        cast<RankedTensorType>(tile.getType()).getShape(),
-        {tile, frame.asRow(a)},
-        [&](ValueRange in, Value, Value) { return frame.mul(in[0], in[1]); });
-  }
-
-  Value loadFactors(const TokenTile &token) {
-    if (frame.decay() == attn::DecayKind::None)
-      return {};
-    Value a = buildFactors(frame, TokenAxis::Columns, frame.sizes.mapped, token);
-    if (frame.decay() == attn::DecayKind::PerChannel)
-      return asVector(frame.transpose(a));
-    return frame.element(a);
+    return frame.map(cast<RankedTensorType>(tile.getType()).getShape(),
+                     {tile, frame.asRow(a)}, [&](ValueRange in, Value, Value) {
+                       return frame.mul(in[0], in[1]);
+                     });
   }
 
   LinearState advance(const LinearState &state, const TokenTile &token) {
     attn::RecurrenceOp recurrence = frame.recurrence();
-    Value a = loadFactors(token);
-    Value y = frame.transpose(
-        mapped(recurrence.getKey(), frame.k(), token, Value()));
-    Value v = mapped(recurrence.getValue(), frame.v(), token, Value());
-    Value phi = buildExpansion(frame, y);
-    LinearState next;
-    Value s = decayed(state.s, a);
+    FeatureParts a = loadFactors(token);
+    FeatureParts y = mappedRows(recurrence.getKey(), frame.k(), token, Value());
+    Value v = mapped(recurrence.getValue(), frame.v(), token, Value()).front();
+    FeatureParts phi = buildExpansion(frame, y);
+    LinearState next = state;
+    for (auto [part, factor] : llvm::enumerate(a)) {
+      next.s[part] = faded(next.s[part], factor);
+      if (frame.hasSums())
+        next.z[part] = faded(next.z[part], factor);
+    }
     Value written = v;
     if (frame.hasDelta()) {
       Value beta = frame.element(buildBeta(frame, token));
-      written = frame.map({frame.sizes.values, 1}, {v, frame.scores(s, y)},
-                          [&](ValueRange in, Value, Value) {
-                            return frame.mul(beta,
-                                             frame.subtract(in[0], in[1]));
-                          });
+      Value known = buildScores(frame, next.s, y);
+      written =
+          frame.map({frame.sizes.values, 1}, {v, known},
+                    [&](ValueRange in, Value, Value) {
+                      return frame.mul(beta, frame.subtract(in[0], in[1]));
+                    });
     }
-    next.s = frame.product(s, written, phi);
-    if (state.z)
-      next.z = frame.add(decayed(state.z, a), asVector(phi));
-    if (state.v) {
-      next.v =
-          frame.add(decayed(state.v, a), asVector(frame.transpose(v)));
-      Value n = a ? frame.mul(state.n, a) : state.n;
-      next.n = frame.add(n, frame.constant(1.0F));
+    for (auto [part, features] : llvm::enumerate(phi)) {
+      next.s[part] = frame.product(next.s[part], written, features);
+      if (frame.hasSums())
+        next.z[part] = frame.add(next.z[part], asVector(features));
     }
+    if (!state.v)
+      return next;
+    Value values = asVector(frame.transpose(v));
+    next.v = frame.add(a.empty() ? state.v : faded(state.v, a.front()), values);
+    Value n = a.empty() ? state.n : frame.mul(state.n, a.front());
+    next.n = frame.add(n, frame.constant(1.0F));
     return next;
   }
 
   void storeOutput(const LinearState &state, const TokenTile &token) {
     attn::RecurrenceOp recurrence = frame.recurrence();
-    Value x = frame.transpose(
-        mapped(recurrence.getQuery(), frame.q, token, frame.scale));
-    Value phi = buildExpansion(frame, x);
-    Value result = frame.scores(state.s, phi);
-    if (state.z) {
-      Value products = frame.map(
-          {frame.sizes.features, 1}, {frame.transpose(phi), state.z},
-          [&](ValueRange in, Value, Value) { return frame.mul(in[0], in[1]); });
-      result = quotient(result, frame.element(frame.sum(products, 0)), state);
-    }
+    FeatureParts phi = buildExpansion(
+        frame, mappedRows(recurrence.getQuery(), frame.q, token, frame.scale));
+    // The state's values run along the lanes, so they are its rows.
+    Value result = buildScores(frame, state.s, phi);
+    if (frame.hasSums())
+      result = quotient(result, sumOfWeights(state, phi), state);
     RowMap map{&recurrence.getOutput(), TokenAxis::Columns, Value()};
-    result = buildFeatures(frame, map, result, token);
+    result = buildFeatures(frame, map, result, token).front();
     frame.store(frame.transpose(result), frame.o, token.row);
+  }
+
+  /// Z, a number.
+  Value sumOfWeights(const LinearState &state, const FeatureParts &phi) {
+    Value result;
+    for (auto [z, features] : llvm::zip_equal(state.z, phi)) {
+      Value products = frame.map(
+          {frame.partFeatures(), 1}, {frame.transpose(features), z},
+          [&](ValueRange in, Value, Value) { return frame.mul(in[0], in[1]); });
+      Value sum = frame.element(frame.sum(products, 0));
+      result = result ? frame.add(result, sum) : sum;
+    }
+    return result;
   }
 
   Value quotient(Value num, Value z, const LinearState &state) {

@@ -4,6 +4,7 @@
 
 #include "codegen/cpu/CostModel.h"
 #include "codegen/cpu/KernelBuilder.h"
+#include "codegen/cpu/LinearCost.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -227,6 +228,8 @@ attn::ScheduleAttr Choice::schedule(mlir::MLIRContext *Context,
 std::vector<ScheduleChoice> cpu::weighSchedules(mlir::MLIRContext *Context,
                                                 llvm::StringRef Level,
                                                 const KernelShape &Shape) {
+  if (Shape.isLinear())
+    return weighChunks(Context, *findCpuLevel(Level), Shape);
   const Choice Made(*findCpuLevel(Level), Shape);
   std::vector<ScheduleChoice> Result;
   for (const Candidate &C : Made.all()) {
@@ -244,10 +247,11 @@ attn::ScheduleAttr cpu::chooseSchedule(mlir::MLIRContext *Context,
                                        llvm::StringRef Level,
                                        const KernelShape &Shape) {
   if (Shape.isLinear()) {
-    const CpuLevel &L = *findCpuLevel(Level);
-    return attn::ScheduleAttr::get(Context, 64, 64, largestDivisor(64, L.Rows),
-                                   L.Lanes, largestDivisor(64, L.Unroll), {},
-                                   {});
+    const std::vector<ScheduleChoice> All =
+        weighSchedules(Context, Level, Shape);
+    return llvm::find_if(All,
+                         [](const ScheduleChoice &C) { return C.IsChosen; })
+        ->Schedule;
   }
   const Choice Made(*findCpuLevel(Level), Shape);
   return Made.schedule(Context, Made.chosen());
