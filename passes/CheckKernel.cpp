@@ -40,6 +40,8 @@ public:
       : frame(frame), b(frame.b), checks(checks) {}
 
   void run() {
+    SmallVector<Type> results(4, b.getIndexType());
+    frame.open("check", {}, results);
     SmallVector<Value> answer(4, number(0));
     SmallVector<SmallVector<Value>> answers;
     for (const Check &check : checks.list())
