@@ -4,6 +4,7 @@
 
 #include "passes/Checks.h"
 #include "passes/ConstantBuilder.h"
+#include "passes/LinearCost.h"
 #include "passes/Manifest.h"
 
 #include "dialect/attn/Formula.h"
@@ -35,14 +36,16 @@ protected:
 
 } // namespace
 
-/// The place of a kernel function of a kind; null for an unknown kind.
+/// The place of a kernel function of a kind; null for a kind that there is not.
 static LLVM::LLVMFuncOp *slotOf(CodeInfo &Code, StringRef Kind) {
-  return llvm::StringSwitch<LLVM::LLVMFuncOp *>(Kind)
-      .Case("task", &Code.Task)
-      .Case("count", &Code.Count)
-      .Case("check", &Code.Check)
-      .Case("columns", &Code.Columns)
-      .Default(nullptr);
+  using Slots = llvm::StringSwitch<LLVM::LLVMFuncOp *>;
+  Slots Known(Kind);
+  Known.Case("task", &Code.Task).Case("check", &Code.Check);
+  if (Code.Entry.getState())
+    Known.Case("state", &Code.State).Case("step", &Code.Step);
+  else
+    Known.Case("count", &Code.Count).Case("columns", &Code.Columns);
+  return Known.Default(nullptr);
 }
 
 /// True when two functions can belong to one kernel. Packed code has a pattern
@@ -50,7 +53,8 @@ static LLVM::LLVMFuncOp *slotOf(CodeInfo &Code, StringRef Kind) {
 static bool agree(attn::EntryAttr A, attn::EntryAttr B) {
   const bool IsAlike = A.getQk() == B.getQk() && A.getV() == B.getV() &&
                        A.getInputType() == B.getInputType() &&
-                       A.getOutputs() == B.getOutputs();
+                       A.getOutputs() == B.getOutputs() &&
+                       A.getState() == B.getState();
   return IsAlike && (A.getPacked() != B.getPacked() ||
                      (A.getPattern() == B.getPattern() &&
                       A.getOutputType() == B.getOutputType()));
@@ -77,14 +81,18 @@ addKernel(LLVM::LLVMFuncOp Kernel, StringRef Kind,
     return C.Entry.getLevel() == Entry.getLevel();
   });
   if (Code == Codes.end()) {
-    Codes.push_back({Entry, {}, {}, {}, {}});
-    Code = &Codes.back();
+    Code = &Codes.emplace_back();
+    Code->Entry = Entry;
   }
   LLVM::LLVMFuncOp *Slot = slotOf(*Code, Kind);
   if (!Slot)
     return Kernel.emitOpError("expected '")
            << tile::kKernelAttr
-           << "' to be \"task\", \"count\", \"check\" or \"columns\", got \""
+           << (Entry.getState()
+                   ? "' to be \"task\", \"state\", \"step\" or \"check\", got "
+                     "\""
+                   : "' to be \"task\", \"count\", \"check\" or \"columns\", "
+                     "got \"")
            << Kind << "\"";
   if (*Slot)
     return Kernel.emitOpError("second ")
@@ -96,7 +104,7 @@ addKernel(LLVM::LLVMFuncOp Kernel, StringRef Kind,
 
 SmallVector<LLVM::LLVMFuncOp, 4> CodeInfo::functions() const {
   SmallVector<LLVM::LLVMFuncOp, 4> Present;
-  for (LLVM::LLVMFuncOp Function : {Task, Count, Check, Columns})
+  for (LLVM::LLVMFuncOp Function : {Task, State, Step, Count, Check, Columns})
     if (Function)
       Present.push_back(Function);
   return Present;
@@ -105,7 +113,9 @@ SmallVector<LLVM::LLVMFuncOp, 4> CodeInfo::functions() const {
 /// Checks that a code has the functions it needs, with what the target adds.
 static LogicalResult checkCode(CodeInfo &Code) {
   LLVM::LLVMFuncOp Present = Code.functions().front();
-  SmallVector<StringRef> Needed = {"task", "count"};
+  SmallVector<StringRef> Needed = {"task"};
+  if (!Code.Entry.getState())
+    Needed.push_back("count");
   if (!Code.Entry.getPacked())
     Needed.push_back("check");
   if (Code.Entry.getOutputs().hasColumns())
@@ -115,7 +125,8 @@ static LogicalResult checkCode(CodeInfo &Code) {
       return Present.emitOpError("kernel '")
              << Code.Entry.getName() << "' has no " << Kind
              << " function at level '" << Code.Entry.getLevel() << "'";
-  for (LLVM::LLVMFuncOp Function : {Code.Task, Code.Columns})
+  for (LLVM::LLVMFuncOp Function :
+       {Code.Task, Code.State, Code.Step, Code.Columns})
     if (Function &&
         (!Function->getAttrOfType<IntegerAttr>(tile::kWorkspaceAttr) ||
          !Function->getAttrOfType<StringAttr>(tile::kFeaturesAttr)))
@@ -140,7 +151,28 @@ static LogicalResult findSpec(ArrayRef<CodeInfo> Codes, KernelSpec &Out) {
   return success();
 }
 
-/// Checks that `Info` is complete and finds its patterns.
+/// Checks what a recurrence asks of a kernel.
+static LogicalResult completeLinear(KernelInfo &Info) {
+  attn::RecurrenceOp Recurrence = Info.Spec.recurrence;
+  for (CodeInfo &Code : Info.Codes) {
+    attn::StateAttr State = Code.Entry.getState();
+    if (!State ||
+        State.getRows() != Recurrence.numStateRows(Code.Entry.getQk()) ||
+        State.getSums() != Recurrence.hasSums() ||
+        State.getCausal() == Recurrence.isBidirectional())
+      return Code.Task.emitOpError("kernel '")
+             << Code.Entry.getName()
+             << "' does not have the state of its recurrence "
+             << Code.Entry.getPattern();
+    if (Recurrence.canScan() && !Code.State)
+      return Code.Task.emitOpError("kernel '")
+             << Code.Entry.getName() << "' has no state function at level '"
+             << Code.Entry.getLevel() << "'";
+  }
+  return success();
+}
+
+/// Checks that `Info` is complete and finds its patterns or recurrence.
 static LogicalResult complete(KernelInfo &Info) {
   for (SmallVector<CodeInfo> *Codes : {&Info.Codes, &Info.Packed})
     for (CodeInfo &Code : *Codes)
@@ -159,6 +191,8 @@ static LogicalResult complete(KernelInfo &Info) {
   if (failed(findSpec(Info.Codes, Info.Spec)) ||
       (!Info.Packed.empty() && failed(findSpec(Info.Packed, Info.PackedSpec))))
     return failure();
+  if (Info.Spec.isLinear())
+    return completeLinear(Info);
   for (const KernelSource &Source : Info.Spec.sources) {
     Info.UsesBatch |= attn::uses(Source.formula, attn::DimB);
     Info.UsesHead |= attn::uses(Source.formula, attn::DimH);
@@ -168,12 +202,16 @@ static LogicalResult complete(KernelInfo &Info) {
 
 int64_t CodeInfo::workspace() const {
   int64_t Bytes = 0;
-  for (LLVM::LLVMFuncOp Function : {Task, Columns})
+  for (LLVM::LLVMFuncOp Function : {Task, State, Step, Columns})
     if (Function)
       Bytes = std::max(
           Bytes,
           Function->getAttrOfType<IntegerAttr>(tile::kWorkspaceAttr).getInt());
   return Bytes;
+}
+
+int64_t CodeInfo::stepTokens(attn::RecurrenceOp Recurrence) const {
+  return Step ? heddle::stepTokens(Recurrence, Entry) : 0;
 }
 
 StringRef CodeInfo::features() const {
@@ -188,8 +226,12 @@ static void appendThree(ConstantBuilder::Fields &Fields,
     Fields.push_back(I < Numbers.size() ? Numbers[I] : 0);
 }
 
+/// The bits of a real in an integer of its size.
+static int64_t bitsOf(double Real) { return llvm::bit_cast<int64_t>(Real); }
+
 /// `Packed` is the packed code of the level, null where there is none.
 static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
+                                          const KernelSpec &Spec,
                                           const CodeInfo &Code,
                                           const CodeInfo *Packed) {
   attn::ScheduleAttr Schedule = Code.Entry.getSchedule();
@@ -208,13 +250,17 @@ static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
   appendThree(Fields, Schedule.getQueryBox());
   appendThree(Fields, Schedule.getKeyBox());
   Fields.push_back(Code.workspace());
-  Fields.push_back(Packed
-                       ? Builder.array(CodeMembers,
-                                       {codeFields(Builder, *Packed, nullptr)},
-                                       "heddle.packed")
-                       : Constant(0));
-  // Of linear kernels.
-  Fields.append({0, 0, 0, 0});
+  Fields.push_back(
+      Packed ? Builder.array(CodeMembers,
+                             {codeFields(Builder, Spec, *Packed, nullptr)},
+                             "heddle.packed")
+             : Constant(0));
+  Fields.append({Function(Code.State), Function(Code.Step)});
+  if (Spec.isLinear())
+    Fields.append({Code.stepTokens(Spec.recurrence),
+                   bitsOf(chunkFlop(Spec.recurrence, Code.Entry))});
+  else
+    Fields.append({0, 0});
   return Fields;
 }
 
@@ -223,8 +269,23 @@ static int64_t operandBits(TypedAttr Default) {
   if (auto Integer = dyn_cast_or_null<IntegerAttr>(Default))
     return Integer.getInt();
   if (auto Real = dyn_cast_or_null<FloatAttr>(Default))
-    return llvm::bit_cast<int64_t>(Real.getValueAsDouble());
+    return bitsOf(Real.getValueAsDouble());
   return 0;
+}
+
+/// What only linear kernels have, from the form on.
+static void appendState(ConstantBuilder::Fields &Fields,
+                        const KernelSpec &Spec) {
+  if (!Spec.isLinear()) {
+    Fields.append({HEDDLE_ATTENTION, 0, 0, 0, 0, -1});
+    return;
+  }
+  attn::RecurrenceOp Recurrence = Spec.recurrence;
+  attn::StateAttr State = Spec.entry.getState();
+  std::optional<unsigned> Window = Recurrence.getWindowParam();
+  Fields.append({HEDDLE_LINEAR, State.getSums(), State.getCausal(),
+                 Recurrence.canScan(), State.getRows(),
+                 Window ? static_cast<int64_t>(*Window) : int64_t(-1)});
 }
 
 static ConstantBuilder::Fields entryFields(ConstantBuilder &Builder,
@@ -248,7 +309,7 @@ static ConstantBuilder::Fields entryFields(ConstantBuilder &Builder,
          C.param, C.axis});
   for (const CodeInfo &Code : Info.Codes)
     Codes.push_back(
-        codeFields(Builder, Code, Info.packed(Code.Entry.getLevel())));
+        codeFields(Builder, Spec, Code, Info.packed(Code.Entry.getLevel())));
 
   attn::EntryAttr Entry = Spec.entry;
   attn::OutputsAttr Outputs = Spec.outputs();
@@ -265,18 +326,24 @@ static ConstantBuilder::Fields entryFields(ConstantBuilder &Builder,
       Builder.array(ParamMembers, Params, "heddle.params"),
       static_cast<int64_t>(CheckList.size()),
       Builder.array(CheckMembers, CheckList, "heddle.checks"),
-      static_cast<int64_t>(Spec.sources.size()),
-      static_cast<int64_t>(Spec.first().getQueryGrid().size())};
-  // Sources of a combination have no grid: the pattern's parameters are those
-  // of the kernel.
-  appendThree(Fields, Spec.first().getQueryGrid());
-  appendThree(Fields, Spec.first().getKeyGrid());
-  Fields.append({Spec.isSoftmax(), Outputs.getRowMax(), Outputs.getColumnSums(),
-                 Outputs.hasBlockMax(), Outputs.getBlockQ(),
-                 Outputs.getBlockK(), static_cast<int64_t>(Codes.size()),
+      static_cast<int64_t>(Spec.sources.size())};
+  // Recurrences have no grid, nor have the sources of a combination: the
+  // pattern's parameters are those of the kernel.
+  ArrayRef<int64_t> QueryGrid, KeyGrid;
+  if (!Spec.isLinear()) {
+    attn::PatternOp First = Spec.first();
+    QueryGrid = First.getQueryGrid();
+    KeyGrid = First.getKeyGrid();
+  }
+  Fields.push_back(static_cast<int64_t>(QueryGrid.size()));
+  appendThree(Fields, QueryGrid);
+  appendThree(Fields, KeyGrid);
+  Fields.append({!Spec.isLinear() && Spec.isSoftmax(), Outputs.getRowMax(),
+                 Outputs.getColumnSums(), Outputs.hasBlockMax(),
+                 Outputs.getBlockQ(), Outputs.getBlockK(),
+                 static_cast<int64_t>(Codes.size()),
                  Builder.array(CodeMembers, Codes, "heddle.codes")});
-  // Of linear kernels.
-  Fields.append({HEDDLE_ATTENTION, 0, 0, 0, 0, -1});
+  appendState(Fields, Spec);
   return Fields;
 }
 
@@ -332,6 +399,6 @@ void EmitEntry::runOnOperation() {
                                  tile::kWorkspaceAttr, tile::kFeaturesAttr})
             Function->removeAttr(Name);
   for (Operation &Op : llvm::make_early_inc_range(*Module.getBody()))
-    if (isa<attn::PatternOp, attn::CombineOp>(Op))
+    if (isa<attn::PatternOp, attn::CombineOp, attn::RecurrenceOp>(Op))
       Op.erase();
 }

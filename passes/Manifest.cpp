@@ -2,6 +2,8 @@
 
 #include "passes/Manifest.h"
 
+#include "passes/LinearCost.h"
+
 #include "runtime/src/Dtype.h"
 
 #include "llvm/Support/JSON.h"
@@ -83,8 +85,17 @@ static void writeArguments(OStream &Json, const KernelInfo &Kernel) {
   }
   Write("o", dtypeName(Kernel.outputDtype()),
         {"batch", "heads_q", "seq_q", "d_v"}, true, false);
-  if (Kernel.Spec.isSoftmax())
+  if (Kernel.Spec.isLinear()) {
+    for (bool Output : {false, true})
+      Write(Output ? "state_out" : "state_in", "f32",
+            {"batch", "heads_q", "state_rows", "d_v"}, Output, true);
+    for (bool Output : {false, true})
+      if (Kernel.Spec.entry.getState().getSums())
+        Write(Output ? "sums_out" : "sums_in", "f32",
+              {"batch", "heads_q", "state_rows"}, Output, true);
+  } else if (Kernel.Spec.isSoftmax()) {
     Write("lse", "f32", {"batch", "heads_q", "seq_q"}, true, true);
+  }
   attn::OutputsAttr Outputs = Kernel.Spec.outputs();
   if (Outputs.getRowMax())
     Write("row_max", "f32", {"batch", "heads_q", "seq_q"}, true, true);
@@ -152,8 +163,8 @@ static void writeSizes(OStream &Json, const CodeInfo &Code) {
   Json.attribute("workspace_bytes", Code.workspace());
 }
 
-static void writeCode(OStream &Json, const CodeInfo &Code,
-                      const CodeInfo *Packed) {
+static void writeCode(OStream &Json, const KernelSpec &Spec,
+                      const CodeInfo &Code, const CodeInfo *Packed) {
   Json.object([&] {
     Json.attribute("level", Code.Entry.getLevel());
     Json.attributeArray("features", [&] {
@@ -163,16 +174,36 @@ static void writeCode(OStream &Json, const CodeInfo &Code,
         Json.value(Feature);
     });
     writeSizes(Json, Code);
+    if (Spec.isLinear()) {
+      Json.attribute("step_tokens", Code.stepTokens(Spec.recurrence));
+      Json.attribute("chunk_flop", chunkFlop(Spec.recurrence, Code.Entry));
+    }
     if (Packed)
       Json.attributeObject("short_queries", [&] { writeSizes(Json, *Packed); });
   });
 }
 
+static llvm::StringRef normalizerName(const KernelSpec &Spec) {
+  attn::RecurrenceOp Recurrence = Spec.recurrence;
+  return Recurrence
+             ? attn::stringifyLinearNormalizer(Recurrence.getNormalize())
+             : attn::stringifyNormalizerKind(Spec.normalizer().getKind());
+}
+
+static void writeState(OStream &Json, const KernelSpec &Spec) {
+  attn::RecurrenceOp Recurrence = Spec.recurrence;
+  Json.attribute("state_rows", Spec.entry.getState().getRows());
+  Json.attribute("causal", Spec.entry.getState().getCausal());
+  Json.attribute("segments", Recurrence.canScan());
+  if (std::optional<unsigned> Window = Recurrence.getWindowParam())
+    Json.attribute("window", Recurrence.getParamName(*Window));
+}
+
 static void writeKernel(OStream &Json, const KernelInfo &Kernel) {
   const KernelSpec &Spec = Kernel.Spec;
-  attn::PatternOp First = Spec.first();
   Json.object([&] {
     Json.attribute("name", Spec.entry.getName());
+    Json.attribute("form", Spec.isLinear() ? "linear" : "attention");
     Json.attribute("pattern", Spec.entry.getPattern().getValue());
     if (Spec.sources.size() > 1)
       Json.attributeArray("sources", [&] {
@@ -185,11 +216,12 @@ static void writeKernel(OStream &Json, const KernelInfo &Kernel) {
     Json.attribute("output_dtype", dtypeName(Kernel.outputDtype()));
     Json.attribute("d_qk", Spec.entry.getQk());
     Json.attribute("d_v", Spec.entry.getV());
-    Json.attribute("normalizer",
-                   attn::stringifyNormalizerKind(Spec.normalizer().getKind()));
+    Json.attribute("normalizer", normalizerName(Spec));
     Json.attributeArray("arguments", [&] { writeArguments(Json, Kernel); });
     Json.attributeArray("parameters", [&] { writeParams(Json, Spec); });
-    if (Spec.hasGrid()) {
+    if (Spec.isLinear()) {
+      writeState(Json, Spec);
+    } else if (attn::PatternOp First = Spec.first(); First.hasGrid()) {
       writeGrid(Json, "query_grid", First, First.getQueryGrid());
       writeGrid(Json, "key_grid", First, First.getKeyGrid());
     }
@@ -200,7 +232,7 @@ static void writeKernel(OStream &Json, const KernelInfo &Kernel) {
     Json.attribute("uses_head", Kernel.UsesHead);
     Json.attributeArray("codes", [&] {
       for (const CodeInfo &Code : Kernel.Codes)
-        writeCode(Json, Code, Kernel.packed(Code.Entry.getLevel()));
+        writeCode(Json, Spec, Code, Kernel.packed(Code.Entry.getLevel()));
     });
   });
 }

@@ -17,16 +17,22 @@ namespace heddle {
 /// A kernel's code at one level, ordinary or packed.
 struct CodeInfo {
   attn::EntryAttr Entry;
-  mlir::LLVM::LLVMFuncOp Task, Count;
+  mlir::LLVM::LLVMFuncOp Task;
+  /// Null for a linear kernel.
+  mlir::LLVM::LLVMFuncOp Count;
   /// Null for packed code.
   mlir::LLVM::LLVMFuncOp Check;
   /// Null for a kernel without outputs by columns.
   mlir::LLVM::LLVMFuncOp Columns;
+  /// Null for attention, and for a linear kernel that has none.
+  mlir::LLVM::LLVMFuncOp State, Step;
 
   /// All that are there.
   llvm::SmallVector<mlir::LLVM::LLVMFuncOp, 4> functions() const;
-  /// Bytes of scratch memory of a task, and of a sweep by columns.
+  /// Bytes of scratch memory that any of them needs.
   int64_t workspace() const;
+  /// The most queries that are for `Step`; 0 without it.
+  int64_t stepTokens(attn::RecurrenceOp Recurrence) const;
   /// Comma-separated instruction-set extensions.
   llvm::StringRef features() const;
 };
@@ -54,10 +60,11 @@ heddle_param_kind paramKind(mlir::Type Type);
 std::string compilerName();
 
 /// JSON text: compiler and ABI version, architecture, and for every kernel its
-/// pattern, element types, head dims, arguments with their roles and axes,
-/// parameters with kinds and defaults, the token grid, the normaliser, and per
-/// level the extensions it needs, the schedule and the workspace in bytes, and
-/// those of the code for short queries.
+/// form and pattern or recurrence, element types, head dims, arguments with
+/// their roles and axes, parameters with kinds and defaults, the token grid,
+/// the normaliser, the state, and per level the extensions it needs, the
+/// schedule and the workspace in bytes, and those of the code for short
+/// queries.
 std::string writeManifest(llvm::ArrayRef<KernelInfo> Kernels,
                           llvm::StringRef Arch);
 

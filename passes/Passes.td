@@ -426,10 +426,12 @@ def AttnEmitEntry : Pass<"attn-emit-entry", "::mlir::ModuleOp"> {
 
     Needs the formulas of `attn-normalize-pattern` to tell whether a kernel
     depends on batch and head, and which tables need bounds. Afterwards no
-    `attn.pattern`, no `attn.combine` and none of the four attributes is left.
-    Fails when a level lacks its task, count or check function, or with outputs by
-    columns its columns function, when functions of one name disagree, or when a
-    pattern is missing.
+    `attn.pattern`, `attn.combine` or `attn.recurrence` and none of the four
+    attributes is left. Fails when a level lacks its task, count or check function,
+    or with outputs by columns its columns function, when functions of one name
+    disagree, or when a pattern is missing. Kernels of a recurrence have no count
+    function, but a state function where states of stretches make up that of the
+    whole, and possibly a step function.
 
     Before:
 

@@ -29,7 +29,7 @@ llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
 
 // -----
 
-// expected-error@+1 {{the module has no pattern @all}}
+// expected-error@+1 {{the module has no pattern or recurrence @all}}
 llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
     tile.kernel = "task", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
@@ -140,3 +140,48 @@ llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
       types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 16, key_tile = 64, rows = 8, lanes = 16, unroll = 2>, packed = true>}
+
+// -----
+
+// A kernel of a recurrence has no count function.
+// expected-error@+1 {{expected 'tile.kernel' to be "task", "state", "step" or "check", got "count"}}
+llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
+    tile.kernel = "count", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 64, key_tile = 64, rows = 8, lanes = 16, unroll = 2>,
+      state = <rows = 64, sums = false, causal = true>>}
+
+// -----
+
+attn.recurrence @all
+// expected-error@+1 {{kernel 'all' has no state function at level 'x'}}
+llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+    tile.kernel = "task", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 64, key_tile = 64, rows = 8, lanes = 16, unroll = 2>,
+      state = <rows = 64, sums = false, causal = true>>}
+llvm.func @check(!llvm.ptr, !llvm.ptr) -> i64 attributes {
+    tile.kernel = "check", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 64, key_tile = 64, rows = 8, lanes = 16, unroll = 2>,
+      state = <rows = 64, sums = false, causal = true>>}
+
+// -----
+
+attn.recurrence @all bidirectional
+// expected-error@+1 {{kernel 'all' does not have the state of its recurrence @all}}
+llvm.func @task(!llvm.ptr, i64, i64, i64, !llvm.ptr) attributes {
+    tile.kernel = "task", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 64, key_tile = 64, rows = 8, lanes = 16, unroll = 2>,
+      state = <rows = 64, sums = false, causal = true>>}
+llvm.func @check(!llvm.ptr, !llvm.ptr) -> i64 attributes {
+    tile.kernel = "check", tile.workspace = 0, tile.features = "",
+    tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,
+      types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 64, key_tile = 64, rows = 8, lanes = 16, unroll = 2>,
+      state = <rows = 64, sums = false, causal = true>>}

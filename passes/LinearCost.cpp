@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/LinearCost.h"
+
+#include <algorithm>
+
+using namespace heddle;
+
+double heddle::chunkFlop(attn::RecurrenceOp recurrence, attn::EntryAttr entry) {
+  double chunk = entry.getSchedule().getQueryTile();
+  double mapped = recurrence.numMappedFeatures(entry.getQk());
+  double features = recurrence.numFeatures(entry.getQk());
+  double values = entry.getV();
+  // The state is read for the outputs and written.
+  double flop = 4 * chunk * features * values;
+  if (recurrence.isBidirectional())
+    return flop;
+  // Pairs of tokens: scores and weighted sums.
+  flop += 2 * chunk * chunk * mapped + 2 * chunk * chunk * values;
+  // Scores of keys among themselves, a triangular system, and what the state
+  // holds for the keys.
+  if (recurrence.hasDelta())
+    flop += 2 * chunk * chunk * mapped + chunk * chunk * values +
+            2 * chunk * features * values;
+  return flop;
+}
+
+int64_t heddle::stepTokens(attn::RecurrenceOp recurrence,
+                           attn::EntryAttr entry) {
+  // A chunk costs the same however many of its tokens exist, a step pays by the
+  // token: for the state 2 operations per element to change it, 2 to read it,
+  // and 2 to ask it about a key. Each of them moves an element of the state
+  // between cache and registers, where the products of a chunk keep theirs in
+  // registers: some four times as slow.
+  constexpr double slowness = 4;
+  double perElement = recurrence.hasDelta() ? 6 : 4;
+  double token = perElement * recurrence.numFeatures(entry.getQk()) *
+                 static_cast<double>(entry.getV());
+  auto tokens =
+      static_cast<int64_t>(chunkFlop(recurrence, entry) / (slowness * token));
+  return std::clamp<int64_t>(tokens, 1, entry.getSchedule().getQueryTile());
+}
