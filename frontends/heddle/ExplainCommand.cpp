@@ -4,6 +4,7 @@
 #include "frontends/common/Run.h"
 #include "frontends/heddle/Explanation.h"
 #include "frontends/heddle/KernelArguments.h"
+#include "frontends/heddle/RecurrenceExplanation.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/STLExtras.h"
@@ -148,17 +149,25 @@ static double tensorBytes(const Problem &Sizes, const KernelShape &Shape,
 
 /// Launches, and asks the machine for its limits.
 static ErrorText measure(const ExplainArguments &Args, const Scheduled &Kernel,
-                         const TensorTypes &Types, Runner &Main,
-                         Explanation &Out) {
+                         const Problem &Sizes, const TensorTypes &Types,
+                         Runner &Main, Measurements &Out) {
+  if (Args.NoMeasure) {
+    Out.Unmeasured = "not asked for";
+    return std::nullopt;
+  }
+  const std::string Level = Kernel.Spec.entry.getLevel().str();
+  if (!Kernel.RunsHere) {
+    Out.Unmeasured = "this machine cannot run '" + Level + "'";
+    return std::nullopt;
+  }
+  const int32_t Threads = heddle_pool_threads(Main.pool());
   using Clock = std::chrono::steady_clock;
   RunTensors Data;
   if (ErrorText Bad =
-          loadTensors(Args.Run.Inputs, Out.Sizes, Types, Args.Run.Order, Data))
+          loadTensors(Args.Run.Inputs, Sizes, Types, Args.Run.Order, Data))
     return Bad;
   // Before and after: a neighbour may be at work during either.
-  auto MeasurePeak = [&] {
-    return Kernel.Of->measurePeak(Out.Level, Out.Threads);
-  };
+  auto MeasurePeak = [&] { return Kernel.Of->measurePeak(Level, Threads); };
   Out.Peak = MeasurePeak();
   std::vector<double> Times;
   for (int64_t I = 0; I < Args.Run.Repeat; ++I) {
@@ -172,10 +181,68 @@ static ErrorText measure(const ExplainArguments &Args, const Scheduled &Kernel,
   Out.MeasuredSeconds = median(std::move(Times));
   Out.Repeat = Args.Run.Repeat;
   Out.Peak = std::max(Out.Peak, MeasurePeak());
-  Out.Bandwidth = Kernel.Of->measureReadBandwidth(Out.Threads);
+  Out.Bandwidth = Kernel.Of->measureReadBandwidth(Threads);
   if (Out.Peak > 0)
-    Out.SecondsPerSlot = Out.FlopPerSlot * Out.Threads / Out.Peak * 1e-9;
+    Out.SecondsPerSlot = Out.FlopPerSlot * Threads / Out.Peak * 1e-9;
   return std::nullopt;
+}
+
+static int explainPattern(const ExplainArguments &Args, const Scheduled &Kernel,
+                          const Asked &What, const TensorTypes &Types,
+                          Runner &Main) {
+  Explanation Out;
+  describe(Args, Kernel, What, Out);
+  if (ErrorText Bad =
+          toText(heddle_plan_stats(Main.plan(), Main.pool(), &Out.Stats)))
+    return fail(*Bad);
+  Out.Threads = heddle_pool_threads(Main.pool());
+  Out.Tiles = countTiles(*Main.plan(), Kernel.Spec);
+  Out.Bytes = tensorBytes(Out.Sizes, Out.Shape, Args.Output);
+  Out.Predicted =
+      predict(Out.Tiles,
+              Kernel.Of->estimateCost(Out.Schedule, Out.Level, Out.Shape,
+                                      keyBytes(Out.Sizes, Out.Shape)),
+              Out.Threads);
+  if (ErrorText Bad = measure(Args, Kernel, Out.Sizes, Types, Main, Out))
+    return fail(*Bad);
+  return print(Args.Run.Json ? Out.json() : Out.text());
+}
+
+static int explainRecurrence(const ExplainArguments &Args,
+                             const Scheduled &Kernel, const Asked &What,
+                             const TensorTypes &Types, Runner &Main) {
+  const KernelSpec &Spec = Kernel.Spec;
+  attn::RecurrenceOp Op = Spec.recurrence;
+  RecurrenceExplanation Out;
+  Out.Name = What.Loaded.Name;
+  Out.Level = Spec.entry.getLevel().str();
+  Out.Dtype = Args.Dtype;
+  Out.Equations = equationsOf(Op);
+  Out.Sizes = What.Sizes;
+  Out.Origin = Args.Run.Origin;
+  Out.Shape = describeKernel(Op, Spec.entry.getQk(), Spec.entry.getV(),
+                             Spec.entry.getInputType());
+  if (std::optional<unsigned> Window = Op.getWindowParam())
+    Out.Window = What.Values.operand(*Window).Value.integer;
+  Out.Schedule = Spec.entry.getSchedule();
+  Out.IsGiven = !Args.Schedule.empty();
+  Out.Choices = Kernel.Of->weighSchedules(Out.Schedule.getContext(), Out.Level,
+                                          Out.Shape);
+  Out.Machine = Kernel.Of->describeMachine(Out.Level);
+  Out.FlopPerSlot = Kernel.Of->flopPerSlot(Out.Level);
+  heddle_stats Stats = {};
+  if (ErrorText Bad =
+          toText(heddle_plan_stats(Main.plan(), Main.pool(), &Stats)))
+    return fail(*Bad);
+  Out.Form = Main.describeRecurrence(!Args.Run.Inputs.State.empty(), Stats);
+  Out.Tasks = heddle_plan_num_tasks(Main.plan());
+  Out.Threads = heddle_pool_threads(Main.pool());
+  Out.Bytes = tensorBytes(Out.Sizes, Out.Shape, Args.Output);
+  Out.Costs = Kernel.Of->estimateCost(Out.Schedule, Out.Level, Out.Shape,
+                                      keyBytes(Out.Sizes, Out.Shape));
+  if (ErrorText Bad = measure(Args, Kernel, Out.Sizes, Types, Main, Out))
+    return fail(*Bad);
+  return print(Args.Run.Json ? Out.json() : Out.text());
 }
 
 static int explain(const CLI::App &Line, ExplainArguments &Args) {
@@ -186,6 +253,8 @@ static int explain(const CLI::App &Line, ExplainArguments &Args) {
   Result<LoadedPattern> Loaded = loadPattern(With, Args.Pattern);
   if (!Loaded)
     return fail(Loaded.failure());
+  if (ErrorText Bad = checkMeaningful(Args.Run, *Loaded))
+    return failUsage(Line, *Bad);
   TensorTypes Types = Args.types();
   Asked What{std::move(*Loaded), {}, {}};
   if (ErrorText Bad =
@@ -195,13 +264,10 @@ static int explain(const CLI::App &Line, ExplainArguments &Args) {
   Result<Scheduled> Kernel = scheduleKernel(With, What.Loaded.From, Build);
   if (!Kernel)
     return fail(Kernel.failure());
-  Explanation Out;
-  describe(Args, *Kernel, What, Out);
-
   // A level of another machine has its tiles counted by code for this one.
-  Build.Targets = {Out.Level};
+  Build.Targets = {Kernel->Spec.entry.getLevel().str()};
   if (!Kernel->RunsHere)
-    setTiles(*Kernel->Of, Out.Schedule, Build);
+    setTiles(*Kernel->Of, Kernel->Spec.entry.getSchedule(), Build);
   Result<Program> Compiled = With.jit(What.Loaded.From, Build);
   if (!Compiled)
     return fail(Compiled.failure());
@@ -216,24 +282,9 @@ static int explain(const CLI::App &Line, ExplainArguments &Args) {
   if (ErrorText Bad = Main.prepare(Compiled->kernel(), Code, What.Sizes,
                                    What.Values, Args.Run))
     return fail(*Bad);
-  if (ErrorText Bad =
-          toText(heddle_plan_stats(Main.plan(), Main.pool(), &Out.Stats)))
-    return fail(*Bad);
-  Out.Threads = heddle_pool_threads(Main.pool());
-  Out.Tiles = countTiles(*Main.plan(), Kernel->Spec);
-  Out.Bytes = tensorBytes(Out.Sizes, Out.Shape, Args.Output);
-  Out.Predicted =
-      predict(Out.Tiles,
-              Kernel->Of->estimateCost(Out.Schedule, Out.Level, Out.Shape,
-                                       keyBytes(Out.Sizes, Out.Shape)),
-              Out.Threads);
-  if (Args.NoMeasure)
-    Out.Unmeasured = "not asked for";
-  else if (!Kernel->RunsHere)
-    Out.Unmeasured = "this machine cannot run '" + Out.Level + "'";
-  else if (ErrorText Bad = measure(Args, *Kernel, Types, Main, Out))
-    return fail(*Bad);
-  return print(Args.Run.Json ? Out.json() : Out.text());
+  return What.Sizes.isRecurrence()
+             ? explainRecurrence(Args, *Kernel, What, Types, Main)
+             : explainPattern(Args, *Kernel, What, Types, Main);
 }
 
 Command cli::addExplainCommand(CLI::App &Program) {
@@ -244,7 +295,8 @@ Command cli::addExplainCommand(CLI::App &Program) {
   addKernelOptions(*Line, *Args);
   // Nothing is written and nothing compared.
   for (const char *Other :
-       {"-o", "--lse", "--row-max", "--column-sums", "--block-max", "--check"})
+       {"-o", "--lse", "--row-max", "--column-sums", "--block-max",
+        "--state-out", "--sums-out", "--check"})
     Line->remove_option(Line->get_option(Other));
   Line->add_flag("--no-measure", Args->NoMeasure,
                  "predict only: allocate no tensors, launch nothing");
@@ -257,6 +309,8 @@ Command cli::addExplainCommand(CLI::App &Program) {
       "'rows=random:10%@bxhxq/64,size=k/64' --shape hq=8,sq=8192,d=128\n"
       "  heddle explain examples/dense.mlir --shape sq=4096,d=128 --target "
       "cpu-avx2 --no-measure\n"
+      "  heddle explain examples/retnet.mlir --set 'log_decay=[-0.03]' --shape "
+      "hq=8,sq=4096,d=64\n"
       "  heddle explain examples/natten_2d.mlir --shape sq=4096,sk=4096,d=64 "
       "--threads 1 --json\n"
       "\n"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontends/common/Numbers.h"
+#include "frontends/heddle/ExplainLines.h"
 #include "frontends/heddle/Explanation.h"
 
 #include "llvm/Support/JSON.h"
@@ -14,7 +15,7 @@ using namespace heddle::cli;
 using frontend::duration;
 using frontend::grouped;
 
-static std::string scheduleText(attn::ScheduleAttr S) {
+std::string cli::scheduleText(attn::ScheduleAttr S) {
   std::string Text =
       fmt::format("query_tile={}, key_tile={}, rows={}, lanes={}, unroll={}",
                   S.getQueryTile(), S.getKeyTile(), S.getRows(), S.getLanes(),
@@ -26,25 +27,20 @@ static std::string scheduleText(attn::ScheduleAttr S) {
   return Text;
 }
 
-/// Lines of a label and a text.
-namespace {
-class Lines {
-public:
-  void add(const char *Label, const std::string &Text) {
-    Out += fmt::format("{:<11}{}\n", Label, Text);
-  }
-  /// Below the last one.
-  void more(const std::string &Text) { add("", Text); }
-  std::string Out;
-};
-} // namespace
+void ExplainLines::add(const char *Label, const std::string &Text) {
+  Out += fmt::format("{:<11}{}\n", Label, Text);
+}
 
-static void addSchedules(const Explanation &E, Lines &Out) {
+std::string cli::machineText(const std::vector<MachineFact> &Machine) {
   std::string Facts;
-  for (const MachineFact &Fact : E.Machine)
+  for (const MachineFact &Fact : Machine)
     Facts += fmt::format("{}{} {}", Facts.empty() ? "" : ", ", Fact.Name,
                          Fact.Value);
-  Out.add("machine", Facts);
+  return Facts;
+}
+
+static void addSchedules(const Explanation &E, ExplainLines &Out) {
+  Out.add("machine", machineText(E.Machine));
   Out.add("schedule", fmt::format("{} ({})", scheduleText(E.Schedule),
                                   E.IsGiven ? "as asked for" : "chosen"));
   Out.add("choices", "queries  keys  rows  of peak");
@@ -55,7 +51,7 @@ static void addSchedules(const Explanation &E, Lines &Out) {
                          C.IsChosen ? "chosen: " : "", C.Reason));
 }
 
-static void addTiles(const Explanation &E, Lines &Out) {
+static void addTiles(const Explanation &E, ExplainLines &Out) {
   const TaskClass Total = E.Tiles.total();
   Out.add("tiles",
           fmt::format("{} full, {} partial, {} gathered, {} skipped, of {} "
@@ -85,7 +81,7 @@ static void addTiles(const Explanation &E, Lines &Out) {
                               E.flop(static_cast<double>(E.executedPairs()))));
 }
 
-static void addTimes(const Explanation &E, Lines &Out) {
+static void addTimes(const Explanation &E, ExplainLines &Out) {
   if (E.Peak > 0)
     Out.add("arithmetic",
             fmt::format("{} at least: executed FLOP at {:.2f} GFLOP/s, "
@@ -125,7 +121,7 @@ static void addTimes(const Explanation &E, Lines &Out) {
 }
 
 std::string Explanation::text() const {
-  Lines Out;
+  ExplainLines Out;
   Out.add("pattern", "@" + Pattern);
   for (size_t I = 0; I < Formulas.size(); ++I)
     Out.add(I == 0 ? "formula" : "", Formulas[I]);
@@ -141,7 +137,7 @@ std::string Explanation::text() const {
   return Out.Out;
 }
 
-static void writeSchedule(llvm::json::OStream &Json, attn::ScheduleAttr S) {
+void cli::writeSchedule(llvm::json::OStream &Json, attn::ScheduleAttr S) {
   Json.attribute("query_tile", S.getQueryTile());
   Json.attribute("key_tile", S.getKeyTile());
   Json.attribute("rows", S.getRows());

@@ -51,8 +51,7 @@ double Explanation::accuracy() const {
   return FastestSeconds > 0 ? predictedSeconds() / FastestSeconds : 0;
 }
 
-/// What a part of the work is bound by.
-static const char *boundOf(Work Of) {
+const char *cli::boundOf(Work Of) {
   switch (Of) {
   case Work::Products:
     return "multiply-add issue";
@@ -70,6 +69,8 @@ static const char *boundOf(Work Of) {
     return "copies of keys and values";
   case Work::Queries:
     return "reading queries and writing outputs";
+  case Work::Factors:
+    return "factors of pairs, maps and expansions";
   }
   return "";
 }

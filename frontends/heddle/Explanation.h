@@ -15,8 +15,25 @@
 
 namespace heddle::cli {
 
+/// What a part of the work is bound by.
+const char *boundOf(Work Of);
+
+/// What a machine does, found by asking it.
+struct Measurements {
+  /// GFLOP/s of all threads, bytes per second in units of 10^9, and the seconds
+  /// of a launch (the median, the fastest) and of a slot; 0 where nothing was
+  /// measured.
+  double Peak = 0, Bandwidth = 0;
+  double MeasuredSeconds = 0, FastestSeconds = 0, SecondsPerSlot = 0;
+  /// Of the level.
+  double FlopPerSlot = 1;
+  int64_t Repeat = 0;
+  /// Why nothing was measured; empty where something was.
+  std::string Unmeasured;
+};
+
 /// A kernel, what its target expects of it, and what it does.
-struct Explanation {
+struct Explanation : Measurements {
   std::string Pattern, Level, Dtype;
   /// One per source.
   std::vector<std::string> Formulas;
@@ -37,17 +54,6 @@ struct Explanation {
   Prediction Predicted;
   /// Bytes of q, k, v and o.
   double Bytes = 0;
-
-  /// GFLOP/s of all threads, bytes per second in units of 10^9, and the seconds
-  /// of a launch (the median, the fastest) and of a slot; 0 where nothing was
-  /// measured.
-  double Peak = 0, Bandwidth = 0;
-  double MeasuredSeconds = 0, FastestSeconds = 0, SecondsPerSlot = 0;
-  /// Of the level.
-  double FlopPerSlot = 1;
-  int64_t Repeat = 0;
-  /// Why nothing was measured; empty where something was.
-  std::string Unmeasured;
 
   int64_t executedPairs() const;
   /// Kept pairs over executed ones; 0 where there are none.
