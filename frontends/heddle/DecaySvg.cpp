@@ -94,6 +94,13 @@ private:
     Os << "<g shape-rendering=\"crispEdges\" transform=\"translate(" << Left
        << ' ' << Top << ")\">\n<rect class=\"empty\" width=\"" << MapWidth
        << "\" height=\"" << MapHeight << "\"/>\n";
+    // What has faded is paper, unlike what is not seen.
+    Os << "<path class=\"paper\"";
+    svg::writeBoxes(svg::cover(Grid.rows(), Grid.cols(),
+                               [&](int64_t Row, int64_t Col) {
+                                 return shade(Row, Col) != 0;
+                               }),
+                    Cell, Os);
     for (int64_t Shade = -1; Shade <= NumShades; ++Shade) {
       if (Shade == 0)
         continue;

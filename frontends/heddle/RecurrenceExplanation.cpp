@@ -5,6 +5,7 @@
 #include "frontends/common/Numbers.h"
 #include "frontends/heddle/ExplainLines.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -153,9 +154,8 @@ std::string RecurrenceExplanation::bound() const {
       {Idle, Tasks < Threads ? "too few tasks" : "idle threads"}};
   for (size_t I = 0; I < NumWork; ++I)
     Parts.emplace_back(Busy.Slots[I] / All, boundOf(static_cast<Work>(I)));
-  std::stable_sort(
-      Parts.begin(), Parts.end(),
-      [](const auto &A, const auto &B) { return A.first > B.first; });
+  llvm::sort(Parts,
+             [](const auto &A, const auto &B) { return A.first > B.first; });
   std::string Text =
       fmt::format("{} ({:.0f} %)", Parts[0].second, 100 * Parts[0].first);
   if (Parts[1].first >= Notable)

@@ -17,7 +17,6 @@
 using namespace heddle;
 using namespace heddle::cli;
 using namespace heddle::frontend;
-using attn::Program;
 
 namespace {
 
@@ -36,15 +35,15 @@ public:
       Out[0] = Constant;
       return llvm::Error::success();
     }
-    const Program &Code = *Meaning.decay();
+    const attn::Program &Code = *Meaning.decay();
     At.Q = Position;
     if (llvm::Error Bad = Code.prepare(At, Registers))
       return Bad;
     for (size_t Begin = 0; Begin < Features.size();
-         Begin += Program::StripLength) {
+         Begin += attn::Program::StripLength) {
       const llvm::ArrayRef<int64_t> Strip =
           llvm::ArrayRef(Features).drop_front(Begin).take_front(
-              Program::StripLength);
+              attn::Program::StripLength);
       if (llvm::Error Bad = Code.run(At, Strip, nullptr, Registers))
         return Bad;
       for (size_t I = 0; I < Strip.size(); ++I)
@@ -59,7 +58,7 @@ public:
 private:
   attn::Recurrence Meaning;
   attn::PredicatePoint At;
-  Program::Scratch Registers;
+  attn::Program::Scratch Registers;
   std::vector<int64_t> Features;
   bool IsConstant, IsKnown = false;
   double Constant = 0;
@@ -138,8 +137,8 @@ ErrorText cli::makeDecayProblem(const LoadedPattern &From,
   if (!Operands)
     return llvm::toString(Operands.takeError());
   const uint8_t Depends = Meaning->decay()->dependence(0);
-  Out.UsesBatch = (Depends & Program::OnBatch) != 0;
-  Out.UsesHead = (Depends & Program::OnHead) != 0;
+  Out.UsesBatch = (Depends & attn::Program::OnBatch) != 0;
+  Out.UsesHead = (Depends & attn::Program::OnHead) != 0;
   if (Meaning->isPerChannel())
     Out.Channels = Meaning->numMapped(Sizes.HeadDim);
   attn::PredicatePoint At;
