@@ -54,8 +54,7 @@ double heddle::chunkFlop(const KernelShape &Shape, int64_t Tokens) {
   // Into the state, and out of it.
   double Products = 2 * Chunk * State * V;
   if (!Shape.IsBidirectional)
-    // A factor per feature is one more multiplication.
-    Products += Chunk * Chunk * (Mapped * (Shape.DecaysByFeature ? 2 : 1) + V);
+    Products += Chunk * Chunk * (Mapped + V);
   if (Shape.HasDelta)
     // Pairs of keys, what the state holds for keys, and half a square of the
     // system's substitutions.

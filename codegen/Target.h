@@ -112,8 +112,9 @@ struct KernelShape {
 };
 
 /// Floating-point operations of a chunk of `Tokens` of one head of a linear
-/// attention: the products among its tokens, with the state and into the state.
-/// The floor of every schedule.
+/// attention: the products among its tokens, out of the state and into it,
+/// which all kernels have in common; not maps, factors or a window. The floor
+/// of every schedule with such chunks.
 double chunkFlop(const KernelShape &Shape, int64_t Tokens);
 
 class Target {

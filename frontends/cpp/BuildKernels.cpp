@@ -8,6 +8,8 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <numeric>
+
 using namespace heddle;
 
 static int64_t product(llvm::ArrayRef<int64_t> Sizes) {
@@ -55,6 +57,11 @@ static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
                             Base.getRows(), Base.getLanes(), Base.getUnroll()};
   for (auto [Size, Default] : llvm::zip(Sizes, Chosen))
     Size = Size ? Size : Default;
+  if (What.isRecurrence()) {
+    // What is left to the target suits the chunk that was asked for.
+    Sizes[2] = Options.Rows ? Sizes[2] : std::gcd(Sizes[2], Sizes[1]);
+    Sizes[4] = Options.Unroll ? Sizes[4] : std::gcd(Sizes[4], Sizes[1]);
+  }
   DiagnosticCollector Diagnostics(*Context, nullptr);
   auto Schedule = attn::ScheduleAttr::getChecked(
       [&] { return mlir::emitError(mlir::UnknownLoc::get(Context)); }, Context,

@@ -3,6 +3,7 @@
 #include "frontends/cpp/Kernels.h"
 
 #include "frontends/cpp/Patterns.h"
+#include "passes/KernelSpec.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -176,6 +177,7 @@ Result<BuildPlan> heddle::makePlan(mlir::Operation *Pattern,
     if (!Rows)
       return Rows.failure();
     P.StateRows = *Rows;
+    P.Shape = describeKernel(Recurrence, P.Shape.Qk, P.Shape.V, P.InputType);
     P.ShortQueries = false;
   } else {
     attn::PatternOp First = sourcesOf(Pattern).front();
