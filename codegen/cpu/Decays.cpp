@@ -2,6 +2,7 @@
 
 #include "codegen/cpu/Decays.h"
 
+#include "codegen/cpu/Ramp.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
@@ -10,20 +11,6 @@
 using namespace heddle::cpu;
 using namespace mlir;
 using arith::CmpIPredicate;
-
-/// Numbers of the lanes, i32.
-static Value laneNumbers(KernelBuilder &B) {
-  SmallVector<int32_t> Numbers(B.lanes());
-  std::iota(Numbers.begin(), Numbers.end(), 0);
-  return B.constant(DenseElementsAttr::get(
-      VectorType::get({B.lanes()}, B.getI32Type()), ArrayRef(Numbers)));
-}
-
-/// Lanes whose number compares like this with an i64.
-static Value lanesThat(KernelBuilder &B, CmpIPredicate P, Value Number) {
-  Value Short = arith::TruncIOp::create(B, B.getI32Type(), Number);
-  return arith::CmpIOp::create(B, P, laneNumbers(B), B.splat(Short));
-}
 
 static Value minus(KernelBuilder &B, Value X, Value Y) {
   return arith::SubIOp::create(B, X, Y);

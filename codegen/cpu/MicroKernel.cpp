@@ -3,10 +3,12 @@
 #include "codegen/cpu/MicroKernel.h"
 
 #include "codegen/cpu/Masks.h"
+#include "codegen/cpu/Ramp.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <numeric>
 
 using namespace heddle::cpu;
 using namespace mlir;
@@ -32,9 +34,16 @@ private:
     return B.offset(Matrix, At);
   }
   KernelBuilder::Values initial();
-  /// Steps [Step, Step + Count) of the reduction.
+  /// Steps [Step, Step + Count) of the reduction, for vectors from `First` on.
+  /// With `Diagonal` step `Diagonal` is the first lane of vector `First`, and
+  /// earlier lanes take no part.
   KernelBuilder::Values advance(ArrayRef<Value> RowPointers, Value Step,
-                                int64_t Count, ValueRange Sums);
+                                int64_t Count, ValueRange Sums,
+                                int64_t First = 0, Value Diagonal = {});
+  /// The whole reduction, or steps up to each lane.
+  KernelBuilder::Values reduce(ArrayRef<Value> RowPointers,
+                               llvm::function_ref<void(Value Step)> Beside);
+  KernelBuilder::Values reduceToLanes(ArrayRef<Value> RowPointers);
 
   KernelBuilder &B;
   const Product &P;
@@ -66,7 +75,8 @@ KernelBuilder::Values RegisterTile::initial() {
 
 KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
                                             Value Step, int64_t Count,
-                                            ValueRange Carried) {
+                                            ValueRange Carried, int64_t First,
+                                            Value Diagonal) {
   KernelBuilder::Values Sums = llvm::to_vector_of<Value>(Carried);
   Value BRow = matrixRow(P.B, Step);
   Value WordRow;
@@ -80,14 +90,17 @@ KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
       AtStep.push_back(B.offset(Pointer, Step));
 
   for (int64_t U = 0; U < Count; ++U) {
-    KernelBuilder::Values Right, Masks;
-    for (int64_t J = 0; J < Vectors; ++J) {
-      Right.push_back(
-          B.loadVector(B.offset(BRow, U * P.Length + J * B.lanes())));
+    KernelBuilder::Values Right(Vectors), Masks(Vectors);
+    for (int64_t J = First; J < Vectors; ++J) {
+      Right[J] = B.loadVector(B.offset(BRow, U * P.Length + J * B.lanes()));
       if (P.Words)
-        Masks.push_back(
-            loadMask(B, B.offset(WordRow, U * WordLength + J, wordType(B))));
+        Masks[J] =
+            loadMask(B, B.offset(WordRow, U * WordLength + J, wordType(B)));
     }
+    if (Diagonal)
+      Masks[First] =
+          lanesThat(B, arith::CmpIPredicate::sge,
+                    arith::SubIOp::create(B, B.add(Step, U), Diagonal));
     Value Row;
     if (P.ReduceOverRows)
       Row = B.offset(P.A.row(B, B.add(Step, U)), FirstRow);
@@ -95,18 +108,21 @@ KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
       Value Pointer =
           P.ReduceOverRows ? B.offset(Row, I) : B.offset(AtStep[I], U);
       Value Left = B.splat(B.loadScalar(Pointer));
-      for (int64_t J = 0; J < Vectors; ++J) {
+      for (int64_t J = First; J < Vectors; ++J) {
         Value &Sum = Sums[I * Vectors + J];
         Value Next = B.fma(Left, Right[J], Sum);
-        Sum = P.Words ? B.select(Masks[J], Next, Sum) : Next;
+        Sum = Masks[J] ? B.select(Masks[J], Next, Sum) : Next;
       }
     }
   }
   return Sums;
 }
 
-void RegisterTile::emit(ArrayRef<Value> RowPointers,
-                        llvm::function_ref<void(Value Step)> Beside) {
+KernelBuilder::Values
+RegisterTile::reduce(ArrayRef<Value> RowPointers,
+                     llvm::function_ref<void(Value Step)> Beside) {
+  if (P.Counting == Part::StepsToLane)
+    return reduceToLanes(RowPointers);
   int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
   int64_t Main = P.Depth / Unroll * Unroll;
   KernelBuilder::Values Sums =
@@ -116,6 +132,37 @@ void RegisterTile::emit(ArrayRef<Value> RowPointers,
       });
   if (Main < P.Depth)
     Sums = advance(RowPointers, B.i64(Main), P.Depth - Main, Sums);
+  return Sums;
+}
+
+KernelBuilder::Values RegisterTile::reduceToLanes(ArrayRef<Value> RowPointers) {
+  // The last stretch of lanes may have fewer steps.
+  int64_t Unroll =
+      largestDivisor(std::gcd(B.lanes(), P.Depth), B.shape().Unroll);
+  Value Start = B.mul(FirstVector, B.lanes());
+  KernelBuilder::Values Sums =
+      B.loop(Start, Unroll, initial(), [&](Value Step, ValueRange Carried) {
+        return advance(RowPointers, Step, Unroll, Carried);
+      });
+  for (int64_t J = 0; J < Vectors; ++J) {
+    Value Diagonal = B.add(Start, J * B.lanes());
+    auto Steps = [&](Value I, ValueRange Carried) {
+      return advance(RowPointers, B.add(Diagonal, I), Unroll, Carried, J,
+                     Diagonal);
+    };
+    if (P.Depth % B.lanes() == 0) {
+      Sums = B.loop(B.lanes(), Unroll, Sums, Steps);
+      continue;
+    }
+    Value Left = arith::SubIOp::create(B, B.i64(P.Depth), Diagonal);
+    Sums = B.loop(B.min(Left, B.i64(B.lanes())), Unroll, Sums, Steps);
+  }
+  return Sums;
+}
+
+void RegisterTile::emit(ArrayRef<Value> RowPointers,
+                        llvm::function_ref<void(Value Step)> Beside) {
+  KernelBuilder::Values Sums = reduce(RowPointers, Beside);
   Value Base = matrixRow(P.C, FirstRow);
   for (int64_t I = 0; I < Rows; ++I)
     for (int64_t J = 0; J < Vectors; ++J)
@@ -218,6 +265,17 @@ void Fetches::emitPart(Value Step) {
   }
 }
 
+/// Pointers to the rows of a register tile, where the reduction runs along
+/// them.
+static KernelBuilder::Values rowPointers(KernelBuilder &B, const Product &P,
+                                         Value FirstRow, int64_t Rows) {
+  KernelBuilder::Values Result;
+  if (!P.ReduceOverRows)
+    for (int64_t I = 0; I < Rows; ++I)
+      Result.push_back(P.A.row(B, B.add(FirstRow, I)));
+  return Result;
+}
+
 /// All vectors of rows [FirstRow, FirstRow + Rows), as many at once as the
 /// registers hold beside the operands of one step, with one to spare for the
 /// next broadcast: without it the scheduler spills.
@@ -227,10 +285,7 @@ static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
   int64_t Vectors = P.Length / S.Lanes;
   int64_t Fit = (S.Registers - 2 - S.ProductScratch) / (Rows + 1);
   int64_t AtOnce = largestDivisor(Vectors, std::max<int64_t>(Fit, 1));
-  KernelBuilder::Values RowPointers;
-  if (!P.ReduceOverRows)
-    for (int64_t I = 0; I < Rows; ++I)
-      RowPointers.push_back(P.A.row(B, B.add(FirstRow, I)));
+  KernelBuilder::Values RowPointers = rowPointers(B, P, FirstRow, Rows);
   Fetches Ahead(B, P, FirstRow, Rows);
   // Several tiles of vectors would each ask for the same.
   bool AreSpread = AtOnce == Vectors;
@@ -245,7 +300,44 @@ static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
   });
 }
 
+/// One step of the stairs that `Part::RowsToLane` leaves: rows whose own lanes
+/// are in the vectors from `First` up to `End`.
+static void emitStair(KernelBuilder &B, const Product &P, int64_t First,
+                      int64_t End) {
+  int64_t FirstRow = First * B.lanes();
+  int64_t Height = std::min(End * B.lanes(), P.Rows) - FirstRow;
+  int64_t Vectors = P.Length / B.lanes() - First;
+  B.loop(First == 0 ? 0 : Height, 1, [&](Value Row) {
+    Value To = B.offset(P.C, B.mul(B.add(Row, FirstRow), P.Length));
+    B.loop(FirstRow, B.lanes(), [&](Value Offset) {
+      B.storeVector(B.splat(0.0F), B.offset(To, Offset));
+    });
+  });
+  // The fewer vectors, the more rows.
+  int64_t Registers = B.shape().Registers - 2 - B.shape().ProductScratch;
+  int64_t AtOnce = largestDivisor(Vectors, std::max<int64_t>(Registers / 5, 1));
+  int64_t Rows = largestDivisor(
+      Height, std::clamp<int64_t>(Registers / AtOnce - 1, 1, 16));
+  B.loop(Height, Rows, [&](Value Row) {
+    Value Start = B.add(Row, FirstRow);
+    KernelBuilder::Values RowPointers = rowPointers(B, P, Start, Rows);
+    B.loop(Vectors, AtOnce, [&](Value Vector) {
+      RegisterTile(B, P, Start, Rows, B.add(Vector, First), AtOnce)
+          .emit(RowPointers, [](Value) {});
+    });
+  });
+}
+
 void heddle::cpu::emitProduct(KernelBuilder &B, const Product &P) {
+  if (P.Counting == Part::RowsToLane) {
+    // Every step is code of its own.
+    constexpr int64_t Stairs = 4;
+    int64_t Vectors = P.Length / B.lanes();
+    int64_t Width = llvm::divideCeil(Vectors, Stairs);
+    for (int64_t First = 0; First < Vectors; First += Width)
+      emitStair(B, P, First, std::min(First + Width, Vectors));
+    return;
+  }
   int64_t Fit = std::max<int64_t>(
       1, (B.shape().Registers - 3 - B.shape().ProductScratch) / 2);
   int64_t AtOnce = std::min(P.Rows, largestDivisor(B.shape().Rows, Fit));

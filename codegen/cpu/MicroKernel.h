@@ -27,6 +27,15 @@ struct RowsAhead {
   mlir::Value Positions;
 };
 
+/// Which products of a square of tokens count; lanes are queries.
+enum class Part : int64_t {
+  All,
+  /// Rows up to the lane: of scores, keys up to the query. The rest becomes 0.
+  RowsToLane,
+  /// Steps up to the lane: of weighted values, keys up to the query.
+  StepsToLane,
+};
+
 /// C[i][:] = C0[i][:] * factor(i, :) + sum over t < Depth of a(i, t) * B[t][:],
 /// for i < Rows. Matrices B, C0, C have rows of `Length` elements.
 struct Product {
@@ -45,6 +54,7 @@ struct Product {
   mlir::Value Words;
   /// May be the same as `InitialC`.
   mlir::Value C;
+  Part Counting = Part::All;
   RowsAhead Ahead = {};
 };
 

@@ -5,6 +5,8 @@
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/STLExtras.h"
 
+#include <numeric>
+
 using namespace heddle::cpu;
 using namespace mlir;
 
@@ -14,6 +16,17 @@ Value heddle::cpu::iota(KernelBuilder &B) {
   for (auto [I, Step] : llvm::enumerate(Steps))
     Step = static_cast<int64_t>(I);
   return B.constant(DenseElementsAttr::get(Type, ArrayRef(Steps)));
+}
+
+Value heddle::cpu::lanesThat(KernelBuilder &B, arith::CmpIPredicate P,
+                             Value Number) {
+  auto Type = VectorType::get({B.lanes()}, B.getI32Type());
+  SmallVector<int32_t> Lanes(B.lanes());
+  std::iota(Lanes.begin(), Lanes.end(), 0);
+  Value Short = arith::TruncIOp::create(B, B.getI32Type(), Number);
+  return arith::CmpIOp::create(
+      B, P, B.constant(DenseElementsAttr::get(Type, ArrayRef(Lanes))),
+      B.splat(Short));
 }
 
 /// The elements of a constant vector.

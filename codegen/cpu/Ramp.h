@@ -10,6 +10,10 @@ namespace heddle::cpu {
 /// 0, 1, 2, … as a vector of i64.
 mlir::Value iota(KernelBuilder &B);
 
+/// Lanes whose number compares like this with an i64 that fits i32.
+mlir::Value lanesThat(KernelBuilder &B, mlir::arith::CmpIPredicate P,
+                      mlir::Value Number);
+
 /// The difference of neighbouring lanes of an i64 vector when its making shows
 /// that it is the same for all, such as `q - k` for a vector of consecutive
 /// queries q; 0 for a scalar.

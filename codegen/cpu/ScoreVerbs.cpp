@@ -2,6 +2,7 @@
 //
 // Verbs on tiles of scores and weights that look at where their elements lie.
 
+#include "codegen/cpu/Causal.h"
 #include "codegen/cpu/Columns.h"
 #include "codegen/cpu/Regroup.h"
 #include "codegen/cpu/ScoreRegion.h"
@@ -51,6 +52,10 @@ BitsSource TileLowering::bitsSource(tile::BitsOp Op) {
 }
 
 void TileLowering::lower(tile::BitsOp Op) {
+  // Their users know them without looking.
+  if (isCausal(Op.getBits()) &&
+      llvm::all_of(Op.getBits().getUsers(), llvm::IsaPred<tile::AccumulateOp>))
+    return;
   BitsSource Bits = bitsSource(Op);
   bool OnlyCounted =
       llvm::all_of(Op.getBits().getUsers(), llvm::IsaPred<tile::CountOp>);

@@ -2,6 +2,7 @@
 
 #include "codegen/cpu/TileLowering.h"
 
+#include "codegen/cpu/Causal.h"
 #include "codegen/cpu/Softmax.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/STLExtras.h"
@@ -126,14 +127,14 @@ void TileLowering::lowerElementwise(
 
 void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
   RowsAhead &Ahead = P.Ahead;
-  Shared.call(
-      B, Verb,
-      {P.Rows, P.Depth, P.Length, P.ReduceOverRows, Ahead.Rows, Ahead.Bytes},
-      {&P.A.Base, &P.A.Stride, &P.A.Last, &P.B, &P.InitialC, &P.Factor.PerQuery,
-       &P.Factor.PerFeature.Base, &P.Factor.PerFeature.Stride, &P.Factor.All,
-       &P.Words, &P.C, &Ahead.Base, &Ahead.Stride, &Ahead.Last,
-       &Ahead.Positions},
-      [&](KernelBuilder &Inside) { emitProduct(Inside, P); });
+  Shared.call(B, Verb,
+              {P.Rows, P.Depth, P.Length, P.ReduceOverRows,
+               static_cast<int64_t>(P.Counting), Ahead.Rows, Ahead.Bytes},
+              {&P.A.Base, &P.A.Stride, &P.A.Last, &P.B, &P.InitialC,
+               &P.Factor.PerQuery, &P.Factor.PerFeature.Base,
+               &P.Factor.PerFeature.Stride, &P.Factor.All, &P.Words, &P.C,
+               &Ahead.Base, &Ahead.Stride, &Ahead.Last, &Ahead.Positions},
+              [&](KernelBuilder &Inside) { emitProduct(Inside, P); });
 }
 
 void TileLowering::lower(tile::ScoresOp Op) {
@@ -150,7 +151,10 @@ void TileLowering::lower(tile::ScoresOp Op) {
   P.B = stored(Op.getQ()).Base;
   Buffer To = allocate(Op.getS());
   P.C = To.Base;
-  P.Ahead = valuesAhead(Op);
+  if (needsLowerOnly(Op.getS()))
+    P.Counting = Part::RowsToLane;
+  else
+    P.Ahead = valuesAhead(Op);
   callProduct("scores", P);
   define(Op.getS(), To);
 }
@@ -169,11 +173,14 @@ void TileLowering::lower(tile::AccumulateOp Op) {
   Tile Before = Tiles.lookup(Op.getO());
   P.Factor = Before.Factor;
   P.InitialC = P.Factor ? Before.Data.Base : stored(Op.getO()).Base;
-  if (Op.getBits())
+  if (isCausal(Op.getBits()))
+    P.Counting = Part::StepsToLane;
+  else if (Op.getBits())
     P.Words = stored(Op.getBits()).Base;
   Buffer To = successor(Op.getO(), Op);
   P.C = To.Base;
-  P.Ahead = keysAhead(Op);
+  if (P.Counting == Part::All)
+    P.Ahead = keysAhead(Op);
   callProduct("accumulate", P);
   define(Op.getResult(), To);
 }
