@@ -218,7 +218,7 @@ TEST_P(Linear, ScoresOfComputedKeys) {
   Extent X{20, 12}, Y{9, 12};
   for (bool Computed : {false, true}) {
     Verb V(GetParam(), X, Y, None, {20, 9},
-           copied("s", "x", X) + copied("k", "y", Y) +
+           copied("s", "x", X) + copied("t", "y", Y) +
                "  %r = tile.scores %s, " + (Computed ? "%t" : "%y") +
                " : tensor<20x12xf32>, tensor<9x12xf32> -> tensor<20x9xf32>");
     V.expect([&](int64_t I, int64_t J) {
@@ -369,23 +369,23 @@ TEST_P(Linear, MapsWithBroadcastsAndCoordinates) {
   %s = tile.reduce sum %y along 1 : tensor<20x4xf32> -> tensor<20xf32>
   %m = tile.reduce max %u along 0 : tensor<3x10xf32> -> tensor<10xf32>
   %n = tile.transpose %m : tensor<10xf32> -> tensor<1x10xf32>
-  %q:2 = tile.map %x, %s, %n at(%b, %h) from(%p2, %c0) params(%p1 : f32) {
+  %two:2 = tile.map %x, %s, %n at(%b, %h) from(%p2, %c0) params(%p1 : f32) {
   ^bb0(%e: f32, %row: f32, %col: f32, %bb: index, %hh: index, %i: index, %c: index,
        %p: f32):
-    %k = arith.index_cast %i : index to i64
-    %f = arith.sitofp %k : i64 to f32
+    %ii = arith.index_cast %i : index to i64
+    %f = arith.sitofp %ii : i64 to f32
     %l = arith.index_cast %c : index to i64
     %g = arith.sitofp %l : i64 to f32
     %a = arith.mulf %e, %row : f32
     %d = arith.addf %a, %col : f32
     %fp = arith.mulf %f, %p : f32
-    %o = arith.addf %d, %fp : f32
-    %oo = arith.addf %o, %g : f32
+    %dd = arith.addf %d, %fp : f32
+    %oo = arith.addf %dd, %g : f32
     %scaled = arith.mulf %oo, %p1 : f32
     tile.yield %oo, %scaled : f32, f32
   } : (tensor<20x10xf32>, tensor<20xf32>, tensor<1x10xf32>)
     -> (tensor<20x10xf32>, tensor<20x10xf32>)
-  %r = arith.addf %q#0, %q#1 : tensor<20x10xf32>)");
+  %r = arith.addf %two#0, %two#1 : tensor<20x10xf32>)");
   V.expect([&](int64_t I, int64_t J) {
     double Row = 0, Column = 0;
     for (int64_t T = 0; T < 4; ++T)
@@ -402,8 +402,8 @@ TEST_P(Linear, MapsWithoutInputs) {
   Verb V(GetParam(), None, None, None, {1, 20}, R"(
   %n = tile.map at(%b, %h) from(%p2, %c0) {
   ^bb0(%bb: index, %hh: index, %i: index, %c: index):
-    %k = arith.index_cast %i : index to i64
-    %f = arith.sitofp %k : i64 to f32
+    %ii = arith.index_cast %i : index to i64
+    %f = arith.sitofp %ii : i64 to f32
     tile.yield %f : f32
   } : () -> tensor<20xf32>
   %r = tile.transpose %n : tensor<20xf32> -> tensor<1x20xf32>)");
