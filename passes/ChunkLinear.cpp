@@ -17,19 +17,6 @@ namespace heddle {
 
 namespace {
 
-/// The state after the keys of rows [begin, end), row 0 at position `zero`.
-LinearState advanceOver(LinearFrame &frame, LinearChunk &chunk, Value begin,
-                        Value end, Value zero, const LinearState &state) {
-  return state.with(
-      frame.forEachTile(begin, end, zero, frame.chunk(), state.list(),
-                        [&](const TokenTile &tokens, ValueRange carried) {
-                          LinearState now = state.with(carried);
-                          ChunkKeys keys = chunk.loadKeys(tokens);
-                          chunk.replaceValues(keys, now);
-                          return chunk.advance(now, keys).list();
-                        }));
-}
-
 /// Outputs of rows [begin, end) of queries that see nothing but the state.
 void outputsOf(LinearFrame &frame, LinearChunk &chunk, Value begin, Value end,
                const LinearState &state, LinearWindow *window) {
@@ -83,7 +70,7 @@ LinearState sweepBehindWindow(LinearFrame &frame, LinearChunk &chunk,
   Value shift = arith::SubIOp::create(b, ahead, frame.window());
   Value early = arith::MaxSIOp::create(b, zero, shift);
   Value keyZero = arith::SubIOp::create(b, frame.origin, ahead);
-  state = advanceOver(frame, chunk, zero, early, keyZero, state);
+  state = chunk.advanceOver(zero, early, keyZero, state);
   Value without = arith::MinSIOp::create(
       b, queries,
       arith::MaxSIOp::create(b, zero, arith::SubIOp::create(b, zero, shift)));
@@ -99,8 +86,7 @@ void buildChunkTask(LinearFrame &frame) {
   LinearState state = loadState(frame);
   Value zero = frame.constant(int64_t{0});
   if (frame.recurrence().isBidirectional()) {
-    state =
-        advanceOver(frame, chunk, zero, frame.numKeys(), frame.origin, state);
+    state = chunk.advanceOver(zero, frame.numKeys(), frame.origin, state);
     outputsOf(frame, chunk, zero, frame.numQueries(), state, nullptr);
   } else if (frame.window()) {
     state = sweepBehindWindow(frame, chunk, state);

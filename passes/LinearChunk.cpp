@@ -71,6 +71,15 @@ ChunkKeys LinearChunk::loadKeys(const TokenTile &tokens) {
   keys.v = asIs ? v : frame.transpose(keys.vT);
 
   keys.phiToEnd = buildExpansion(frame, keys.y);
+  // An expansion may make something of nothing, which has no value but counts.
+  if (tokens.end && frame.isExpanded() && frame.hasSums())
+    keys.phiToEnd.front() = frame.map(
+        {tokens.size, frame.sizes.features}, keys.phiToEnd.front(),
+        [&](ValueRange in, Value row, Value) {
+          return frame.select(frame.less(row, tokens.end), in[0],
+                              frame.constant(0.0F));
+        },
+        tokens.first);
   keys.vToEndT = keys.vT;
   for (auto [part, phi] : llvm::enumerate(keys.phiToEnd)) {
     if (isPerChannel())
@@ -187,7 +196,6 @@ LinearState LinearChunk::advance(const LinearState &state,
 // Outputs
 //===----------------------------------------------------------------------===//
 
-/// Query r and key c of a chunk with c <= r.
 Value LinearChunk::causalBits(int64_t size) {
   MLIRContext *context = b.getContext();
   AffineExpr distance = getAffineDimExpr(attn::DimQ, context) -
@@ -202,8 +210,6 @@ Value LinearChunk::causalBits(int64_t size) {
                               ArrayRef<int64_t>{}, ArrayRef<int64_t>{});
 }
 
-/// What every query of the chunk gives every key; without sums that are taken
-/// over whole rows, later keys may have anything.
 Value LinearChunk::pairWeights(const FeatureParts &x, const ChunkKeys &keys) {
   Value scores;
   if (isPerChannel()) {
@@ -265,14 +271,18 @@ Value LinearChunk::sumOfFactors(const LinearState &state, const ChunkKeys *keys,
                    });
 }
 
-ChunkSums LinearChunk::sumUp(const LinearState &state, const ChunkKeys *keys,
-                             const TokenTile &queries) {
+FeatureParts LinearChunk::loadQueries(const TokenTile &queries) {
   TokenTile all = queries;
   // Rows that don't exist aren't stored.
   all.end = Value();
   RowMap map{&frame.recurrence().getQuery(), TokenAxis::Rows, frame.scale};
   Value q = frame.load(frame.q, queries.size, queries.row);
-  FeatureParts x = buildFeatures(frame, map, q, all);
+  return buildFeatures(frame, map, q, all);
+}
+
+ChunkSums LinearChunk::sumUp(const LinearState &state, const ChunkKeys *keys,
+                             const TokenTile &queries) {
+  FeatureParts x = loadQueries(queries);
   FeatureParts phi = buildExpansion(frame, x);
   if (keys && isPerChannel())
     for (auto [part, fromStart] : llvm::zip_equal(phi, keys->fromStarts))
@@ -334,4 +344,16 @@ void LinearChunk::storeOutput(const ChunkSums &sums, const TokenTile &queries) {
   RowMap map{&frame.recurrence().getOutput(), TokenAxis::Rows, Value()};
   frame.store(buildFeatures(frame, map, result, all).front(), frame.o,
               queries.row);
+}
+
+LinearState LinearChunk::advanceOver(Value begin, Value end, Value zero,
+                                     const LinearState &state) {
+  return state.with(
+      frame.forEachTile(begin, end, zero, frame.chunk(), state.list(),
+                        [&](const TokenTile &tokens, ValueRange carried) {
+                          LinearState now = state.with(carried);
+                          ChunkKeys keys = loadKeys(tokens);
+                          replaceValues(keys, now);
+                          return advance(now, keys).list();
+                        }));
 }

@@ -62,18 +62,29 @@ public:
                   const TokenTile &queries);
   /// The output of rows from their sums.
   void storeOutput(const ChunkSums &sums, const TokenTile &queries);
+  /// The state after the keys of rows [begin, end), row 0 at position `zero`.
+  LinearState advanceOver(mlir::Value begin, mlir::Value end, mlir::Value zero,
+                          const LinearState &state);
 
-private:
+  // Pieces of these.
   bool isPerChannel() const {
     return frame.decay() == attn::DecayKind::PerChannel;
   }
+  /// The mapped rows of queries.
+  FeatureParts loadQueries(const TokenTile &queries);
+  /// What every query of the chunk gives every key. Without sums that are taken
+  /// over whole rows, later keys may have anything.
+  mlir::Value pairWeights(const FeatureParts &x, const ChunkKeys &keys);
+  /// Query r and key c of a chunk with c <= r.
+  mlir::Value causalBits(int64_t size);
+  /// A tile with each column times an element of the vector.
+  mlir::Value timesColumns(mlir::Value tile, mlir::Value vector);
+
+private:
   void loadFactors(ChunkKeys &keys, const TokenTile &tokens);
   mlir::Value countTokens(const TokenTile &tokens);
   mlir::Value asFloat(mlir::Value index);
   void loadFactorsByFeature(ChunkKeys &keys, const TokenTile &tokens);
-  mlir::Value timesColumns(mlir::Value tile, mlir::Value vector);
-  mlir::Value causalBits(int64_t size);
-  mlir::Value pairWeights(const FeatureParts &x, const ChunkKeys &keys);
   mlir::Value sumOfValues(const LinearState &state, const ChunkKeys *keys,
                           int64_t size);
   mlir::Value sumOfFactors(const LinearState &state, const ChunkKeys *keys,

@@ -351,6 +351,52 @@ def AttnChunkLinear : Pass<"attn-chunk-linear", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def AttnExpandLinear : Pass<"attn-expand-linear", "::mlir::ModuleOp"> {
+  let summary = "linear attention as a sum over pairs of tokens";
+  let description = [{
+    The quadratic form, to hold the others to: instead of `attn-chunk-linear`, with
+    the same results. Every row of a head meets every key before it, or with
+    `bidirectional` every key, tile by tile; factors between the tiles are carried
+    from the diagonal backwards. Only the state that comes out is carried forwards.
+    A recurrence with a delta rule has no such form, which is an error.
+
+    Before:
+
+    ```mlir
+    func.func @f(…) attributes {tile.entry = …} {
+      %o, %state = attn.linear @retnet(%g : tensor<?xf32>) q(%q) k(%k) v(%v) scale(%s) : …
+      return %o, %state : …
+    }
+    ```
+
+    After:
+
+    ```mlir
+    func.func @f_task(%b: index, %h: index, %tile: index, …) {
+      scf.for %i = %c0 to %whole step %c64 {
+        … // the tile of the diagonal
+        %sums:2 = scf.for %t = %c0 to %i step %c64
+            iter_args(%o = %o0, %reach = %from_start) -> (tensor<64x64xf32>, tensor<64xf32>) {
+          %j = … // %i - 64 - %t
+          %pairs = tile.scores %x, %k : …
+          %w = tile.map %pairs, %reach, %to_end … // times both
+          %next = tile.accumulate %o, %w, %v : …
+          %farther = tile.scale %reach, %total : tensor<64xf32>
+          scf.yield %next, %farther : tensor<64x64xf32>, tensor<64xf32>
+        }
+        … // what the state that came in adds
+        tile.store %r, … : …
+      }
+      …
+    }
+    ```
+  }];
+  let dependentDialects = ["::heddle::tile::TileDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def AttnExpandTiles : Pass<"attn-expand-tiles", "::mlir::ModuleOp"> {
   let summary = "loops over live tiles as loops over runs";
   let description = [{
