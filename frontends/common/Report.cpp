@@ -160,7 +160,7 @@ static void addRecurrence(const Report &R, Lines &Out) {
                             : "",
                         Of.IsCausal ? "" : ", in both directions"));
   Out.add("state",
-          fmt::format("{} x {} numbers per head{}, {} bytes in all, {}",
+          fmt::format("{} x {} numbers{} per head, {} bytes in all, {}",
                       Of.Rows, Of.Columns, Of.HasSums ? " and sums" : "",
                       grouped(R.stateBytes()),
                       Of.IsContinued ? "given" : "zero at first"));
