@@ -224,6 +224,10 @@ TEST_P(LinearSegments, Agree) {
 INSTANTIATE_TEST_SUITE_P(Recurrences, LinearSegments,
                          testing::ValuesIn(scannableNames()), nameOf);
 
+Value gatesOf(std::vector<int64_t> Shape, std::vector<float> Logarithms) {
+  return Value::table(std::move(Shape), std::move(Logarithms));
+}
+
 /// One text, one head dim, one table of logarithms for `gate`.
 void checkDecay(const std::string &Name, int64_t Tokens, const Value &Gate,
                 int64_t Segments = 0) {
@@ -248,29 +252,28 @@ void checkDecay(const std::string &Name, int64_t Tokens, const Value &Gate,
 TEST(LinearDecay, StrongOverAHundredThousandTokens) {
   const float Half = std::log(0.5F);
   for (int64_t Segments : {1, 5}) {
-    checkDecay("head_decay", 100'000, Value::table({2}, {Half, -80.0F}),
+    checkDecay("head_decay", 100'000, gatesOf({2}, {Half, -80.0F}), Segments);
+    checkDecay("token_decay", 100'000, gatesOf({2, 1}, {Half, -80.0F}),
                Segments);
-    checkDecay("token_decay", 100'000, Value::table({2, 1}, {Half, -80.0F}),
+    checkDecay("channel_decay", 100'000, gatesOf({2, 1, 1}, {Half, -80.0F}),
                Segments);
-    checkDecay("channel_decay", 100'000,
-               Value::table({2, 1, 1}, {Half, -80.0F}), Segments);
   }
 }
 
 TEST(LinearDecay, NothingIsForgotten) {
   for (const char *Name : {"head_decay", "head_decay_sum"})
-    checkDecay(Name, 500, Value::table({1}, {0.0F}));
-  checkDecay("token_decay", 500, Value::table({1, 1}, {0.0F}));
-  checkDecay("channel_decay", 500, Value::table({1, 1, 1}, {0.0F}));
-  checkDecay("magnitude_decay", 500, Value::table({1, 1}, {0.0F}));
+    checkDecay(Name, 500, gatesOf({1}, {0.0F}));
+  checkDecay("token_decay", 500, gatesOf({1, 1}, {0.0F}));
+  checkDecay("channel_decay", 500, gatesOf({1, 1, 1}, {0.0F}));
+  checkDecay("magnitude_decay", 500, gatesOf({1, 1}, {0.0F}));
 }
 
 TEST(LinearDecay, EverythingIsForgotten) {
   for (const char *Name : {"head_decay", "head_decay_sum"})
-    checkDecay(Name, 500, Value::table({1}, {-HUGE_VALF}));
-  checkDecay("token_decay", 500, Value::table({1, 1}, {-HUGE_VALF}));
-  checkDecay("channel_decay", 500, Value::table({1, 1, 1}, {-HUGE_VALF}));
-  checkDecay("magnitude_decay", 500, Value::table({1, 1}, {-HUGE_VALF}));
+    checkDecay(Name, 500, gatesOf({1}, {-HUGE_VALF}));
+  checkDecay("token_decay", 500, gatesOf({1, 1}, {-HUGE_VALF}));
+  checkDecay("channel_decay", 500, gatesOf({1, 1, 1}, {-HUGE_VALF}));
+  checkDecay("magnitude_decay", 500, gatesOf({1, 1}, {-HUGE_VALF}));
 }
 
 } // namespace

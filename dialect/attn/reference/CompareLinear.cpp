@@ -13,6 +13,9 @@ namespace {
 
 /// Summands below this are lost in f32 without a word.
 constexpr double SmallestScale = 1e-30;
+/// See `compareLinear`: rows of states are scaled by no less than this share of
+/// their head.
+constexpr double ScaleFloor = 1.0 / 64;
 
 void compareRows(const LinearResult &Expected, const heddle_view &O,
                  heddle_dtype Type, Collector &Collect) {
@@ -35,7 +38,11 @@ void compareStates(const LinearResult &Expected, const heddle_view &View,
       IsState ? Expected.StateScale : Expected.SumsScale;
   const int64_t Width = IsState ? Expected.Width : 1;
   for (int64_t B = 0; B < Expected.Batch; ++B)
-    for (int64_t H = 0; H < Expected.Heads; ++H)
+    for (int64_t H = 0; H < Expected.Heads; ++H) {
+      double Smallest = SmallestScale;
+      for (int64_t F = 0; F < Expected.StateRows; ++F)
+        Smallest =
+            std::max(Smallest, ScaleFloor * Scales[Expected.stateRow(B, H, F)]);
       for (int64_t F = 0; F < Expected.StateRows; ++F) {
         const size_t Row = Expected.stateRow(B, H, F);
         for (int64_t T = 0; T < Width; ++T)
@@ -43,8 +50,9 @@ void compareStates(const LinearResult &Expected, const heddle_view &View,
                        readOutput(View, HEDDLE_F32, {}, B, H, F, T),
                        Values[Row * static_cast<size_t>(Width) +
                               static_cast<size_t>(T)]},
-                      std::max(Scales[Row], SmallestScale));
+                      std::max(Scales[Row], Smallest));
       }
+    }
 }
 
 } // namespace

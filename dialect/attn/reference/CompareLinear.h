@@ -23,7 +23,9 @@ struct LinearViews {
 
 /// Compares outputs with the reference. The error of an element is |found -
 /// expected| over the scale of its row in `Expected`: the largest sum over the
-/// row's features of the sizes of all summands. What `Comparison` says of
+/// row's features of the sizes of all summands; for rows of states and sums no
+/// less than 1/64 of the largest of the head, because a feature near a zero of
+/// its map carries the rounding of the map. What `Comparison` says of
 /// elements that are not finite, and of o in 16 bits, holds here too. Fails
 /// when shapes differ, and when there are sums to compare and the recurrence
 /// has none.
