@@ -76,8 +76,8 @@ void frontend::addRunOptions(CLI::App &Command, RunOptions &Options) {
                      "write the normaliser's part of the state to this .npy");
   Command.add_option("--segments", Options.SegmentsText,
                      "parts that a sequence of a recurrence is cut into, to be "
-                     "computed side by side, at most (default: as heads and "
-                     "length suggest)");
+                     "computed side by side, at most (default: 1 where every "
+                     "thread has a head, else as heads and length suggest)");
   Command.add_option("--threads", Options.ThreadsText,
                      "threads (default: one per core)");
   Command.add_option("--repeat", Options.RepeatText,
