@@ -165,8 +165,11 @@ void TileLowering::lower(tile::AccumulateOp Op) {
   P.Rows = Type.getDimSize(1);
   P.Depth = cast<RankedTensorType>(Op.getP().getType()).getDimSize(1);
   P.Length = rowLength(B, Type);
-  // Without bits every pair takes part, so every row exists.
-  KeySide Values = keySide(Op.getV(), /*AllExist=*/!Op.getBits());
+  KeySide Values = keySide(Op.getV(), /*AllExist=*/false);
+  // Without bits every pair takes part, so every row exists; rows of what was
+  // transposed are columns of the result, which need not.
+  if (!Op.getBits() && !Values.ByColumns)
+    Values.View.Last = {};
   P.A = Values.View;
   P.ReduceOverRows = !Values.ByColumns;
   P.B = stored(Op.getP()).Base;
