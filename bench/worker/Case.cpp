@@ -3,6 +3,7 @@
 #include "bench/worker/Case.h"
 
 #include "codegen/cpu/ReadBandwidth.h"
+#include "frontends/heddle/RecurrenceCheck.h"
 #include "runtime/npy/Npy.h"
 
 #include "llvm/Support/xxhash.h"
@@ -49,7 +50,7 @@ ErrorText Case::loadSizes(Compiler &With, const json::Object &Asked) {
   Result<cli::LoadedPattern> Found = cli::loadPattern(With, Where);
   if (!Found)
     return Found.failure().str();
-  Loaded.emplace(std::move(*Found));
+  What.emplace(cli::Asked{std::move(*Found), {}, {}});
 
   Options.Shape = Text("shape");
   if (const json::Array *Items = Asked.getArray("set"))
@@ -66,35 +67,26 @@ ErrorText Case::loadSizes(Compiler &With, const json::Object &Asked) {
     return Bad;
   Types.Output = Types.Input;
 
-  std::vector<Setting> Settings;
-  if (ErrorText Bad = parseSettings(Loaded->Name, Loaded->Parameters,
-                                    Options.Items, Settings))
+  if (ErrorText Bad = cli::ask(With, Options, Types, /*Allocates=*/true, *What))
     return Bad;
-  ShapeSolver Solver;
-  if (ErrorText Bad = collectShape(Options, Types.Input, Solver))
-    return Bad;
-  if (ErrorText Bad = solveShape(Options, Solver, Loaded->Name,
-                                 Loaded->Info.NumSources, Sizes))
-    return Bad;
-  if (Sizes.pairs() <= 0)
+  if (What->Sizes.pairs() <= 0)
     return "the problem is empty, expected at least one query and one key";
-  if (ErrorText Bad = checkMemory(Sizes, Types))
-    return Bad;
-  return Values.make(Loaded->Parameters, Settings, extentsOf(Options, Sizes));
+  return std::nullopt;
 }
 
 ErrorText Case::compile(Compiler &With, const json::Object &Asked) {
   CompileOptions Build;
-  Build.Pattern = Loaded->Name;
+  Build.Pattern = What->Loaded.Name;
   Build.Dtype = Dtype;
   Build.OutputDtype = OutputDtype;
-  Build.HeadDimQk = Sizes.HeadDim;
-  Build.HeadDimV = Sizes.ValueDim;
-  Build.ShortQueries = Sizes.hasShortQueries();
+  Build.HeadDimQk = What->Sizes.HeadDim;
+  Build.HeadDimV = What->Sizes.ValueDim;
+  Build.ShortQueries =
+      !What->Sizes.isRecurrence() && What->Sizes.hasShortQueries();
   if (auto Level = Asked.getString("level"); Level && !Level->empty())
     Build.Targets = {Level->str()};
   const SteadyClock::time_point Start = SteadyClock::now();
-  Result<Program> Made = With.jit(Loaded->From, Build);
+  Result<Program> Made = With.jit(What->Loaded.From, Build);
   if (!Made)
     return Made.failure().str();
   CompileMilliseconds = millisecondsSince(Start);
@@ -103,7 +95,8 @@ ErrorText Case::compile(Compiler &With, const json::Object &Asked) {
 }
 
 ErrorText Case::plan() {
-  return Main.prepare(Code->kernel(), nullptr, Sizes, Values, Options);
+  return Main.prepare(Code->kernel(), nullptr, What->Sizes, What->Values,
+                      Options);
 }
 
 ErrorText Case::prepare(Compiler &With, const json::Object &Asked) {
@@ -114,22 +107,37 @@ ErrorText Case::prepare(Compiler &With, const json::Object &Asked) {
   if (ErrorText Bad = plan())
     return Bad;
   if (ErrorText Bad =
-          loadTensors(Options.Inputs, Sizes, Types, Options.Order, Data))
+          loadTensors(Options.Inputs, What->Sizes, Types, Options.Order, Data))
     return Bad;
   if (ErrorText Bad = Main.run(Data, Facts))
     return Bad;
-  return check(With, Asked.getInteger("check_rows").value_or(24));
+  if (ErrorText Bad = check(With, Asked.getInteger("check_rows").value_or(24)))
+    return Bad;
+  CheckedHash = hashOutput();
+  return std::nullopt;
 }
 
 ErrorText Case::check(Compiler &With, int64_t Rows) {
-  Result<cli::Interpreter> Reference =
-      cli::Interpreter::create(With, *Loaded, Options, Sizes, Values, Data);
+  if (What->Sizes.isRecurrence())
+    return checkLinear();
+  Result<cli::Interpreter> Reference = cli::Interpreter::create(
+      With, What->Loaded, Options, What->Sizes, What->Values, Data);
   if (!Reference)
     return Reference.failure().str();
+  return checkRows(*Reference, What->Sizes, Types, Data.Out, Facts, Rows,
+                   Checked);
+}
+
+/// Whole: the interpreter's time grows with the length only.
+ErrorText Case::checkLinear() {
+  Report Copy = Facts;
   if (ErrorText Bad =
-          checkRows(*Reference, Sizes, Types, Data.Out, Facts, Rows, Checked))
+          cli::checkRecurrence(*What, Options, Data, Copy, Checked.Why))
     return Bad;
-  CheckedHash = hashOutput();
+  const Problem &Sizes = What->Sizes;
+  Checked.Rows = Sizes.Batch * Sizes.HeadsQ * Sizes.SeqQ;
+  Checked.IsComplete = true;
+  Checked.Found = *Copy.Check;
   return std::nullopt;
 }
 
@@ -139,7 +147,18 @@ uint64_t Case::hashOutput() const {
 
 bool Case::isUnchanged() const { return hashOutput() == CheckedHash; }
 
+/// The products of all chunks, or steps, of a recurrence.
+static double linearFlop(const Report &Of) {
+  const RecurrenceReport &Form = *Of.Recurrence;
+  return Form.IsStep ? Form.StepFlop *
+                           static_cast<double>(Of.Sizes.SeqQ * Of.Sizes.HeadsQ *
+                                               Of.Sizes.Batch)
+                     : Form.ChunkFlop * static_cast<double>(Form.Chunks);
+}
+
 json::Object Case::facts() const {
+  const Problem &Sizes = What->Sizes;
+  const bool IsLinear = Facts.Recurrence.has_value();
   double Bytes = 0;
   for (const Tensor *T :
        {&Data.Q, &Data.K, &Data.V, &Data.Out.O, &Data.Out.Lse})
@@ -180,8 +199,8 @@ json::Object Case::facts() const {
       {"tiles", std::move(Tiles)},
       {"kept_pairs", Facts.Stats.kept_pairs},
       {"density", Facts.density()},
-      {"useful_flop", Facts.usefulFlop()},
-      {"executed_flop", Facts.executedFlop()},
+      {"useful_flop", IsLinear ? linearFlop(Facts) : Facts.usefulFlop()},
+      {"executed_flop", IsLinear ? linearFlop(Facts) : Facts.executedFlop()},
       {"bytes", Bytes},
       {"key_bytes",
        static_cast<double>(bytesOf(Data.K).size() + bytesOf(Data.V).size())},
@@ -281,6 +300,7 @@ ErrorText Case::save(const std::string &Directory) const {
     if (ErrorText Bad = npy::write(fmt::format("{}/{}.npy", Directory, Name),
                                    T->storedShape(), T->data(), T->dtype()))
       return Bad;
+  const PatternValues &Values = What->Values;
   for (size_t I = 0; I < Values.size(); ++I) {
     const Parameter &P = Values.parameters()[I];
     if (ErrorText Bad =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One attention problem that the worker holds ready: compiled, planned, with
+// One problem that the worker holds ready: compiled, planned, with
 // its tensors, checked, and timed as often as the driver asks.
 
 #ifndef HEDDLE_BENCH_WORKER_CASE_H
@@ -8,7 +8,7 @@
 
 #include "bench/worker/RowCheck.h"
 #include "frontends/common/Run.h"
-#include "frontends/heddle/Commands.h"
+#include "frontends/heddle/KernelArguments.h"
 
 #include "llvm/Support/JSON.h"
 
@@ -46,15 +46,14 @@ private:
   ErrorText loadSizes(Compiler &With, const llvm::json::Object &Asked);
   ErrorText compile(Compiler &With, const llvm::json::Object &Asked);
   ErrorText check(Compiler &With, int64_t Rows);
+  ErrorText checkLinear();
   ErrorText plan();
   uint64_t hashOutput() const;
 
   // Plans are destroyed before the code they run.
   frontend::RunOptions Options;
   std::string Dtype, OutputDtype;
-  std::optional<cli::LoadedPattern> Loaded;
-  frontend::Problem Sizes;
-  frontend::PatternValues Values;
+  std::optional<cli::Asked> What;
   std::optional<Program> Code;
   frontend::TensorTypes Types;
   frontend::RunTensors Data;
