@@ -23,6 +23,11 @@ static constexpr int64_t LongKeyBytes = int64_t(4) << 20;
 static constexpr double ChunkSlots = 120, StretchSlots = 600;
 /// Per vector of scores: loading it, its factor and the mask, storing it.
 static constexpr double FactorSlots = 2.5;
+/// Per vector of factors per feature: exp, products from the start and to the
+/// end of the chunk, and their use on queries and keys.
+static constexpr double FeatureFactorSlots = 80;
+/// The part of turning rows that products do not hide.
+static constexpr double TurnShare = 0.5;
 /// Per vector that is mapped or expanded.
 static constexpr double MapSlots = 2;
 static constexpr int64_t LineBytes = 64;
@@ -65,12 +70,12 @@ private:
     const double Scores =
         static_cast<double>(tokens()) * static_cast<double>(Sizes.vectors());
     if (Shape.DecaysByFeature) {
-      // One vector of queries and one feature at a time: a product with the
-      // factor and one with the key for every pair, and sums that go through
-      // memory.
-      const double Pairs = Scores * static_cast<double>(Shape.Mapped);
-      Out[Work::Products] += 2 * Pairs * M.productSlots();
-      Out[Work::Edges] += Pairs / M.Loads;
+      // One feature at a time: a product with the factor and one with the key,
+      // for the pairs that are seen, about half of all.
+      Out[Work::Products] +=
+          Scores * static_cast<double>(Shape.Mapped) * M.productSlots();
+      Out[Work::Factors] += static_cast<double>(tokens()) *
+                            vectors(Shape.Mapped) * FeatureFactorSlots;
     } else {
       addProduct(M, Sizes, tokens(), Shape.Mapped, /*HasSum=*/false,
                  Sizes.Rows * Shape.Mapped * 4, Out);
@@ -114,8 +119,8 @@ private:
   void addRows(Cost &Out) const {
     const auto Tokens = static_cast<double>(tokens());
     Out[Work::Queries] +=
-        ChunkSlots +
-        Tokens * static_cast<double>(Shape.Qk + 2 * Shape.V) * turnSlots(M);
+        ChunkSlots + TurnShare * turnSlots(M) * Tokens *
+                         static_cast<double>(Shape.Qk + 2 * Shape.V);
     Out[Work::Factors] += Tokens * 2 * vectors(Shape.Mapped) * MapSlots;
     Out[Work::Fetch] += fetchSlots(
         M, tokens() * (Shape.Qk + Shape.V) * Shape.ElementBytes, KeyBytes);
