@@ -58,24 +58,15 @@ LinearState sweep(LinearFrame &frame, LinearChunk &chunk, Value begin,
       }));
 }
 
-/// Keys behind the window lag behind their queries by its length: those that
-/// no query has in its window come first, and the first queries may have none.
 LinearState sweepBehindWindow(LinearFrame &frame, LinearChunk &chunk,
                               LinearState state) {
-  ImplicitLocOpBuilder &b = frame.b;
   LinearWindow window(frame);
+  WindowBounds bounds = findWindowBounds(frame);
   Value zero = frame.constant(int64_t{0});
-  Value queries = frame.numQueries(), ahead = frame.keysAhead();
-  // The row of the last key behind the window of query 0.
-  Value shift = arith::SubIOp::create(b, ahead, frame.window());
-  Value early = arith::MaxSIOp::create(b, zero, shift);
-  Value keyZero = arith::SubIOp::create(b, frame.origin, ahead);
-  state = chunk.advanceOver(zero, early, keyZero, state);
-  Value without = arith::MinSIOp::create(
-      b, queries,
-      arith::MaxSIOp::create(b, zero, arith::SubIOp::create(b, zero, shift)));
-  outputsOf(frame, chunk, zero, without, state, &window);
-  return sweep(frame, chunk, without, queries, shift, state, &window);
+  state = chunk.advanceOver(zero, bounds.early, bounds.keyZero, state);
+  outputsOf(frame, chunk, zero, bounds.without, state, &window);
+  return sweep(frame, chunk, bounds.without, frame.numQueries(), bounds.shift,
+               state, &window);
 }
 
 } // namespace

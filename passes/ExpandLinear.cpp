@@ -71,7 +71,7 @@ public:
     if (frame.recurrence().isBidirectional())
       addRows(zero, queries, keys, Value(), state);
     else if (frame.window())
-      addRowsBehindWindow(queries, state);
+      addRowsBehindWindow(state);
     else
       addRows(zero, queries, Value(), zero, state);
     // Last, so that the state is there while rows are added.
@@ -80,14 +80,11 @@ public:
   }
 
 private:
-  void addRowsBehindWindow(Value queries, const LinearState &state) {
+  void addRowsBehindWindow(const LinearState &state) {
+    WindowBounds bounds = findWindowBounds(frame);
     Value zero = frame.constant(int64_t{0});
-    Value shift = arith::SubIOp::create(b, frame.keysAhead(), frame.window());
-    Value without = arith::MinSIOp::create(
-        b, queries,
-        arith::MaxSIOp::create(b, zero, arith::SubIOp::create(b, zero, shift)));
-    addRows(zero, without, zero, Value(), state);
-    addRows(without, queries, Value(), shift, state);
+    addRows(zero, bounds.without, zero, Value(), state);
+    addRows(bounds.without, frame.numQueries(), Value(), bounds.shift, state);
   }
 
   /// Outputs of rows [begin, end) of queries: with a `shift`, of the keys up to

@@ -9,6 +9,20 @@
 using namespace heddle;
 using namespace mlir;
 
+WindowBounds heddle::findWindowBounds(LinearFrame &frame) {
+  ImplicitLocOpBuilder &b = frame.b;
+  Value zero = frame.constant(int64_t{0});
+  Value ahead = frame.keysAhead();
+  WindowBounds bounds;
+  bounds.shift = arith::SubIOp::create(b, ahead, frame.window());
+  bounds.early = arith::MaxSIOp::create(b, zero, bounds.shift);
+  Value lag = arith::SubIOp::create(b, zero, bounds.shift);
+  bounds.without = arith::MinSIOp::create(b, frame.numQueries(),
+                                          arith::MaxSIOp::create(b, zero, lag));
+  bounds.keyZero = arith::SubIOp::create(b, frame.origin, ahead);
+  return bounds;
+}
+
 /// Keys that exist, less than the window behind the query and not after it.
 static attn::FormulaAttr windowFormula(MLIRContext *context, unsigned param) {
   auto symbol = [&](unsigned number) {

@@ -9,6 +9,16 @@
 
 namespace heddle {
 
+/// Keys behind the window lag behind their queries by its length: some come
+/// before the first query, and the first queries may have none.
+struct WindowBounds {
+  mlir::Value shift;   ///< From a query's row to that of the last such key.
+  mlir::Value early;   ///< Keys behind the window of the first query.
+  mlir::Value without; ///< Queries that have none.
+  mlir::Value keyZero; ///< The position of row 0 of the keys.
+};
+WindowBounds findWindowBounds(LinearFrame &frame);
+
 class LinearWindow {
 public:
   explicit LinearWindow(LinearFrame &frame) : frame(frame), b(frame.b) {}

@@ -9,6 +9,7 @@
 #include "passes/FeatureMap.h"
 #include "passes/LinearKernels.h"
 #include "passes/LinearState.h"
+#include "passes/LinearWindow.h"
 #include "passes/Passes.h"
 
 using namespace mlir;
@@ -27,18 +28,51 @@ public:
     frame.open("step");
     LinearState state = loadState(frame);
     Value zero = frame.constant(int64_t{0});
-    auto step = [&](const TokenTile &token, ValueRange carried) {
-      LinearState next = advance(state.with(carried), token);
-      storeOutput(next, token);
-      return next.list();
-    };
-    state = state.with(frame.forEachTile(zero, frame.numQueries(), frame.origin,
-                                         1, state.list(), step));
+    if (frame.window())
+      state = sweepBehindWindow(state);
+    else
+      state = sweep(zero, frame.numQueries(), Value(), state);
     storeState(frame, state);
     frame.close();
   }
 
 private:
+  /// Row r of the queries in [begin, end) sees the keys up to row r, or with a
+  /// `shift` those up to row r + shift.
+  LinearState sweep(Value begin, Value end, Value shift,
+                    const LinearState &state) {
+    return state.with(frame.forEachTile(
+        begin, end, frame.origin, 1, state.list(),
+        [&](const TokenTile &token, ValueRange carried) {
+          TokenTile key = token;
+          if (shift) {
+            key.row = arith::AddIOp::create(b, key.row, shift);
+            key.first = arith::SubIOp::create(b, key.first, frame.window());
+          }
+          LinearState next = advance(state.with(carried), key);
+          storeOutput(next, token);
+          return next.list();
+        }));
+  }
+
+  /// As in chunks: first the keys behind the window of the first query, then
+  /// the queries that have none there.
+  LinearState sweepBehindWindow(LinearState state) {
+    WindowBounds bounds = findWindowBounds(frame);
+    Value zero = frame.constant(int64_t{0});
+    state = state.with(
+        frame.forEachTile(zero, bounds.early, bounds.keyZero, 1, state.list(),
+                          [&](const TokenTile &key, ValueRange carried) {
+                            return advance(state.with(carried), key).list();
+                          }));
+    frame.forEachTile(zero, bounds.without, frame.origin, 1, {},
+                      [&](const TokenTile &token, ValueRange) {
+                        storeOutput(state, token);
+                        return LinearFrame::Carried();
+                      });
+    return sweep(bounds.without, frame.numQueries(), bounds.shift, state);
+  }
+
   /// features x 1 for every part.
   FeatureParts mapped(Region &region, ViewValue view, const TokenTile &token,
                       Value factor) {
@@ -133,11 +167,26 @@ private:
         frame, mappedRows(recurrence.getQuery(), frame.q, token, frame.scale));
     // The state's values run along the lanes, so they are its rows.
     Value result = buildScores(frame, state.s, phi);
-    if (frame.hasSums())
-      result = quotient(result, sumOfWeights(state, phi), state);
+    Value z = frame.hasSums() ? sumOfWeights(state, phi) : Value();
+    if (frame.window())
+      joinWindow(result, z, token);
+    if (z)
+      result = quotient(result, z, state);
     RowMap map{&recurrence.getOutput(), TokenAxis::Columns, Value()};
     result = buildFeatures(frame, map, result, token).front();
     frame.store(frame.transpose(result), frame.o, token.row);
+  }
+
+  /// Adds what the token has from its window.
+  void joinWindow(Value &result, Value &z, const TokenTile &token) {
+    ChunkSums sums;
+    sums.num = frame.transpose(result);
+    if (z)
+      sums.z = frame.map({1}, {}, [&](auto, Value, Value) { return z; });
+    LinearWindow(frame).join(sums, token);
+    result = frame.transpose(sums.num);
+    if (z)
+      z = frame.element(sums.z);
   }
 
   /// Z, a number.
@@ -177,7 +226,9 @@ private:
 struct AttnStepLinear : impl::AttnStepLinearBase<AttnStepLinear> {
   void runOnOperation() override {
     auto build = [](func::FuncOp, LinearFrame &frame) {
-      StepKernel(frame).run();
+      // Where a query sees later keys there are no steps.
+      if (!frame.recurrence().isBidirectional())
+        StepKernel(frame).run();
       return success();
     };
     if (failed(forEachLinear(getOperation(), build)))
