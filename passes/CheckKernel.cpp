@@ -139,13 +139,23 @@ private:
     case 1:
       return upTo(frame.dim(tile::Axis::Head, frame.q));
     case 2:
-      return queriesOf(ofQueries ? frame.dim(tile::Axis::Position, frame.q)
-                                 : frame.sources.front().numKeys);
+      if (ofQueries)
+        return queriesOf(frame.dim(tile::Axis::Position, frame.q));
+      return keysOfRecurrence();
     default:
       if (region == &recurrence.getDecay())
         return upTo(number(recurrence.numMappedFeatures(entry.getQk())));
       return upTo(number(ofValues ? entry.getV() : entry.getQk()));
     }
+  }
+
+  /// Positions of keys: those before the one that query 0 stands at come first.
+  Interval keysOfRecurrence() {
+    Value numKeys = frame.sources.front().numKeys, first = frame.origin;
+    if (frame.spec.recurrence.getWindowParam())
+      first =
+          sub(first, sub(numKeys, frame.dim(tile::Axis::Position, frame.q)));
+    return {first, sub(add(first, numKeys), number(1))};
   }
 
   //===--- Integers -------------------------------------------------------===//

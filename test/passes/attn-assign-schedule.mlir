@@ -205,3 +205,30 @@ func.func @cut_block(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>,
     -> tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?x?xf32>
   return %o, %lse, %max : tensor<?x?x?x32xf32>, tensor<?x?x?xf32>, tensor<?x?x?x?xf32>
 }
+
+// -----
+
+// Linear attention: chunks of one length, and what the state is like.
+
+attn.recurrence @sums expand power 2 normalize magnitude bidirectional
+// CHECK-LABEL: func.func @linear
+// CHECK-SAME: tile.entry = #attn.entry<"linear", @sums, "cpu-baseline", qk = 16, v = 32, types = bf16 to bf16, <row_max = false, column_sums = false, block_max = 0 by 0>, <query_tile = [[N:[0-9]+]], key_tile = [[N]], {{.*}}>, state = <rows = 137, sums = true, causal = false>>
+func.func @linear(%q: tensor<?x?x?x16xbf16>, %k: tensor<?x?x?x16xbf16>, %v: tensor<?x?x?x32xbf16>, %s: f32)
+    -> (tensor<?x?x?x32xbf16>, tensor<?x?x?x32xf32>, tensor<?x?x?xf32>) {
+  %o, %state, %sums = attn.linear @sums() q(%q) k(%k) v(%v) scale(%s)
+    : tensor<?x?x?x16xbf16>, tensor<?x?x?x16xbf16>, tensor<?x?x?x32xbf16>
+    -> tensor<?x?x?x32xbf16>, tensor<?x?x?x32xf32>, tensor<?x?x?xf32>
+  return %o, %state, %sums : tensor<?x?x?x32xbf16>, tensor<?x?x?x32xf32>, tensor<?x?x?xf32>
+}
+
+// -----
+
+attn.recurrence @plain
+func.func @uneven(%q: tensor<?x?x?x16xf32>, %k: tensor<?x?x?x16xf32>, %v: tensor<?x?x?x32xf32>, %s: f32)
+    -> (tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>) {
+  // expected-error@+1 {{has a schedule that level 'cpu-baseline' can't build: 'query_tile' is 32 and 'key_tile' 64, expected one length for the chunks of a recurrence}}
+  %o, %state = attn.linear @plain() q(%q) k(%k) v(%v) scale(%s) schedule <query_tile = 32, key_tile = 64, rows = 4, lanes = 4, unroll = 2>
+    : tensor<?x?x?x16xf32>, tensor<?x?x?x16xf32>, tensor<?x?x?x32xf32>
+    -> tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>
+  return %o, %state : tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>
+}
