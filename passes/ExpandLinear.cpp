@@ -96,9 +96,9 @@ private:
         [&](const TokenTile &queries, ValueRange) {
           FeatureParts x = chunk.loadQueries(queries);
           PairSums pairs = shift ? ownKeys(x, queries, shift) : none();
-          Value last = shift
-                           ? Value(arith::AddIOp::create(b, queries.row, shift))
-                           : count;
+          Value last = count;
+          if (shift)
+            last = b.createOrFold<arith::AddIOp>(queries.row, shift);
           pairs = earlierKeys(x, pairs, last);
           ChunkSums sums = withState(x, pairs, state);
           if (frame.window())
@@ -126,7 +126,7 @@ private:
   PairSums ownKeys(const FeatureParts &x, const TokenTile &queries,
                    Value shift) {
     TokenTile tokens = queries;
-    tokens.row = arith::AddIOp::create(b, tokens.row, shift);
+    tokens.row = b.createOrFold<arith::AddIOp>(tokens.row, shift);
     if (Value window = frame.window()) {
       tokens.first = arith::SubIOp::create(b, tokens.first, window);
       if (tokens.end)

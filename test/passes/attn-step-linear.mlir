@@ -12,12 +12,12 @@
 // CHECK: %[[LAST:.*]] = scf.for %[[I:[^ ]+]] = {{.*}} iter_args(%[[S:.*]] = %
 // CHECK: %[[FACTORS:.*]] = tile.map
 // CHECK: %[[A:.*]] = tile.element %[[FACTORS]]
-// CHECK: %[[Y:.*]] = tile.load %[[K]]{{.*}}%[[I]]] : <64xf32> -> tensor<1x64xf32>
+// CHECK: %[[Y:.*]] = tile.load %[[K]]{{.*}}%[[I]]{{ ?}}] : <64xf32> -> tensor<1x64xf32>
 // CHECK: %[[KEPT:.*]] = tile.scale %[[S]], %[[A]]
 // CHECK: %[[NEXT:.*]] = tile.accumulate %[[KEPT]], %{{.*}}, %[[Y]] : tensor<32x64xf32>, tensor<32x1xf32>, tensor<1x64xf32>
 // CHECK: %[[R:.*]] = tile.scores %[[NEXT]], %{{.*}} : tensor<32x64xf32>, tensor<1x64xf32> -> tensor<32x1xf32>
 // CHECK: %[[ROW:.*]] = tile.transpose %[[R]]
-// CHECK: tile.store %[[ROW]], %[[O]]{{.*}}%[[I]]]
+// CHECK: tile.store %[[ROW]], %[[O]]{{.*}}%[[I]]{{ ?}}]
 // CHECK: scf.yield %[[NEXT]]
 // The function stays for the other kernels.
 // CHECK: func.func @f(
