@@ -152,7 +152,8 @@ private:
   /// Positions of keys: those before the one that query 0 stands at come first.
   Interval keysOfRecurrence() {
     Value numKeys = frame.sources.front().numKeys, first = frame.origin;
-    if (frame.spec.recurrence.getWindowParam())
+    attn::RecurrenceOp recurrence = frame.spec.recurrence;
+    if (recurrence.getWindowParam())
       first =
           sub(first, sub(numKeys, frame.dim(tile::Axis::Position, frame.q)));
     return {first, sub(add(first, numKeys), number(1))};
