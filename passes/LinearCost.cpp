@@ -31,8 +31,8 @@ int64_t heddle::stepTokens(attn::RecurrenceOp recurrence,
   // token: for the state 2 operations per element to change it, 2 to read it,
   // and 2 to ask it about a key. Each of them moves an element of the state
   // between cache and registers, where the products of a chunk keep theirs in
-  // registers: some four times as slow.
-  constexpr double slowness = 4;
+  // registers: measured, some twice as slow.
+  constexpr double slowness = 2;
   double perElement = recurrence.hasDelta() ? 6 : 4;
   double token = perElement * recurrence.numFeatures(entry.getQk()) *
                  static_cast<double>(entry.getV());

@@ -15,7 +15,7 @@ namespace heddle {
 /// kernels of a recurrence have in common, not maps, factors or a window.
 double chunkFlop(attn::RecurrenceOp recurrence, attn::EntryAttr entry);
 
-/// The most queries for which "step" is likely to be faster than "task"; at
+/// The most tokens for which "step" is likely to be faster than "task"; at
 /// least one, at most a chunk.
 int64_t stepTokens(attn::RecurrenceOp recurrence, attn::EntryAttr entry);
 

@@ -31,7 +31,7 @@ struct CodeInfo {
   llvm::SmallVector<mlir::LLVM::LLVMFuncOp, 4> functions() const;
   /// Bytes of scratch memory that any of them needs.
   int64_t workspace() const;
-  /// The most queries that are for `Step`; 0 without it.
+  /// The most tokens that are for `Step`; 0 without it.
   int64_t stepTokens(attn::RecurrenceOp Recurrence) const;
   /// Comma-separated instruction-set extensions.
   llvm::StringRef features() const;

@@ -216,7 +216,6 @@ RecurrenceReport Runner::describeRecurrence(bool IsContinued,
   Result.HasSums = Entry->has_sums != 0;
   Result.IsCausal = Entry->is_causal != 0;
   Result.IsContinued = IsContinued;
-  Result.IsStep = code().step && Sizes.longestQ() <= code().step_tokens;
   Result.Chunk = code().query_tile;
   Result.Chunks = Stats.tiles_full;
   const int64_t Stretches = Sizes.Batch * Sizes.HeadsQ;
@@ -224,6 +223,11 @@ RecurrenceReport Runner::describeRecurrence(bool IsContinued,
       Stretches > 0
           ? std::max<int64_t>(1, heddle_plan_num_tasks(Plan.get()) / Stretches)
           : 1;
+  const int64_t Tokens = Result.IsCausal
+                             ? Sizes.longestQ()
+                             : std::max(Sizes.longestQ(), Sizes.longestK());
+  Result.IsStep =
+      code().step && Result.Segments == 1 && Tokens <= code().step_tokens;
   Result.ChunkFlop = code().chunk_flop;
   // Only a delta rule and a window keep stretches from being joined.
   const bool HasDelta = !Entry->can_scan && Entry->window_param < 0;

@@ -304,7 +304,10 @@ void LinearLaunch::computeOutput(const Stretch &S, int64_t Head,
   heddle_args &Args = Of.Args;
   if (S.Cut < 0) {
     select(S.Batch, S.Queries, S.Keys, 0, Of);
-    bool Steps = Code.step && S.Queries.Count <= Code.step_tokens;
+    // The keys of a causal kernel beyond its queries are those of its window.
+    int64_t Tokens = Entry.is_causal ? S.Queries.Count
+                                     : std::max(S.Queries.Count, S.Keys.Count);
+    bool Steps = Code.step && Tokens <= Code.step_tokens;
     (Steps ? Code.step : Code.task)(&Args, S.Batch, Head, 0, Workspace);
     return;
   }

@@ -271,7 +271,8 @@ typedef struct heddle_code {
   /// token; NULL where there is no such code. Their tiles are chunks of
   /// query_tile = key_tile tokens.
   heddle_task_fn state, step;
-  /// Stretches of at most so many queries are for `step`.
+  /// Sequences of at most so many queries are for `step`; where the kernel is
+  /// not causal, of keys too.
   int64_t step_tokens;
   /// Floating-point operations of `task` on one chunk of one head.
   double chunk_flop;

@@ -169,7 +169,7 @@ public:
     Kernel K(In, Out);
     K.code().task = task<In, Out, Causal>;
     K.code().state = state<In, Causal>;
-    K.code().step = Causal ? step<In, Out, Causal> : nullptr;
+    K.code().step = step<In, Out, Causal>;
     K.entry().is_causal = Causal;
     return K;
   }
