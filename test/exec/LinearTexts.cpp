@@ -187,7 +187,7 @@ std::vector<LinearText> makeTexts() {
   Add("turned", "(%turn: tensor<?x?xf32>, %gate: tensor<?x?xf32>)",
       both(Turned) + PerToken,
       [](Random &From, const TableExtents &E) -> ValueList {
-        const Value Turns = Value::randomReals(From, {1, E.HeadDim}, 0, 0.1F);
+        const Value Turns = Value::randomReals(From, {1, E.HeadDim}, 0, 0.01F);
         return {Turns, gates(From, {E.Heads, E.Positions})};
       });
   Add("gated", "(%scale: tensor<?x?xf32>, %gate: tensor<?xf32>)",

@@ -128,7 +128,7 @@ std::string Writer::step(Row Of, const std::string &X) {
     return unitLength(X);
   case 11: {
     const std::string Angle =
-        binary("arith.mulf", position(), table(Feature, 0, 0.03F));
+        binary("arith.mulf", position(), table(Feature, 0, 0.01F));
     return binary("arith.mulf", X, unary("math.cos", Angle));
   }
   default: {
