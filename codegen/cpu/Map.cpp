@@ -12,7 +12,8 @@ using namespace mlir;
 
 void MapRegion::appendInputs(SmallVectorImpl<Value *> &Values) {
   Values.append({&Batch, &Head, &FirstRow, &FirstColumn});
-  for (SmallVector<Value> *Some : {&Params, &Code.CapturedValues, &Results})
+  for (SmallVector<Value> *Some :
+       {&Params, &Code.CapturedValues, &KnownTiles, &Results})
     for (Value &V : *Some)
       Values.push_back(&V);
   for (Input &Each : Inputs)
@@ -47,6 +48,8 @@ LogicalResult heddle::cpu::emitMap(KernelBuilder &B, const MapRegion &Map) {
       Arguments.append(
           {Map.Batch, Map.Head, Row, B.add(Map.FirstColumn, Column)});
       llvm::append_range(Arguments, Map.Params);
+      for (auto [Known, Base] : llvm::zip_equal(Map.Known, Map.KnownTiles))
+        Lifter.give(Known, B.loadVector(B.offset(Base, At)));
       auto Results = Lifter.lift(Arguments);
       Ok = success(Results.has_value());
       if (failed(Ok))
@@ -133,6 +136,7 @@ LogicalResult TileLowering::lower(tile::MapOp Op) {
     if (IsLike && !First && Tiles.lookup(Input).Data && endsLife(Op, Input))
       First = From;
   }
+  bringTableRows(Op, Map);
   SmallVector<Buffer> To;
   for (Value Result : Op.getResults())
     To.push_back(To.empty() && First ? *First : allocate(Result));

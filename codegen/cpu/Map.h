@@ -25,6 +25,9 @@ struct MapRegion {
   mlir::RankedTensorType Type;
   RegionCode Code;
   mlir::SmallVector<Input> Inputs;
+  /// Values of the region whose elements were brought along the lanes, and the
+  /// stored tiles where they are.
+  mlir::SmallVector<mlir::Value> Known, KnownTiles;
   mlir::Value Batch, Head, FirstRow, FirstColumn;
   /// i64, f32, or pointers to tables.
   mlir::SmallVector<mlir::Value> Params;
@@ -35,6 +38,21 @@ struct MapRegion {
   void appendInputs(mlir::SmallVectorImpl<mlir::Value *> &Values);
   void appendSizes(mlir::SmallVectorImpl<int64_t> &Sizes) const;
 };
+
+/// The elements of a table whose last index is the column of a tile and another
+/// one the row. Where rows lie in one piece they are turned, which is far less
+/// work than to gather every vector.
+struct TableRows {
+  int64_t Rows, Columns;
+  /// All other indices at their values.
+  mlir::Value From;
+  mlir::Value RowStride, ColumnStride, LastRow, LastColumn;
+  mlir::Value FirstRow, FirstColumn;
+  /// A stored tile.
+  mlir::Value To;
+};
+
+void emitTableRows(KernelBuilder &B, const TableRows &T);
 
 /// Fails, with a diagnostic, at an operation that has no vector code.
 mlir::LogicalResult emitMap(KernelBuilder &B, const MapRegion &Map);

@@ -180,14 +180,14 @@ Value RegionLifter::lifted(Operation &Op) {
 
 std::optional<SmallVector<Value>>
 RegionLifter::lift(ArrayRef<Value> Arguments) {
-  Map.clear();
   Block &Body = *Code.Body;
   for (auto [Old, New] : llvm::zip_equal(Body.getArguments(), Arguments))
     Map[Old] = New;
   for (auto [Old, New] : llvm::zip_equal(Code.Captured, Code.CapturedValues))
     Map[Old] = New;
   for (Operation &Op : Body.without_terminator()) {
-    if (Op.getNumResults() == 1 && isConstant(Op.getResult(0)))
+    if (Op.getNumResults() == 1 &&
+        (isConstant(Op.getResult(0)) || Map.contains(Op.getResult(0))))
       continue;
     B.setLoc(Op.getLoc());
     Value Result = Op.getNumRegions() == 0 && Op.getNumResults() == 1
@@ -201,6 +201,9 @@ RegionLifter::lift(ArrayRef<Value> Arguments) {
     }
     Map[Op.getResult(0)] = Result;
   }
-  return llvm::map_to_vector(Body.getTerminator()->getOperands(),
-                             [&](Value V) { return asVector(mapped(V)); });
+  auto Yielded =
+      llvm::map_to_vector(Body.getTerminator()->getOperands(),
+                          [&](Value V) { return asVector(mapped(V)); });
+  Map.clear();
+  return Yielded;
 }

@@ -35,6 +35,8 @@ public:
   RegionLifter(KernelBuilder &B, const RegionCode &Code)
       : B(B), Code(Code), Memory(B) {}
 
+  /// What a value of the region is known to be in the next `lift`.
+  void give(mlir::Value Old, mlir::Value New) { Map[Old] = New; }
   /// The values yielded, vectors; nothing, and a diagnostic, where an operation
   /// cannot be lifted. Arguments are scalars or vectors.
   std::optional<mlir::SmallVector<mlir::Value>>

@@ -23,6 +23,8 @@
 
 namespace heddle::cpu {
 
+struct MapRegion;
+
 /// What a kernel function computes; see `tile.kernel`.
 enum class KernelKind { Task, State, Step, Columns, Count, Check };
 
@@ -165,6 +167,10 @@ private:
   void lower(tile::ElementOp Op);
   void lower(tile::LoadTableOp Op);
   mlir::LogicalResult lower(tile::MapOp Op);
+  /// Reads of tables along rows, ahead of the map.
+  void bringTableRows(tile::MapOp Op, MapRegion &Map);
+  /// What an index or a table that a map reads with was lowered to.
+  mlir::Value outside(tile::MapOp Op, mlir::Value V);
   /// True if the map is a product that a later verb can take over.
   bool lowerAsProduct(tile::MapOp Op);
   void lower(tile::ReduceOp Op);

@@ -398,6 +398,44 @@ TEST_P(Linear, MapsWithBroadcastsAndCoordinates) {
   });
 }
 
+TEST_P(Linear, MapsThatReadRowsOfTables) {
+  Verb V(GetParam(), {20, 10}, None, None, {20, 10}, R"(
+  %c1 = arith.constant 1 : index
+  %r = tile.map %x at(%c1, %h) from(%p2, %c1) params(%p0 : tensor<?x?x?xf32>) {
+  ^bb0(%e: f32, %bb: index, %hh: index, %i: index, %c: index, %t: tensor<?x?x?xf32>):
+    %w = attn.at %t[%bb, %i, %c] : tensor<?x?x?xf32>
+    %ew = arith.mulf %e, %w : f32
+    tile.yield %ew : f32
+  } : (tensor<20x10xf32>) -> tensor<20x10xf32>)");
+  std::vector<float> Elements(4000);
+  for (size_t I = 0; I < Elements.size(); ++I)
+    Elements[I] = static_cast<float>(I % 37) / 37;
+  auto Run = [&](int64_t S0, int64_t S1, int64_t S2, int64_t Rows,
+                 int64_t Columns) {
+    heddle_table T = {};
+    T.data = Elements.data();
+    T.rank = 3;
+    int64_t Strides[] = {S0, S1, S2}, Shape[] = {2, Rows, Columns};
+    std::copy_n(Strides, 3, T.stride);
+    std::copy_n(Shape, 3, T.shape);
+    V.A.operand(0).table = &T;
+    V.expect([&](int64_t I, int64_t J) {
+      int64_t Row = std::min(I + 3, Rows - 1);
+      int64_t Column = std::min(J + 1, Columns - 1);
+      return V.x(I, J) *
+             static_cast<double>(
+                 Elements[static_cast<size_t>(S0 + Row * S1 + Column * S2)]);
+    });
+  };
+  Run(1000, 12, 1, 30, 12);
+  Run(1000, 1, 30, 30, 12);
+  Run(1000, 0, 1, int64_t(1) << 31, 12);
+  Run(1000, 12, 0, 30, int64_t(1) << 31);
+  // Beyond the last row and the last column the last ones are meant.
+  Run(1000, 12, 1, 15, 12);
+  Run(1000, 12, 1, 30, 5);
+}
+
 TEST_P(Linear, MapsWithoutInputs) {
   Verb V(GetParam(), None, None, None, {1, 20}, R"(
   %n = tile.map at(%b, %h) from(%p2, %c0) {
