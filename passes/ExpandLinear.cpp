@@ -297,6 +297,8 @@ struct AttnExpandLinear : impl::AttnExpandLinearBase<AttnExpandLinear> {
                << "' has a delta rule, which has no quadratic form; expected "
                   "one without";
       ExpandKernel(frame).run();
+      if (recurrence.canScan())
+        buildStateKernel(frame);
       buildCheckKernel(frame);
       function.erase();
       return success();
