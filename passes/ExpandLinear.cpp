@@ -91,21 +91,22 @@ private:
   /// row `shift` behind their own, else of the first `count` keys.
   void addRows(Value begin, Value end, Value count, Value shift,
                const LinearState &state) {
-    frame.forEachTile(
-        begin, end, frame.origin, size, {},
-        [&](const TokenTile &queries, ValueRange) {
-          FeatureParts x = chunk.loadQueries(queries);
-          PairSums pairs = shift ? ownKeys(x, queries, shift) : none();
-          Value last = count;
-          if (shift)
-            last = b.createOrFold<arith::AddIOp>(queries.row, shift);
-          pairs = earlierKeys(x, pairs, last);
-          ChunkSums sums = withState(x, pairs, state);
-          if (frame.window())
-            LinearWindow(frame).join(sums, queries);
-          chunk.storeOutput(sums, queries);
-          return LinearFrame::Carried();
-        });
+    frame.forEachTile(begin, end, frame.origin, size, {},
+                      [&](const TokenTile &queries, ValueRange) {
+                        FeatureParts x = chunk.loadQueries(queries);
+                        PairSums pairs =
+                            shift ? ownKeys(x, queries, shift) : none();
+                        Value last = count;
+                        if (shift)
+                          last =
+                              b.createOrFold<arith::AddIOp>(queries.row, shift);
+                        pairs = earlierKeys(x, pairs, last);
+                        ChunkSums sums = withState(x, pairs, state);
+                        if (frame.window())
+                          LinearWindow(frame).join(sums, queries);
+                        chunk.storeOutput(sums, queries);
+                        return LinearFrame::Carried();
+                      });
   }
 
   PairSums none() {

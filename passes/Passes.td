@@ -290,12 +290,20 @@ def AttnChunkLinear : Pass<"attn-chunk-linear", "::mlir::ModuleOp"> {
   let summary = "linear attention chunk by chunk";
   let description = [{
     Every function that holds an `attn.linear` and has `tile.entry` becomes kernel
-    functions at the tile level (see the `tile` dialect for their arguments):
-    `<name>_task`, which computes all rows of one head of a stretch of tokens and
-    the state after it; where states of parts of a sequence can be put together,
-    `<name>_state`, which computes the state alone and the product of all factors;
-    and `<name>_check`. The function must do nothing but the linear attention, on
-    its own arguments.
+    functions at the tile level: `<name>_task`, which computes all rows of one head
+    of a stretch of tokens and the state after it; where states of parts of a
+    sequence can be put together, `<name>_state`, which computes the state alone
+    and the product of all factors; and `<name>_check`, which says whether a
+    problem stays inside the recurrence's tables. The function must do nothing but
+    the linear attention, on its own arguments.
+
+    The arguments are `%b, %h, %tile : index` (the tile is not used), views of q,
+    k, v and o, of the state that comes in and the one that goes out (as wide as v,
+    a row per feature), of the sums beside them and of the product of factors (all
+    of width 1, a row per row of the state), `%origin : index`, `%scale : f32` and
+    the recurrence's parameters. There is always a state that comes in; what nobody
+    asked for is a view without storage. A check has no `%b, %h, %tile` and returns
+    what that of an attention does.
 
     Tokens are worked off in chunks as long as the schedule's query tile. Inside
     of one every pair of tokens has a weight, products of factors between the two
