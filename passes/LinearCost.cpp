@@ -2,27 +2,16 @@
 
 #include "passes/LinearCost.h"
 
+#include "passes/KernelSpec.h"
+
 #include <algorithm>
 
 using namespace heddle;
 
 double heddle::chunkFlop(attn::RecurrenceOp recurrence, attn::EntryAttr entry) {
-  double chunk = entry.getSchedule().getQueryTile();
-  double mapped = recurrence.numMappedFeatures(entry.getQk());
-  double features = recurrence.numFeatures(entry.getQk());
-  double values = entry.getV();
-  // The state is read for the outputs and written.
-  double flop = 4 * chunk * features * values;
-  if (recurrence.isBidirectional())
-    return flop;
-  // Pairs of tokens: scores and weighted sums.
-  flop += 2 * chunk * chunk * mapped + 2 * chunk * chunk * values;
-  // Scores of keys among themselves, a triangular system, and what the state
-  // holds for the keys.
-  if (recurrence.hasDelta())
-    flop += 2 * chunk * chunk * mapped + chunk * chunk * values +
-            2 * chunk * features * values;
-  return flop;
+  return chunkFlop(describeKernel(recurrence, entry.getQk(), entry.getV(),
+                                  entry.getInputType()),
+                   entry.getSchedule().getQueryTile());
 }
 
 int64_t heddle::stepTokens(attn::RecurrenceOp recurrence,

@@ -88,7 +88,8 @@ Result<LoadedPattern> cli::loadPattern(Compiler &With,
 
 const char *const cli::ScheduleHelp =
     "sizes of the kernel: query_tile=N,key_tile=N,rows=N,lanes=N,unroll=N, and "
-    "query_box=NxN,key_box=NxN on a token grid, each optional";
+    "query_box=NxN,key_box=NxN on a token grid, each optional; query_tile is "
+    "the chunk of a recurrence";
 
 /// "8x16", outermost axis first.
 static ErrorText parseBox(std::string_view Text, const std::string &What,

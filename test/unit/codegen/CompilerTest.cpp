@@ -29,6 +29,61 @@ TEST(Compiler, ListsPatterns) {
   EXPECT_EQ(Patterns[1].Name, "per_head");
 }
 
+static constexpr const char *RecurrenceText = R"(
+attn.recurrence @gated(%gate: tensor<?x?x?xf32>, %w: tensor<?x?x?xf32>)
+    key(%x, %b, %h, %i, %c) {
+  %y = attn.project %x, %w[%h] : tensor<?x?x?xf32>
+  attn.features %y
+} decay(%b, %h, %i) {
+  %g = attn.at %gate[%b, %h, %i] : tensor<?x?x?xf32>
+  attn.decay %g
+} expand power 2 normalize magnitude
+)";
+
+TEST(Compiler, DescribesRecurrences) {
+  Compiler C;
+  Result<Source> From = C.parse(RecurrenceText);
+  ASSERT_TRUE(From) << From.failure().str();
+  std::vector<PatternInfo> Patterns = From->patterns();
+  ASSERT_EQ(Patterns.size(), 1u);
+  ASSERT_TRUE(Patterns[0].Recurrence);
+  EXPECT_TRUE(Patterns[0].Recurrence->IsCausal);
+  EXPECT_TRUE(Patterns[0].Recurrence->HasSums);
+  EXPECT_FALSE(Patterns[0].Recurrence->HasDelta);
+  EXPECT_EQ(Patterns[0].Recurrence->WindowParam, std::nullopt);
+  ASSERT_EQ(Patterns[0].Params.size(), 2u);
+  EXPECT_EQ(Patterns[0].Params[0].Rank, 3);
+  EXPECT_EQ(Patterns[0].Params[0].Example, "random:-0.1..0@bxhxq");
+  EXPECT_EQ(Patterns[0].Params[1].Example, "normal@hxdxd");
+  // 12 * 13 / 2 monomials, and the values' own row.
+  Result<int64_t> Rows = C.countStateRows(*From, "gated", 12);
+  ASSERT_TRUE(Rows);
+  EXPECT_EQ(*Rows, 79);
+  Rows = C.countStateRows(*From, "gated", 400);
+  ASSERT_FALSE(Rows);
+  EXPECT_NE(Rows.failure().str().find("more than 65536 features"),
+            std::string::npos);
+}
+
+TEST(Compiler, RunsRecurrencesInChunksAsAsked) {
+  Compiler C;
+  Result<Source> From = C.parse(RecurrenceText);
+  ASSERT_TRUE(From);
+  CompileOptions Options;
+  Options.HeadDimQk = 12;
+  Options.HeadDimV = 20;
+  // Rows that the level prefers do not divide it.
+  Options.Schedule.KeyTile = 36;
+  Result<Program> P = C.jit(*From, Options);
+  ASSERT_TRUE(P) << P.failure().str();
+  const heddle_entry &Entry = *heddle_kernel_entry(P->kernel());
+  EXPECT_EQ(Entry.form, HEDDLE_LINEAR);
+  EXPECT_EQ(Entry.state_rows, 79);
+  EXPECT_EQ(Entry.codes[0].query_tile, 36);
+  EXPECT_EQ(Entry.codes[0].key_tile, 36);
+  EXPECT_GT(Entry.codes[0].chunk_flop, 0);
+}
+
 TEST(Compiler, LocatesSyntaxErrors) {
   Compiler C;
   Result<Source> From =

@@ -218,3 +218,58 @@ TEST(Schedules, OneOfThoseWeighedIsChosenAndEveryOneHasAReason) {
         EXPECT_EQ(Count, 1) << L.Name << " " << Block;
       }
 }
+
+/// A recurrence whose state has as many features as q.
+static KernelShape recurrence(int64_t Qk, int64_t V) {
+  KernelShape Shape = head(Qk, V);
+  Shape.Mapped = Shape.State = Qk;
+  return Shape;
+}
+
+TEST(CostModel, CountsTheMultiplyAddsOfAChunk) {
+  const KernelShape Shape = recurrence(64, 32);
+  // 48 tokens: pairs of them, and the state twice.
+  EXPECT_DOUBLE_EQ(chunkFlop(Shape, 48),
+                   2.0 * (48 * 48 * (64 + 32) + 2 * 48 * 64 * 32));
+  KernelCost C = estimateCost(wideMachine(), tile(48, 48, 8), Shape, InL2);
+  EXPECT_EQ(C.Full[Work::Products] * 2 * 16, chunkFlop(Shape, 48));
+  KernelShape Delta = Shape;
+  Delta.HasDelta = true;
+  C = estimateCost(wideMachine(), tile(48, 48, 8), Delta, InL2);
+  EXPECT_EQ(C.Full[Work::Products] * 2 * 16, chunkFlop(Delta, 48));
+  KernelShape Both = Shape;
+  Both.IsBidirectional = true;
+  C = estimateCost(wideMachine(), tile(48, 48, 8), Both, InL2);
+  EXPECT_EQ(C.Full[Work::Products] * 2 * 16, chunkFlop(Both, 48));
+  EXPECT_DOUBLE_EQ(chunkFlop(Both, 48), 2.0 * 2 * 48 * 64 * 32);
+}
+
+TEST(CostModel, ChoosesChunks) {
+  mlir::MLIRContext Context;
+  Context.loadDialect<attn::AttnDialect>();
+  for (const CpuLevel &Level : cpuLevels()) {
+    const KernelShape Shape = recurrence(64, 64);
+    const std::vector<ScheduleChoice> All =
+        weighSchedules(&Context, Level.Name, Shape);
+    ASSERT_GT(All.size(), 1u);
+    EXPECT_EQ(std::count_if(All.begin(), All.end(),
+                            [](const auto &C) { return C.IsChosen; }),
+              1);
+    const attn::ScheduleAttr Chosen =
+        chooseSchedule(&Context, Level.Name, Shape);
+    for (const ScheduleChoice &C : All) {
+      EXPECT_EQ(C.Schedule.getQueryTile(), C.Schedule.getKeyTile());
+      EXPECT_EQ(C.Schedule.getKeyTile() % C.Schedule.getRows(), 0);
+      EXPECT_GT(C.Efficiency, 0);
+      EXPECT_LE(C.Efficiency, 1);
+      EXPECT_FALSE(C.Reason.empty());
+      if (C.IsChosen)
+        EXPECT_EQ(C.Schedule, Chosen);
+    }
+    // A large state is worth longer chunks than a small one.
+    KernelShape Large = Shape;
+    Large.State = 4096;
+    EXPECT_GE(chooseSchedule(&Context, Level.Name, Large).getQueryTile(),
+              Chosen.getQueryTile());
+  }
+}

@@ -283,6 +283,16 @@ TEST(Values, GeneratedTables) {
   ASSERT_FALSE(makeOne({"t", HEDDLE_REAL_TABLE, 2}, "cos:10000@qx4", Made));
   EXPECT_FLOAT_EQ(static_cast<const float *>(Made.data()->table->data)[5],
                   std::cos(0.1F));
+  ASSERT_FALSE(makeOne({"t", HEDDLE_REAL_TABLE, 1}, "fill:-inf@3", Made));
+  EXPECT_EQ(static_cast<const float *>(Made.data()->table->data)[2], -INFINITY);
+  ASSERT_FALSE(makeOne({"t", HEDDLE_REAL_TABLE, 1}, "[0,-inf,inf]", Made));
+  EXPECT_EQ(static_cast<const float *>(Made.data()->table->data)[1], -INFINITY);
+  expectText(makeOne({"t", HEDDLE_REAL_TABLE, 1}, "[nan]", Made),
+             {"finite number"});
+  expectText(makeOne({"t", HEDDLE_REAL_TABLE, 1}, "random:-inf..0@3", Made),
+             {"finite number"});
+  expectText(makeOne({"t", HEDDLE_REAL_TABLE, 1}, "iota@f", Made),
+             {"only recurrences have"});
   expectText(makeOne({"t", HEDDLE_REAL_TABLE, 1}, "cos:10000@q", Made),
              {"two axes"});
   expectText(makeOne({"t", HEDDLE_REAL_TABLE, 1}, "iota@2x3", Made),
@@ -432,6 +442,32 @@ TEST(Report, ComputesWork) {
   EXPECT_EQ(Empty.density(), 0);
   EXPECT_EQ(Empty.rate(1), 0);
   EXPECT_EQ(Empty.json().find("nan"), std::string::npos);
+}
+
+TEST(Report, TellsRecurrencesByTheirState) {
+  Report R;
+  R.Sizes = {2, 3, 1, 10, 10, 8, 4};
+  R.MedianSeconds = 1e-6;
+  R.FmaPeak = 1000;
+  RecurrenceReport &Of = R.Recurrence.emplace();
+  Of.Rows = 8;
+  Of.Columns = 4;
+  Of.HasSums = true;
+  Of.Chunk = 5;
+  Of.Chunks = 12;
+  Of.ChunkFlop = 1000;
+  Of.StepFlop = stepFlop(8, 5, /*HasDelta=*/false);
+  EXPECT_EQ(R.stateBytes(), 4 * 2 * 3 * 8 * (4 + 1));
+  EXPECT_DOUBLE_EQ(R.recurrenceFlop(), 12000);
+  EXPECT_DOUBLE_EQ(R.tokensPerSecond(), 20e6);
+  EXPECT_NE(R.json().find("\"fma_peak_fraction\": 0.012"), std::string::npos)
+      << R.json();
+  EXPECT_EQ(R.json().find("kept_pairs"), std::string::npos);
+  EXPECT_NE(R.text().find("12 chunks of 5 tokens"), std::string::npos);
+  Of.IsStep = true;
+  EXPECT_DOUBLE_EQ(R.recurrenceFlop(), 60 * 4 * 8 * 5);
+  EXPECT_NE(R.text().find("token by token"), std::string::npos);
+  EXPECT_DOUBLE_EQ(stepFlop(8, 5, /*HasDelta=*/true), 6 * 8 * 5);
 }
 
 TEST(Run, Medians) {
