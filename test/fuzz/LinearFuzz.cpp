@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Random recurrences through the whole compiler, with random levels, chunks,
-// shapes and states, against the interpreter.
+// shapes and states, against the interpreter. HEDDLE_FUZZ_FIRST is the first
+// seed, 0 when it is not set.
 
 #include "test/exec/LinearKernels.h"
 #include "test/fuzz/RandomPattern.h"
 #include "test/fuzz/RandomRecurrence.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <thread>
 
 using namespace heddle;
@@ -124,7 +127,7 @@ private:
 TEST(LinearFuzz, AgreesWithTheInterpreter) {
   const char *First = std::getenv("HEDDLE_FUZZ_FIRST");
   const uint64_t Begin = First ? std::strtoull(First, nullptr, 10) : 0;
-  const uint64_t End = Begin + numRuns(300);
+  const uint64_t End = Begin + numRuns(200);
   std::atomic<uint64_t> Next{Begin};
   auto Work = [&] {
     Compiler Host;

@@ -24,7 +24,7 @@ private:
   enum class End { Any, Positive, UnitLength };
 
   bool chance(int64_t Of) { return pick(Random, 1, Of) == 1; }
-  std::string name() { return "%t" + std::to_string(NextName++); }
+  std::string name() { return "%v" + std::to_string(NextName++); }
 
   /// Adds an operation and returns the name of its result.
   std::string put(const std::string &Operation) {
@@ -57,7 +57,7 @@ private:
     std::string Type = "tensor<";
     for (size_t I = 0; I < Axes.size(); ++I)
       Type += "?x";
-    return Type + "xf32>";
+    return Type + "f32>";
   }
 
   std::string step(Row Of, const std::string &X);

@@ -5,6 +5,7 @@
 #include "test/unit/reference/Recurrences.h"
 
 #include <algorithm>
+#include <functional>
 
 using namespace heddle::attn;
 using namespace heddle::attn::test;
