@@ -75,7 +75,12 @@ std::string heddle::exampleValue(attn::RecurrenceOp Recurrence,
       const bool IsLog = llvm::any_of(At->getUsers(), [](mlir::Operation *Op) {
         return mlir::isa<attn::DecayOp>(Op);
       });
-      return std::string(IsLog                           ? "random:-0.1..0"
+      const bool IsFactor =
+          llvm::any_of(At->getUsers(), [](mlir::Operation *Op) {
+            return Op->getName().getStringRef() == "math.log";
+          });
+      return std::string(IsFactor                        ? "random:0.9..1"
+                         : IsLog                         ? "random:-0.1..0"
                          : Part == RecurrencePart::Decay ? "random:0..0.1"
                                                          : "random:0..1") +
              "@" + join(Recurrence, Part, At.getIndices());

@@ -309,7 +309,7 @@ Command cli::addExplainCommand(CLI::App &Program) {
       "'rows=random:10%@bxhxq/64,size=k/64' --shape hq=8,sq=8192,d=128\n"
       "  heddle explain examples/dense.mlir --shape sq=4096,d=128 --target "
       "cpu-avx2 --no-measure\n"
-      "  heddle explain examples/retnet.mlir --set 'log_decay=[-0.03]' --shape "
+      "  heddle explain examples/retnet.mlir --set gamma=fill:0.97@h --shape "
       "hq=8,sq=4096,d=64\n"
       "  heddle explain examples/natten_2d.mlir --shape sq=4096,sk=4096,d=64 "
       "--threads 1 --json\n"

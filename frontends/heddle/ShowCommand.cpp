@@ -292,7 +292,7 @@ Command cli::addShowCommand(CLI::App &Program) {
       "  heddle show examples/s2_shards.mlir --shape hq=8,sq=2048 --head 5\n"
       "  heddle show examples/s2_shards.mlir --shape hq=8,sq=2048 --head 5 "
       "--csr head5\n"
-      "  heddle show examples/retnet.mlir --set 'log_decay=[-0.03]' --shape "
+      "  heddle show examples/retnet.mlir --set gamma=fill:0.97@h --shape "
       "sq=256 --tile 8x8");
   return {Line, [Line, Args] { return show(*Line, *Args); }};
 }
