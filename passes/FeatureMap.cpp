@@ -310,6 +310,13 @@ Value heddle::buildFactors(LinearFrame &frame, const TokenTile &tokens,
   return region.finish(/*isWide=*/features > 0, finish).front();
 }
 
+Value heddle::buildLogFactor(LinearFrame &frame, const TokenTile &tokens) {
+  RegionTiles region(frame, frame.recurrence().getDecay(), TokenAxis::Rows, 0,
+                     tokens, Value());
+  auto finish = [](Value value, Value) { return value; };
+  return frame.element(region.finish(/*isWide=*/false, finish).front());
+}
+
 Value heddle::buildBeta(LinearFrame &frame, const TokenTile &tokens) {
   RegionTiles region(frame, frame.recurrence().getDelta(), TokenAxis::Rows, 1,
                      tokens, Value());

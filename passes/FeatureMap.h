@@ -36,6 +36,9 @@ mlir::Value buildFactors(LinearFrame &frame, const TokenTile &tokens);
 mlir::Value buildFactors(LinearFrame &frame, const TokenTile &tokens,
                          TokenAxis axis, int64_t first, int64_t features);
 
+/// The logarithm of the factor of the first of the tokens.
+mlir::Value buildLogFactor(LinearFrame &frame, const TokenTile &tokens);
+
 /// The beta of a delta rule for every token, 0 for those that don't exist.
 mlir::Value buildBeta(LinearFrame &frame, const TokenTile &tokens);
 

@@ -4,6 +4,7 @@
 
 #include "dialect/attn/Formula.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace heddle;
 using namespace mlir;
@@ -44,6 +45,16 @@ void LinearChunk::loadFactors(ChunkKeys &keys, const TokenTile &tokens) {
   keys.fromStart = products.getFromStart();
   keys.toEnd = products.getToEnd();
   keys.total = products.getTotal();
+  if (frame.decay() == attn::DecayKind::Constant)
+    keys.total = buildPower(buildLogFactor(frame, at), countTokens(tokens));
+}
+
+/// A factor that is rounded errs alike for all tokens, so that the product of
+/// very many has another rate. Not so where each chunk has one of its own.
+Value LinearChunk::buildPower(Value logFactor, Value number) {
+  return frame.element(frame.map({1}, {}, [&](auto, Value, Value) {
+    return math::ExpOp::create(b, frame.mul(logFactor, number));
+  }));
 }
 
 ChunkKeys LinearChunk::loadKeys(const TokenTile &tokens) {

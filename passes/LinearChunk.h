@@ -82,6 +82,7 @@ public:
 
 private:
   void loadFactors(ChunkKeys &keys, const TokenTile &tokens);
+  mlir::Value buildPower(mlir::Value logFactor, mlir::Value number);
   mlir::Value countTokens(const TokenTile &tokens);
   mlir::Value asFloat(mlir::Value index);
   void loadFactorsByFeature(ChunkKeys &keys, const TokenTile &tokens);
