@@ -31,7 +31,10 @@
 namespace heddle::tile {
 
 /// What the kernel function computes, kept on `func.func` as `tile.kernel`:
-/// "task" (one query tile of output) or "count" (what that task visits).
+/// "task" (one query tile of output), "count" (what that task visits), "check"
+/// (whether a problem's operands can be used) or "columns" (sums over queries);
+/// of a recurrence "task" (a stretch of a sequence), "step" (the same, token by
+/// token), "state" (what a stretch makes of the state) or "check".
 inline constexpr llvm::StringLiteral kKernelAttr = "tile.kernel";
 /// The `#attn.entry` a kernel function belongs to.
 inline constexpr llvm::StringLiteral kEntryAttr = "tile.entry";
