@@ -118,8 +118,7 @@ std::string exec::commandLine(const Pattern &What, const KernelSpec &Spec,
   return Text;
 }
 
-heddle_view exec::viewOf(const Tensor &T,
-                         const std::vector<int64_t> &Offsets) {
+heddle_view exec::viewOf(const Tensor &T, const std::vector<int64_t> &Offsets) {
   heddle_view View = T.view();
   if (!Offsets.empty()) {
     View.shape[0] = static_cast<int64_t>(Offsets.size()) - 1;
