@@ -68,7 +68,7 @@ TEST(Lightning, SlowDecayKeepsItsRate) {
               static_cast<float>(In.scale() * In.Q.get(0, H, I, C) * S[C][E]);
         }
   }
-  // Sums of so many tokens cancel. Rounded factors are off by 2e-3 here.
+  // Sums of so many tokens cancel. Factors rounded per token fail this.
   EXPECT_TRUE(agree(What.result(In, {{"slope", Value::table({3}, Slope)}}).O,
                     Expected, /*Tolerance=*/5e-4));
 }

@@ -5,8 +5,8 @@
 // RUN: heddle-opt %s --attn-chunk-linear --cse --split-input-file --verify-diagnostics | FileCheck %s
 // RUN: heddle-opt %s --attn-chunk-linear --attn-expand-tiles --tile-simplify --tile-to-cpu --split-input-file --verify-diagnostics -o /dev/null
 
-// A constant factor: its products are computed once, keys are used where they
-// are, and the last chunk, which may be short, is a loop of its own.
+// A constant factor: its products are computed once, that of a chunk in the
+// exponent, keys are used where they are, and the last chunk, which may be short, is a loop of its own.
 
 // CHECK-LABEL: func.func @f_task(
 // CHECK-SAME: %[[B:[^:]+]]: index, %[[H:[^:]+]]: index, %{{[^:]+}}: index,
@@ -18,7 +18,11 @@
 // CHECK: %[[A:.*]] = tile.map
 // CHECK: attn.at %[[G]]
 // CHECK: math.exp
-// CHECK: %[[W:.*]], %[[FROM:.*]], %[[TO:.*]], %[[TOTAL:.*]] = tile.decays %[[A]]
+// CHECK: %[[W:.*]], %[[FROM:.*]], %[[TO:.*]], %{{.*}} = tile.decays %[[A]]
+// CHECK: %[[LOG:.*]] = tile.element
+// CHECK: %[[TIMES:.*]] = arith.mulf %[[LOG]], %cst
+// CHECK-NEXT: math.exp %[[TIMES]]
+// CHECK: %[[TOTAL:.*]] = tile.element
 // CHECK: %[[BITS:.*]] = tile.bits <q - k in interval<0, inf>>
 // CHECK: %[[MANY:.*]] = scf.for {{.*}} iter_args(%[[S:.*]] = %[[S0]])
 // CHECK: %[[KEYS:.*]] = tile.load %[[K]]
