@@ -9,7 +9,7 @@
 // `peak`, with axes (batch, head, position), is their running maximum, which is a scan
 // of its own. Queries have one feature too, that no one looks at.
 //
-// Shown with: --set peak=iota:0.01@bxhxq --shape b=1,hq=1,hkv=1,sq=512,sk=512,d=1,dv=64
+// Shown with: --set peak=iota:0.01@bxhxq --shape b=1,hq=1,hkv=1,sq=512,sk=512,d=1,dv=64 --tile 8x8
 
 attn.recurrence @aaren(%peak: tensor<?x?x?xf32>)
   query(%x, %b, %h, %i, %c) {

@@ -9,7 +9,7 @@
 // from layer to layer. Decided: the softmax is divided by its own sum, the linear part
 // by nothing. `normalize sum` would put both under one sum, as in lolcats.mlir.
 //
-// Shown with: --shape b=1,hq=8,hkv=8,sq=512,sk=512,d=16
+// Shown with: --shape b=1,hq=8,hkv=8,sq=512,sk=512,d=16 --tile 8x8
 
 attn.recurrence @based_window(%window: index = 64)
   expand taylor

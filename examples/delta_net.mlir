@@ -9,7 +9,7 @@
 // count from 1e-12 up. `beta`, in [0, 1], has axes (batch, head, position); activations
 // of q, k and v are the caller's.
 //
-// Shown with: --set beta=random:0..1@bxhxq --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64
+// Shown with: --set beta=random:0..1@bxhxq --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64 --tile 8x8
 
 attn.recurrence @delta_net(%beta: tensor<?x?x?xf32>)
   query(%x, %b, %h, %i, %c) {

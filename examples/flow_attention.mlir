@@ -11,7 +11,7 @@
 // of which the gate is the sigmoid; flow_sums.mlir computes what they are made of. The
 // incoming flow itself is the sum of the row.
 //
-// Shown with: --set outgoing=random:0.5..1.5@bxhxk --set incoming=normal@bxhxq --shape b=1,hq=1,hkv=1,sq=512,sk=512,d=64
+// Shown with: --set outgoing=random:0.5..1.5@bxhxk --set incoming=normal@bxhxq --shape b=1,hq=1,hkv=1,sq=512,sk=512,d=64 --tile 8x8
 
 attn.recurrence @flow_attention(%outgoing: tensor<?x?x?xf32>, %incoming: tensor<?x?x?xf32>)
   query(%x, %b, %h, %i, %c) {

@@ -8,7 +8,7 @@
 // count from 1e-12 up. `gate` holds log(alpha); it and `beta` have axes (batch, head,
 // position).
 //
-// Shown with: --set gate=random:-0.02..0@bxhxq --set beta=random:0..1@bxhxq --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64
+// Shown with: --set gate=random:-0.02..0@bxhxq --set beta=random:0..1@bxhxq --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64 --tile 8x8
 
 attn.recurrence @gated_delta_net(%gate: tensor<?x?x?xf32>, %beta: tensor<?x?x?xf32>)
   query(%x, %b, %h, %i, %c) {

@@ -7,7 +7,7 @@
 // Left open in the paper: nothing. `gate` holds log(alpha), which is what the paper's
 // sigmoids with a temperature give, with axes (batch, head, position, channel).
 //
-// Shown with: --set gate=random:-0.02..0@bxhxqxd --shape b=1,hq=1,hkv=1,sq=512,sk=512,d=16
+// Shown with: --set gate=random:-0.02..0@bxhxqxd --shape b=1,hq=1,hkv=1,sq=512,sk=512,d=16 --tile 8x8
 
 attn.recurrence @gla(%gate: tensor<?x?x?x?xf32>)
   decay(%b, %h, %i, %c) {

@@ -6,7 +6,7 @@
 // Left open in the paper: the factor on q . k, and slopes. Decided: both come from the
 // caller, the factor with the launch.
 //
-// Shown with: --set slope=[0.02,0.01,0.005,0.0025] --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64
+// Shown with: --set slope=[0.02,0.01,0.005,0.0025] --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64 --tile 8x8
 
 attn.recurrence @lightning(%slope: tensor<?xf32>)
   decay(%b, %h, %i) {

@@ -9,7 +9,7 @@
 // Decided: `tail[h]` multiplies the linear part; the factor on q . k, which the linear
 // part has too, is for it to take out. `wq` and `wk` have axes (head, in, out).
 //
-// Shown with: --set wq=normal@hxdxd --set wk=normal@hxdxd --set tail=fill:1@h --shape b=1,hq=2,hkv=2,sq=512,sk=512,d=64
+// Shown with: --set wq=normal@hxdxd --set wk=normal@hxdxd --set tail=fill:1@h --shape b=1,hq=2,hkv=2,sq=512,sk=512,d=64 --tile 8x8
 
 attn.recurrence @lolcats(%wq: tensor<?x?x?xf32>, %wk: tensor<?x?x?xf32>,
                          %tail: tensor<?xf32>, %window: index = 64)

@@ -9,7 +9,7 @@
 // Groups of heads that share B and C share a tensor with stride 0; the skip D x is the
 // caller's.
 //
-// Shown with: --set a_log=random:-1..1@h --set dt=random:0..0.05@bxhxq --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64
+// Shown with: --set a_log=random:-1..1@h --set dt=random:0..0.05@bxhxq --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64 --tile 8x8
 
 attn.recurrence @mamba2(%a_log: tensor<?xf32>, %dt: tensor<?x?x?xf32>)
   value(%x, %b, %h, %i, %c) {

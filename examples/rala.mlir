@@ -10,7 +10,7 @@
 // head, query, feature), come from the caller; alpha is a softmax over one row of
 // scores.
 //
-// Shown with: --set alpha=random:0.5..1.5@bxhxk --set modulation=normal@bxhxqxd --shape b=1,hq=1,hkv=1,sq=512,sk=512,d=64
+// Shown with: --set alpha=random:0.5..1.5@bxhxk --set modulation=normal@bxhxqxd --shape b=1,hq=1,hkv=1,sq=512,sk=512,d=64 --tile 8x8
 
 attn.recurrence @rala(%alpha: tensor<?x?x?xf32>, %modulation: tensor<?x?x?x?xf32>)
   query(%x, %b, %h, %i, %c) {

@@ -7,7 +7,7 @@
 // rotation of q and k (as in rope.mlir) is the caller's, and so are the normalisations
 // of scores, which the norm per head that follows makes superfluous.
 //
-// Shown with: --set gamma=[0.96875,0.984375,0.9921875,0.99609375] --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64
+// Shown with: --set gamma=[0.96875,0.984375,0.9921875,0.99609375] --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64 --tile 8x8
 
 attn.recurrence @retnet(%gamma: tensor<?xf32>)
   decay(%b, %h, %i) {

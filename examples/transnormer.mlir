@@ -9,7 +9,7 @@
 // them. The norm and the gate after attention work on all heads together and stay
 // outside.
 //
-// Shown with: --set cos=cos:10000@qxd --set sin=sin:10000@qxd --set slope=[0.02,0.01,0.005,0.0025] --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64
+// Shown with: --set cos=cos:10000@qxd --set sin=sin:10000@qxd --set slope=[0.02,0.01,0.005,0.0025] --shape b=1,hq=4,hkv=4,sq=512,sk=512,d=64 --tile 8x8
 
 attn.recurrence @transnormer(%cos: tensor<?x?xf32>, %sin: tensor<?x?xf32>,
                              %slope: tensor<?xf32>)
