@@ -74,7 +74,7 @@ ErrorText cli::ask(const Compiler &With, const RunOptions &Options,
     Result<int64_t> Rows = With.countStateRows(
         What.Loaded.From, What.Loaded.Name, What.Sizes.HeadDim);
     if (!Rows)
-      return Rows.failure().str();
+      return Rows.failure().diagnostics().front().Text;
     What.Sizes.StateRows = *Rows;
     What.Sizes.HasSums = What.Loaded.Info.Recurrence->HasSums;
   }

@@ -72,8 +72,9 @@ TEST(Compiler, RunsRecurrencesInChunksAsAsked) {
   CompileOptions Options;
   Options.HeadDimQk = 12;
   Options.HeadDimV = 20;
-  // Rows that the level prefers do not divide it.
+  // Rows that the level prefers do not divide it; its lanes would not either.
   Options.Schedule.KeyTile = 36;
+  Options.Schedule.Lanes = 4;
   Result<Program> P = C.jit(*From, Options);
   ASSERT_TRUE(P) << P.failure().str();
   const heddle_entry &Entry = *heddle_kernel_entry(P->kernel());
