@@ -144,10 +144,7 @@ private:
 } // namespace
 
 std::string heddle::describeRecurrence(const DecayProblem &Of) {
-  std::string Out = "@" + Of.Name;
-  for (const auto &[Name, Value] : Of.Numbers)
-    Out += (Out.find('(') == Out.npos ? "(" : ", ") + Name + " = " + Value;
-  return Of.Numbers.empty() ? Out : Out + ")";
+  return describeSymbol(Of.Name, Of.Numbers);
 }
 
 /// "0.968" and how long it takes to halve.
@@ -188,17 +185,8 @@ heddle::describeDecay(const DecayProblem &Of, const DecayGrid &Grid) {
   };
   for (const auto &[Name, Summary] : Of.Operands)
     Lines.push_back({Name, Summary});
-  Line("head", [&](llvm::raw_ostream &Os) {
-    Os << "b=" << Of.B << ", h=" << Of.H;
-    if (!Of.UsesBatch && !Of.UsesHead)
-      Os << " (all are alike)";
-    else if (!Of.UsesBatch)
-      Os << " (differs from head to head)";
-    else if (!Of.UsesHead)
-      Os << " (differs from sequence to sequence)";
-    if (Of.Origin != 0)
-      Os << ", first query at position " << Of.Origin;
-  });
+  Lines.push_back(
+      {"head", describeHead(Of.B, Of.H, Of.UsesBatch, Of.UsesHead, Of.Origin)});
   Lines.push_back({"factors", describeFactor(Of, Grid)});
   if (Of.Window)
     Line("window", [&](llvm::raw_ostream &Os) {

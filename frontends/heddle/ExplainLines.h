@@ -7,6 +7,7 @@
 
 #include "codegen/Cost.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,10 @@ public:
   std::string Out;
 };
 
+/// What part of `All` slots each kind of work takes, and idle threads where
+/// there are several.
+void addShares(const Cost &Busy, double All, std::optional<double> Idle,
+               ExplainLines &Out);
 std::string scheduleText(attn::ScheduleAttr S);
 std::string machineText(const std::vector<MachineFact> &Machine);
 /// The attributes of a schedule.

@@ -99,15 +99,10 @@ static void addTimes(const Explanation &E, ExplainLines &Out) {
                                        ? duration(E.predictedSeconds()) + ", "
                                        : "",
                                    100 * E.predictedOfPeak()));
-  auto Share = [&](llvm::StringRef Name, double Slots) {
-    Out.more(fmt::format("  {:<21}{:>5.1f} %", Name.str(),
-                         All > 0 ? 100 * Slots / All : 0.0));
-  };
-  for (size_t I = 0; I < NumWork; ++I)
-    if (E.Predicted.Busy.Slots[I] > 0)
-      Share(workName(static_cast<Work>(I)), E.Predicted.Busy.Slots[I]);
-  if (E.Threads > 1)
-    Share("idle threads", E.Predicted.idle() * All);
+  addShares(E.Predicted.Busy, All,
+            E.Threads > 1 ? std::optional(E.Predicted.idle() * All)
+                          : std::nullopt,
+            Out);
   if (E.Unmeasured.empty())
     Out.add("measured",
             fmt::format("{}, median {} of {}: predicted / measured {:.2f}",
@@ -118,6 +113,19 @@ static void addTimes(const Explanation &E, ExplainLines &Out) {
   Out.add("bound", E.bound());
   if (std::string Idea = E.suggestion(); !Idea.empty())
     Out.add("suggestion", Idea);
+}
+
+void cli::addShares(const Cost &Busy, double All, std::optional<double> Idle,
+                    ExplainLines &Out) {
+  auto Share = [&](llvm::StringRef Name, double Slots) {
+    Out.more(fmt::format("  {:<21}{:>5.1f} %", Name.str(),
+                         All > 0 ? 100 * Slots / All : 0.0));
+  };
+  for (size_t I = 0; I < NumWork; ++I)
+    if (Busy.Slots[I] > 0)
+      Share(workName(static_cast<Work>(I)), Busy.Slots[I]);
+  if (Idle)
+    Share("idle threads", *Idle);
 }
 
 std::string Explanation::text() const {

@@ -247,15 +247,9 @@ static void addTimes(const RecurrenceExplanation &E, ExplainLines &Out) {
                                        ? duration(E.predictedSeconds()) + ", "
                                        : "",
                                    100 * E.predictedOfPeak()));
-  auto Share = [&](llvm::StringRef Name, double Slots) {
-    Out.more(fmt::format("  {:<21}{:>5.1f} %", Name.str(),
-                         All > 0 ? 100 * Slots / All : 0.0));
-  };
-  for (size_t I = 0; I < NumWork; ++I)
-    if (Busy.Slots[I] > 0)
-      Share(workName(static_cast<Work>(I)), Busy.Slots[I]);
-  if (E.Threads > 1)
-    Share("idle threads", All - Busy.total());
+  addShares(Busy, All,
+            E.Threads > 1 ? std::optional(All - Busy.total()) : std::nullopt,
+            Out);
   if (E.Unmeasured.empty())
     Out.add("measured",
             fmt::format("{}, {:.1f} % of peak, median {} of {}: predicted / "

@@ -47,8 +47,15 @@ llvm::Error writeShowSvg(const ShowResult &Result, llvm::StringRef Path);
 /// with axes of extent 1 for the sequence and the head before.
 llvm::Error writeShowCsr(const ShowResult &Result, const std::string &Prefix);
 
-/// "@a_shape(sink = 64, window = 1024)".
+/// A symbol and its parameters that are numbers: "@a_shape(sink = 64, window =
+/// 1024)".
+std::string
+describeSymbol(const std::string &Name,
+               llvm::ArrayRef<std::pair<std::string, std::string>> Numbers);
 std::string describePattern(const ShowResult &Result);
+/// The head that a picture shows, and for which others it stands.
+std::string describeHead(int64_t B, int64_t H, bool UsesBatch, bool UsesHead,
+                         int64_t Origin);
 /// "1,234,567".
 std::string groupDigits(int64_t X);
 /// The lines below a picture: kept pairs, tiles, rows.

@@ -216,14 +216,36 @@ TextStyle heddle::detectTextStyle(ColourMode Mode) {
   return Style;
 }
 
-std::string heddle::describePattern(const ShowResult &Result) {
-  std::string Out = "@" + Result.Pattern;
-  if (Result.Numbers.empty())
+std::string heddle::describeSymbol(
+    const std::string &Name,
+    llvm::ArrayRef<std::pair<std::string, std::string>> Numbers) {
+  std::string Out = "@" + Name;
+  if (Numbers.empty())
     return Out;
   Out += '(';
-  for (const auto &[Name, Value] : Result.Numbers)
-    Out += (Out.back() == '(' ? "" : ", ") + Name + " = " + Value;
+  for (const auto &[Parameter, Value] : Numbers)
+    Out += (Out.back() == '(' ? "" : ", ") + Parameter + " = " + Value;
   return Out + ")";
+}
+
+std::string heddle::describePattern(const ShowResult &Result) {
+  return describeSymbol(Result.Pattern, Result.Numbers);
+}
+
+std::string heddle::describeHead(int64_t B, int64_t H, bool UsesBatch,
+                                 bool UsesHead, int64_t Origin) {
+  std::string Text;
+  llvm::raw_string_ostream Os(Text);
+  Os << "b=" << B << ", h=" << H;
+  if (!UsesBatch && !UsesHead)
+    Os << " (all are alike)";
+  else if (!UsesBatch)
+    Os << " (differs from head to head)";
+  else if (!UsesHead)
+    Os << " (differs from sequence to sequence)";
+  if (Origin != 0)
+    Os << ", first query at position " << Origin;
+  return Text;
 }
 
 std::string heddle::groupDigits(int64_t X) {
@@ -248,17 +270,8 @@ heddle::describeCounts(const ShowResult &Result) {
   const ShowOptions &O = Result.Options;
   for (const auto &[Name, Summary] : Result.Operands)
     Lines.push_back({Name, Summary});
-  Line("head", [&](llvm::raw_ostream &Os) {
-    Os << "b=" << O.B << ", h=" << O.H;
-    if (!Result.UsesBatch && !Result.UsesHead)
-      Os << " (all are alike)";
-    else if (!Result.UsesBatch)
-      Os << " (differs from head to head)";
-    else if (!Result.UsesHead)
-      Os << " (differs from sequence to sequence)";
-    if (O.Origin != 0)
-      Os << ", first query at position " << O.Origin;
-  });
+  Lines.push_back({"head", describeHead(O.B, O.H, Result.UsesBatch,
+                                        Result.UsesHead, O.Origin)});
   Line("kept pairs", [&](llvm::raw_ostream &Os) {
     Os << groupDigits(Result.KeptPairs) << " of "
        << groupDigits(O.Queries * O.Keys) << ", density "

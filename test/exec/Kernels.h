@@ -136,6 +136,8 @@ private:
   heddle_problem Problem = {};
 };
 
+/// The factor on q.k that a kernel gets: what is given, or for 0 its own.
+double scaleOf(const KernelSpec &Spec, float Given);
 /// The view of a tensor whose sequences begin at `Offsets`, if there are any.
 heddle_view viewOf(const Tensor &T, const std::vector<int64_t> &Offsets);
 

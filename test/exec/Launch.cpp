@@ -118,6 +118,12 @@ std::string exec::commandLine(const Pattern &What, const KernelSpec &Spec,
   return Text;
 }
 
+double exec::scaleOf(const KernelSpec &Spec, float Given) {
+  return Given != 0 ? static_cast<double>(Given)
+                    : static_cast<float>(
+                          1 / std::sqrt(static_cast<double>(Spec.HeadDim)));
+}
+
 heddle_view exec::viewOf(const Tensor &T, const std::vector<int64_t> &Offsets) {
   heddle_view View = T.view();
   if (!Offsets.empty()) {
@@ -161,10 +167,7 @@ computeExpected(const Pattern &What, const KernelSpec &Spec, const Sizes &Of,
     Problem.More.push_back({Data.MoreK[I].view(), Data.MoreV[I].view()});
   Problem.Type = Spec.Dtype;
   Problem.Origin = Of.Origin;
-  Problem.Scale = Data.Scale != 0
-                      ? static_cast<double>(Data.Scale)
-                      : static_cast<float>(
-                            1 / std::sqrt(static_cast<double>(Spec.HeadDim)));
+  Problem.Scale = scaleOf(Spec, Data.Scale);
   llvm::Expected<attn::OperandList> Params =
       attn::OperandList::read(Of.Params.get().data(), What.variant().params());
   if (!Params)

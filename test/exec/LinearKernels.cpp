@@ -6,7 +6,6 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <cmath>
 
 using namespace heddle;
 using namespace heddle::exec;
@@ -116,10 +115,7 @@ problemOf(const RecurrenceText &What, const KernelSpec &Spec, const Sizes &Of,
   if (Data.SumsIn)
     Problem.SumsIn = Data.SumsIn->view();
   Problem.Origin = Of.Origin;
-  Problem.Scale = Data.Scale != 0
-                      ? static_cast<double>(Data.Scale)
-                      : static_cast<float>(
-                            1 / std::sqrt(static_cast<double>(Spec.HeadDim)));
+  Problem.Scale = scaleOf(Spec, Data.Scale);
   llvm::Expected<attn::OperandList> Params =
       attn::OperandList::read(Of.Params.get().data(), What.meaning().params());
   if (!Params)

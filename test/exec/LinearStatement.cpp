@@ -6,9 +6,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 
 using namespace heddle;
 using namespace heddle::exec;
+
+std::vector<float> exec::numbers(int64_t Count, uint64_t Seed, float Low,
+                                 float High) {
+  std::mt19937_64 Random(Seed);
+  std::uniform_real_distribution<float> Draw(Low, High);
+  std::vector<float> Made(static_cast<size_t>(Count));
+  for (float &X : Made)
+    X = Draw(Random);
+  return Made;
+}
 
 Rows Rows::fill(std::array<int64_t, 4> Shape, float With) {
   return {Shape, std::vector<float>(static_cast<size_t>(Shape[0] * Shape[1] *

@@ -13,6 +13,13 @@
 
 namespace heddle::exec {
 
+inline double at(const std::vector<float> &Table, int64_t I) {
+  return static_cast<double>(Table[static_cast<size_t>(I)]);
+}
+
+/// Numbers in [Low, High].
+std::vector<float> numbers(int64_t Count, uint64_t Seed, float Low, float High);
+
 /// A tensor (batch, head, row, feature), row-major.
 struct Rows {
   std::array<int64_t, 4> Shape = {};

@@ -13,10 +13,6 @@ using namespace heddle::exec;
 
 namespace {
 
-double at(const std::vector<float> &Table, int64_t I) {
-  return static_cast<double>(Table[static_cast<size_t>(I)]);
-}
-
 //===----------------------------------------------------------------------===//
 // Lightning Attention-2
 //===----------------------------------------------------------------------===//

@@ -13,21 +13,6 @@ using namespace heddle::exec;
 
 namespace {
 
-double at(const std::vector<float> &Table, int64_t I) {
-  return static_cast<double>(Table[static_cast<size_t>(I)]);
-}
-
-/// Numbers in [Low, High].
-std::vector<float> numbers(int64_t Count, uint64_t Seed, float Low,
-                           float High) {
-  std::mt19937_64 Random(Seed);
-  std::uniform_real_distribution<float> Draw(Low, High);
-  std::vector<float> Made(static_cast<size_t>(Count));
-  for (float &X : Made)
-    X = Draw(Random);
-  return Made;
-}
-
 /// A state of Depth rows and Width columns.
 struct State {
   State(int64_t Depth, int64_t Width)
