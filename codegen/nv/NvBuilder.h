@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The vocabulary the lowering to a CTA's code is written in: every thread runs
+// it. Scalars that are the same in all threads are called uniform. Addresses,
+// positions and extents are i64, numbers of rows, columns, lanes and warps i32,
+// elements f32.
+
+#ifndef HEDDLE_CODEGEN_NV_NVBUILDER_H
+#define HEDDLE_CODEGEN_NV_NVBUILDER_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+namespace heddle::nv {
+
+/// Threads of a warp.
+constexpr int64_t WarpSize = 32;
+
+/// What the lowering knows of the schedule and of the kernel's tensors.
+struct Config {
+  /// Rows of the CTA's tile of queries, and of its tiles of keys and values.
+  int64_t QueryTile = 64, KeyTile = 64;
+  /// Query rows of a warp: a multiple of 16. Warp w owns rows
+  /// [w * Rows, (w + 1) * Rows).
+  int64_t Rows = 16;
+  /// QueryTile / Rows.
+  int64_t Warps = 4;
+  /// Slots of the ring of keys and values.
+  int64_t Stages = 2;
+  /// Element types in memory of q, k, v and of o: f32, f16 or bf16.
+  mlir::Type Input, Output;
+  /// Features of q and k, and of v and o.
+  int64_t Qk = 0, V = 0;
+  /// Bytes of shared memory that a CTA may have.
+  int64_t SharedLimit = 0;
+
+  int64_t threads() const { return Warps * WarpSize; }
+};
+
+/// Address spaces of pointers; see the NVPTX back end's documentation.
+enum class Space : unsigned { Generic = 0, Global = 1, Shared = 3 };
+
+class NvBuilder : public mlir::ImplicitLocOpBuilder {
+public:
+  using Values = mlir::SmallVector<mlir::Value>;
+  using LoopBody =
+      llvm::function_ref<Values(mlir::Value Index, mlir::ValueRange Carried)>;
+
+  /// Builds at the end of `Entry`, the first block of the new function.
+  NvBuilder(mlir::Location Loc, mlir::Block *Entry, const Config &C);
+
+  const Config &config() const { return C; }
+  mlir::Type ptrType(Space S) const;
+
+  /// Constants live once, in the entry block.
+  mlir::Value i1(bool Value);
+  mlir::Value i32(int64_t Value);
+  mlir::Value i64(int64_t Value);
+  mlir::Value f32(float Value);
+  mlir::Value constant(mlir::TypedAttr Value);
+  /// A constant of the integer type of `Like`.
+  mlir::Value like(mlir::Value Like, int64_t Value);
+
+  /// Between `index`, i64 and i32. Values already of the type are unchanged;
+  /// widening to i64 keeps the sign.
+  mlir::Value toI64(mlir::Value X);
+  mlir::Value toI32(mlir::Value X);
+  mlir::Value toIndex(mlir::Value X);
+  /// A signed integer as f32.
+  mlir::Value toF32(mlir::Value X);
+
+  /// Integers; the second operand may be a number.
+  mlir::Value add(mlir::Value X, mlir::Value Y);
+  mlir::Value add(mlir::Value X, int64_t Y);
+  mlir::Value sub(mlir::Value X, mlir::Value Y);
+  mlir::Value mul(mlir::Value X, mlir::Value Y);
+  mlir::Value mul(mlir::Value X, int64_t Y);
+  /// Unsigned quotient and remainder by a constant.
+  mlir::Value div(mlir::Value X, int64_t Y);
+  mlir::Value rem(mlir::Value X, int64_t Y);
+  mlir::Value min(mlir::Value X, mlir::Value Y);
+  mlir::Value max(mlir::Value X, mlir::Value Y);
+  mlir::Value bitAnd(mlir::Value X, mlir::Value Y);
+  mlir::Value bitAnd(mlir::Value X, int64_t Y);
+  mlir::Value bitOr(mlir::Value X, mlir::Value Y);
+  mlir::Value bitXor(mlir::Value X, mlir::Value Y);
+  mlir::Value shl(mlir::Value X, int64_t Bits);
+  /// Logical.
+  mlir::Value shr(mlir::Value X, int64_t Bits);
+  mlir::Value cmp(mlir::arith::CmpIPredicate P, mlir::Value X, mlir::Value Y);
+  mlir::Value cmp(mlir::arith::CmpIPredicate P, mlir::Value X, int64_t Y);
+
+  /// f32.
+  mlir::Value fadd(mlir::Value X, mlir::Value Y);
+  mlir::Value fsub(mlir::Value X, mlir::Value Y);
+  mlir::Value fmul(mlir::Value X, mlir::Value Y);
+  /// x * y + z, rounded once.
+  mlir::Value fma(mlir::Value X, mlir::Value Y, mlir::Value Z);
+  mlir::Value fdiv(mlir::Value X, mlir::Value Y);
+  /// The larger one, or the one that is a number.
+  mlir::Value fmax(mlir::Value X, mlir::Value Y);
+  mlir::Value cmp(mlir::arith::CmpFPredicate P, mlir::Value X, mlir::Value Y);
+  /// 2^x and log2 x by the special function unit; 2^-inf = 0, 2^0 = 1.
+  mlir::Value ex2(mlir::Value X);
+  mlir::Value lg2(mlir::Value X);
+
+  mlir::Value select(mlir::Value C, mlir::Value X, mlir::Value Y);
+  mlir::Value bitcast(mlir::Value X, mlir::Type To);
+  /// f32 from f16 or bf16 and back, to nearest even; f32 is unchanged.
+  mlir::Value widen(mlir::Value X);
+  mlir::Value round(mlir::Value X, mlir::Type To);
+  /// Two f32 rounded to f16 or bf16 as the halves of an i32, `Low` in the lower
+  /// one.
+  mlir::Value pack(mlir::Value Low, mlir::Value High, mlir::Type To);
+  /// The two f16 or bf16 in an i32 as f32, the lower half first.
+  std::pair<mlir::Value, mlir::Value> unpack(mlir::Value X, mlir::Type From);
+
+  /// `Base` plus so many elements.
+  mlir::Value offset(mlir::Value Base, mlir::Value Elements,
+                     mlir::Type Element);
+  mlir::Value offset(mlir::Value Base, int64_t Elements, mlir::Type Element);
+  /// ... plus so many bytes.
+  mlir::Value bytes(mlir::Value Base, mlir::Value Bytes);
+  mlir::Value bytes(mlir::Value Base, int64_t Bytes);
+  /// `Alignment` 0: that of the type.
+  mlir::Value load(mlir::Type T, mlir::Value Pointer, unsigned Alignment = 0);
+  void store(mlir::Value Value, mlir::Value Pointer, unsigned Alignment = 0);
+  /// The address as an integer.
+  mlir::Value address(mlir::Value Pointer);
+
+  /// Number of this thread in the CTA, of its warp, and of the thread in the
+  /// warp: i32. Made once, in the entry block.
+  mlir::Value thread();
+  mlir::Value warp();
+  mlir::Value lane();
+  /// Number of the CTA in its one-dimensional grid.
+  mlir::Value cta();
+
+  /// Waits for all threads of the CTA and orders their shared memory accesses.
+  void barrier();
+  /// True in all threads where it is in any thread of the CTA; a barrier.
+  mlir::Value anyOfCta(mlir::Value Predicate);
+  /// True in all lanes where it is in any lane of the warp.
+  mlir::Value anyOfWarp(mlir::Value Predicate);
+  /// An f32 or i32 of the lane whose number differs in the bits of `Mask`, or
+  /// of lane number `Lane`; for all lanes of the warp at once.
+  mlir::Value shuffleXor(mlir::Value X, int64_t Mask);
+  mlir::Value shuffle(mlir::Value X, mlir::Value Lane);
+
+  /// for (i = 0; i < End; i += Step), results carried. `End` is i32, i64 or
+  /// index, and so is the loop's index (i32 for a number). A loop of one
+  /// iteration is its body.
+  Values loop(int64_t End, int64_t Step, mlir::ValueRange Inits, LoopBody Body);
+  Values loop(mlir::Value End, int64_t Step, mlir::ValueRange Inits,
+              LoopBody Body);
+  void loop(int64_t End, int64_t Step,
+            llvm::function_ref<void(mlir::Value Index)> Body);
+  void loop(mlir::Value End, int64_t Step,
+            llvm::function_ref<void(mlir::Value Index)> Body);
+  /// for (i = Begin; i < End; i += Step).
+  void loop(mlir::Value Begin, mlir::Value End, int64_t Step,
+            llvm::function_ref<void(mlir::Value Index)> Body);
+
+  /// One of two pieces of code.
+  void branch(mlir::Value Condition, llvm::function_ref<void()> Then,
+              llvm::function_ref<void()> Else = {});
+  Values branch(mlir::Value Condition, mlir::TypeRange Types,
+                llvm::function_ref<Values()> Then,
+                llvm::function_ref<Values()> Else);
+
+private:
+  mlir::Value inEntry(mlir::Value &Known,
+                      llvm::function_ref<mlir::Value()> Make);
+
+  mlir::Block *Entry;
+  Config C;
+  llvm::DenseMap<mlir::Attribute, mlir::Value> Constants;
+  mlir::Value Thread, Warp, Lane, Cta;
+};
+
+/// Bytes of an element.
+int64_t byteWidth(mlir::Type Element);
+
+/// `N` rounded up to a multiple of `To`.
+constexpr int64_t roundUp(int64_t N, int64_t To) {
+  return (N + To - 1) / To * To;
+}
+
+} // namespace heddle::nv
+
+#endif // HEDDLE_CODEGEN_NV_NVBUILDER_H

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The two matrix products of attention. f16 and bf16 go to the tensor cores
+// (mma.sync.m16n8k16, accumulated in f32); f32 goes to fused multiply-adds on
+// the same layouts.
+
+#ifndef HEDDLE_CODEGEN_NV_PRODUCTS_H
+#define HEDDLE_CODEGEN_NV_PRODUCTS_H
+
+#include "codegen/nv/Fragment.h"
+#include "codegen/nv/SharedTile.h"
+
+namespace heddle::nv {
+
+/// The tile of queries as the left operand of products.
+struct QueryOperand {
+  /// QueryTile rows. Must stay as it is while the operand is in use where
+  /// `Regs` is empty.
+  SharedTile Shared;
+  /// f16 and bf16 rows up to a width that leaves registers for the rest: the
+  /// operand A of every 16 features, four i32 each, block row by block row.
+  NvBuilder::Values Regs;
+};
+
+/// After a barrier that follows the copies of `Q`. Where the result has
+/// registers, `Q` may be overwritten after a further barrier.
+QueryOperand loadQueryOperand(NvBuilder &B, const SharedTile &Q);
+/// True if loadQueryOperand gives registers, so that Q's memory is free again.
+bool queryFitsRegisters(const Config &C, int64_t Features, mlir::Type Element);
+
+/// Scores of the CTA's queries and the keys of a tile, times `Factor` (f32; may
+/// be null): see `tile.scores`. Keys are rows of `K`, as wide as those of `Q`;
+/// their number is a multiple of 16. Only reads shared memory: no barrier is
+/// needed between products.
+Fragment emitScores(NvBuilder &B, const QueryOperand &Q, const SharedTile &K,
+                    mlir::Value Factor = {});
+
+/// O += P V: see `tile.accumulate`. Weights are rounded to the type of `V`.
+/// `P` has as many columns as `V` has rows, a multiple of 16, and `O` as many
+/// as `V`, padding included. With `Where` (bits in the layout of `P`), pairs
+/// whose bit is zero take no part, even if their value is not finite; all
+/// threads of the CTA must run it together then (it has a barrier), in uniform
+/// control flow. P must be 0 there.
+void emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
+                    const SharedTile &V, const Fragment *Where = nullptr);
+
+} // namespace heddle::nv
+
+#endif // HEDDLE_CODEGEN_NV_PRODUCTS_H

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HEDDLE_CODEGEN_NV_ROTATE_H
+#define HEDDLE_CODEGEN_NV_ROTATE_H
+
+#include "codegen/nv/SharedTile.h"
+
+#include <functional>
+
+namespace heddle::nv {
+
+/// A table of f32 with one row per position, in global memory: element (i, t)
+/// is Data[i * RowStride + t * ColumnStride].
+struct AngleTable {
+  /// Pointer to global memory.
+  mlir::Value Data;
+  /// i64, elements.
+  mlir::Value RowStride, ColumnStride;
+  /// Number of rows: i64, at least 1.
+  mlir::Value Rows;
+};
+
+/// Rotates the rows of a tile by their positions; see `tile.rotate`.
+struct Rotation {
+  AngleTable Cos, Sin;
+  /// Features of a row without its padding: even.
+  int64_t Features;
+  /// The position (i64) of a row (i32); moved into the tables.
+  std::function<mlir::Value(NvBuilder &B, mlir::Value Row)> Position;
+};
+
+/// In place, rounded to the tile's element type, all threads of the CTA
+/// together; between two barriers.
+void emitRotate(NvBuilder &B, const SharedTile &X, const Rotation &R);
+
+} // namespace heddle::nv
+
+#endif // HEDDLE_CODEGEN_NV_ROTATE_H
