@@ -133,6 +133,14 @@ public:
   /// Its own passes, for `heddle-opt`.
   virtual void registerPasses() const = 0;
 
+  /// Code of its levels runs on a device beside the machine that calls it: a
+  /// bundle has it as data, and has host code that counts and checks for it.
+  virtual bool isDevice() const { return false; }
+
+  /// Its lowering takes loops over the live tiles of an `attn.tiles` as they
+  /// are in the kernels "task" and "columns"; in others they are expanded.
+  virtual bool keepsTileLoops() const { return false; }
+
   /// The sizes it builds a kernel with for one of its levels; head dims are in
   /// [1, 512]. There are boxes where there are axes.
   virtual attn::ScheduleAttr chooseSchedule(mlir::MLIRContext *Context,

@@ -77,6 +77,22 @@ inline constexpr Member CheckMembers[] = {
 };
 static_assert(describes(CheckMembers, sizeof(heddle_check)));
 
+inline constexpr Member DeviceCodeMembers[] = {
+    HEDDLE_MEMBER(heddle_device_code, target),
+    HEDDLE_MEMBER(heddle_device_code, task),
+    HEDDLE_MEMBER(heddle_device_code, columns),
+    HEDDLE_MEMBER(heddle_device_code, ptx),
+    HEDDLE_MEMBER(heddle_device_code, ptx_bytes),
+    HEDDLE_MEMBER(heddle_device_code, cubin),
+    HEDDLE_MEMBER(heddle_device_code, cubin_bytes),
+    HEDDLE_MEMBER(heddle_device_code, arch),
+    HEDDLE_MEMBER(heddle_device_code, threads),
+    HEDDLE_MEMBER(heddle_device_code, shared_bytes),
+    HEDDLE_MEMBER(heddle_device_code, columns_threads),
+    HEDDLE_MEMBER(heddle_device_code, columns_shared_bytes),
+};
+static_assert(describes(DeviceCodeMembers, sizeof(heddle_device_code)));
+
 inline constexpr Member CodeMembers[] = {
     HEDDLE_MEMBER(heddle_code, level),
     HEDDLE_MEMBER(heddle_code, features),
@@ -95,6 +111,7 @@ inline constexpr Member CodeMembers[] = {
     HEDDLE_MEMBER(heddle_code, step_tokens),
     // 8 bytes, written as an integer.
     HEDDLE_MEMBER(heddle_code, chunk_flop),
+    HEDDLE_MEMBER(heddle_code, device),
 };
 static_assert(describes(CodeMembers, sizeof(heddle_code)));
 

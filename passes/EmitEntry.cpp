@@ -261,6 +261,7 @@ static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
                    bitsOf(chunkFlop(Spec.recurrence, Code.Entry))});
   else
     Fields.append({0, 0});
+  Fields.push_back(0); // device: code of this machine
   return Fields;
 }
 

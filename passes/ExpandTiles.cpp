@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "codegen/Target.h"
 #include "dialect/attn/Emit.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -141,10 +143,24 @@ private:
   SmallVector<Value> outer;
 };
 
+/// The target of the kernel takes the loops as they are.
+bool keepsLoops(func::FuncOp function) {
+  auto entry = function->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
+  auto kind = function->getAttrOfType<StringAttr>(tile::kKernelAttr);
+  if (!entry || !kind || (kind != "task" && kind != "columns"))
+    return false;
+  const Target *target = findTargetOfLevel(entry.getLevel());
+  return target && target->keepsTileLoops();
+}
+
 struct AttnExpandTiles : impl::AttnExpandTilesBase<AttnExpandTiles> {
   void runOnOperation() override {
     SmallVector<tile::ForeachOp> loops;
-    getOperation().walk([&](tile::ForeachOp loop) { loops.push_back(loop); });
+    getOperation().walk([&](tile::ForeachOp loop) {
+      auto function = loop->getParentOfType<func::FuncOp>();
+      if (!function || !keepsLoops(function))
+        loops.push_back(loop);
+    });
     for (tile::ForeachOp loop : loops) {
       auto tiles = loop.getTiles().getDefiningOp<attn::TilesOp>();
       if (!tiles) {

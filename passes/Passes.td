@@ -415,7 +415,9 @@ def AttnExpandTiles : Pass<"attn-expand-tiles", "::mlir::ModuleOp"> {
     is asked where the run ends. There is one body for full tiles and one for
     partial tiles, each with a constant status; empty runs are one jump. On a
     token grid runs go along the innermost axis, and the outer axes are counted
-    loops over all boxes around them. Afterwards no `tile.foreach` and no `attn.tiles` is left.
+    loops over all boxes around them. Afterwards no `tile.foreach` and no `attn.tiles`
+    is left but in the kernels "task" and "columns" of targets that take the loops
+    as they are (`Target::keepsTileLoops`).
 
     Before:
 

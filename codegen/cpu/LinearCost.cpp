@@ -221,7 +221,8 @@ std::vector<ScheduleChoice> cpu::weighChunks(mlir::MLIRContext *Context,
     ScheduleChoice &One = Result.emplace_back();
     One.Schedule =
         attn::ScheduleAttr::get(Context, S.Queries, S.Keys, S.Rows, S.Lanes,
-                                largestDivisor(S.Keys, Level.Unroll), {}, {});
+                                largestDivisor(S.Keys, Level.Unroll), {}, {},
+                                /*stages=*/0);
     One.SlotsPerPair = All[I].slotsPerToken();
     const double Floor = chunkFlop(Shape, S.Queries) /
                          (2 * static_cast<double>(M.Lanes) / M.productSlots());

@@ -2,6 +2,7 @@
 
 #include "codegen/cpu/Schedules.h"
 
+#include "codegen/Boxes.h"
 #include "codegen/cpu/CostModel.h"
 #include "codegen/cpu/KernelBuilder.h"
 #include "codegen/cpu/LinearCost.h"
@@ -23,28 +24,6 @@ static constexpr double BlockDensity = 0.25;
 
 /// Keys of a long sequence: more than L2 holds.
 static constexpr int64_t LongKeyBytes = int64_t(4) << 20;
-
-/// `Size` as a product of `Axes` factors as equal as can be, smaller ones
-/// first.
-static llvm::SmallVector<int64_t> boxOf(int64_t Size, unsigned Axes) {
-  llvm::SmallVector<int64_t> Box;
-  for (unsigned Left = Axes; Left > 1; --Left) {
-    auto IsTooLarge = [&](int64_t Extent) {
-      int64_t Power = 1;
-      for (unsigned I = 0; I < Left; ++I)
-        Power *= Extent;
-      return Power > Size;
-    };
-    int64_t Extent = Size;
-    while (Extent > 1 && (Size % Extent != 0 || IsTooLarge(Extent)))
-      --Extent;
-    Box.push_back(Extent);
-    Size /= Extent;
-  }
-  if (Axes > 0)
-    Box.push_back(Size);
-  return Box;
-}
 
 namespace {
 
@@ -222,7 +201,7 @@ attn::ScheduleAttr Choice::schedule(mlir::MLIRContext *Context,
   return attn::ScheduleAttr::get(Context, S.Queries, S.Keys, S.Rows, S.Lanes,
                                  largestDivisor(S.Keys, Level.Unroll),
                                  boxOf(S.Queries, Shape.Axes),
-                                 boxOf(S.Keys, Shape.Axes));
+                                 boxOf(S.Keys, Shape.Axes), /*stages=*/0);
 }
 
 std::vector<ScheduleChoice> cpu::weighSchedules(mlir::MLIRContext *Context,

@@ -143,25 +143,31 @@ def Attn_ScheduleAttr : Attn_Attr<"Schedule", "schedule"> {
     On a token grid a tile is a box: `query_box` and `key_box` give its extents,
     outermost axis first, and their products are the tile sizes.
 
+    `stages` is the number of tiles of keys that are on their way or in use at
+    once, where a target has memory of its own for them; 0, which is not written,
+    where it has none.
+
     Rules: `[schedule-1]` all sizes are positive; `[schedule-2]` `lanes` divides
     `query_tile`; `[schedule-3]` `rows` divides `key_tile`; `[schedule-4]`
     `unroll` divides `key_tile`; `[schedule-5]` boxes have the same number of
-    axes, three at most, and the tile sizes as their products.
+    axes, three at most, and the tile sizes as their products; `[schedule-6]`
+    `stages` is not negative.
   }];
   let parameters = (ins "int64_t":$queryTile, "int64_t":$keyTile,
                         "int64_t":$rows, "int64_t":$lanes, "int64_t":$unroll,
                         OptionalArrayRefParameter<"int64_t">:$queryBox,
-                        OptionalArrayRefParameter<"int64_t">:$keyBox);
+                        OptionalArrayRefParameter<"int64_t">:$keyBox,
+                        DefaultValuedParameter<"int64_t", "0">:$stages);
   let builders = [AttrBuilder<(ins "int64_t":$queryTile, "int64_t":$keyTile,
                                    "int64_t":$rows, "int64_t":$lanes,
                                    "int64_t":$unroll), [{
     return $_get($_ctxt, queryTile, keyTile, rows, lanes, unroll,
-                 ::llvm::ArrayRef<int64_t>(), ::llvm::ArrayRef<int64_t>());
+                 ::llvm::ArrayRef<int64_t>(), ::llvm::ArrayRef<int64_t>(), 0);
   }]>];
   let assemblyFormat = [{
     `<` `query_tile` `=` $queryTile `,` `key_tile` `=` $keyTile `,`
         `rows` `=` $rows `,` `lanes` `=` $lanes `,` `unroll` `=` $unroll
-        (`,` `query_box` `=` `[` $queryBox^ `]` `,` `key_box` `=` `[` $keyBox `]`)? `>`
+        custom<BoxesAndStages>($queryBox, $keyBox, $stages) `>`
   }];
   let genVerifyDecl = 1;
 }

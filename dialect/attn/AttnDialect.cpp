@@ -44,6 +44,45 @@ static void printEntryOptions(AsmPrinter &printer, bool packed,
   }
 }
 
+/// The end of a schedule: boxes, where there are axes, and stages, where a
+/// target has some.
+static ParseResult parseBoxesAndStages(AsmParser &parser,
+                                       SmallVector<int64_t> &queries,
+                                       SmallVector<int64_t> &keys,
+                                       int64_t &stages) {
+  auto parseBox = [&](SmallVector<int64_t> &box) {
+    return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+      return parser.parseInteger(box.emplace_back());
+    });
+  };
+  if (failed(parser.parseOptionalComma()))
+    return success();
+  if (succeeded(parser.parseOptionalKeyword("query_box"))) {
+    if (parser.parseEqual() || parseBox(queries) || parser.parseComma() ||
+        parser.parseKeyword("key_box") || parser.parseEqual() || parseBox(keys))
+      return failure();
+    if (failed(parser.parseOptionalComma()))
+      return success();
+  }
+  return failure(parser.parseKeyword("stages") || parser.parseEqual() ||
+                 parser.parseInteger(stages));
+}
+
+static void printBoxesAndStages(AsmPrinter &printer, ArrayRef<int64_t> queries,
+                                ArrayRef<int64_t> keys, int64_t stages) {
+  auto print = [&](StringRef name, ArrayRef<int64_t> box) {
+    printer << ", " << name << " = [";
+    llvm::interleaveComma(box, printer);
+    printer << "]";
+  };
+  if (!queries.empty()) {
+    print("query_box", queries);
+    print("key_box", keys);
+  }
+  if (stages != 0)
+    printer << ", stages = " << stages;
+}
+
 #include "dialect/attn/AttnDialect.cpp.inc"
 #include "dialect/attn/AttnEnums.cpp.inc"
 #include "dialect/attn/AttnInterfaces.cpp.inc"
@@ -186,7 +225,7 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t queryTile, int64_t keyTile,
                                    int64_t rows, int64_t lanes, int64_t unroll,
                                    ArrayRef<int64_t> queryBox,
-                                   ArrayRef<int64_t> keyBox) {
+                                   ArrayRef<int64_t> keyBox, int64_t stages) {
   for (auto [name, size] : {std::pair("query_tile", queryTile),
                             {"key_tile", keyTile},
                             {"rows", rows},
@@ -218,6 +257,10 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "[schedule-5] expected boxes of at most three axes "
                           "that hold "
                        << queryTile << " queries and " << keyTile << " keys";
+  if (stages < 0)
+    return emitError() << "[schedule-6] expected 'stages' not to be negative, "
+                          "found "
+                       << stages;
   return success();
 }
 

@@ -29,7 +29,7 @@ static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
   attn::ScheduleAttr Base =
       What.Of->chooseSchedule(Context, L.Name, What.Shape);
   int64_t Sizes[] = {Options.QueryTile, Options.KeyTile, Options.Rows,
-                     Options.Lanes, Options.Unroll};
+                     Options.Lanes,     Options.Unroll,  Options.Stages};
   if (Options.QueryBox.empty() != Options.KeyBox.empty())
     return Failure("the schedule gives one box; expected both 'query_box' and "
                    "'key_box'");
@@ -54,7 +54,8 @@ static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
   if (What.isRecurrence())
     Sizes[0] = Sizes[1] = std::max(Sizes[0], Sizes[1]);
   const int64_t Chosen[] = {Base.getQueryTile(), Base.getKeyTile(),
-                            Base.getRows(), Base.getLanes(), Base.getUnroll()};
+                            Base.getRows(),      Base.getLanes(),
+                            Base.getUnroll(),    Base.getStages()};
   for (auto [Size, Default] : llvm::zip(Sizes, Chosen))
     Size = Size ? Size : Default;
   if (What.isRecurrence()) {
@@ -65,7 +66,8 @@ static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
   DiagnosticCollector Diagnostics(*Context, nullptr);
   auto Schedule = attn::ScheduleAttr::getChecked(
       [&] { return mlir::emitError(mlir::UnknownLoc::get(Context)); }, Context,
-      Sizes[0], Sizes[1], Sizes[2], Sizes[3], Sizes[4], QueryBox, KeyBox);
+      Sizes[0], Sizes[1], Sizes[2], Sizes[3], Sizes[4], QueryBox, KeyBox,
+      Sizes[5]);
   if (!Schedule)
     return Diagnostics.failure("the schedule is not valid");
   if (std::string Error = What.Of->checkSchedule(Schedule, L.Name);

@@ -106,7 +106,8 @@ std::vector<std::string> stageNames();
 
 /// Sizes of a kernel; zero leaves one to the target. See `#attn.schedule`.
 struct ScheduleOptions {
-  int64_t QueryTile = 0, KeyTile = 0, Rows = 0, Lanes = 0, Unroll = 0;
+  int64_t QueryTile = 0, KeyTile = 0, Rows = 0, Lanes = 0, Unroll = 0,
+          Stages = 0;
   /// Extents of the boxes on a token grid, outermost axis first, both or none;
   /// the tiles are their products.
   std::vector<int64_t> QueryBox = {}, KeyBox = {};

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define HEDDLE_ABI_VERSION 4u
+#define HEDDLE_ABI_VERSION 5u
 /// "HEDDLEBN", little endian: the first eight bytes of a descriptor.
 #define HEDDLE_ABI_MAGIC UINT64_C(0x4e42454c44444548)
 /// The one symbol a bundle exports: a `heddle_descriptor`.
@@ -235,6 +235,63 @@ typedef struct heddle_check {
   int32_t axis;
 } heddle_check;
 
+/// What a launch on a device is told beside its operands. A device kernel has
+/// one parameter, a block of bytes that holds, one after the other,
+///
+///   heddle_device_launch
+///   heddle_args
+///   heddle_source   × heddle_entry.num_sources
+///   heddle_operand  × heddle_entry.num_params
+///
+/// whose pointers are device pointers: `data`, `offsets`, `origin`, the tables
+/// and sets of operands (heddle_table, heddle_set and what they point to).
+/// `heddle_args.sources`, `operands` and `index` mean nothing there. The grid
+/// has one axis; thread group number c computes
+///
+/// - without `tasks`: tile c % tiles of head c / tiles % heads of sequence
+///   c / (tiles * heads);
+/// - with them: tasks[8 * c …] = {b, h, tile, part, row_head, row_position,
+///   key_begin, key_end}, where `part` is the number of the partial result,
+///   which takes the place of b in the views of outputs, and the last four are
+///   the integers of packed code (see heddle_code), zero for other code.
+typedef struct heddle_device_launch {
+  const int64_t *tasks;
+  int64_t tiles;
+  int64_t heads;
+  /// Scratch memory in the device's memory, or NULL.
+  void *workspace;
+} heddle_device_launch;
+
+/// The most bytes that the block of a device kernel may have: every driver
+/// takes as many.
+#define HEDDLE_DEVICE_BLOCK_LIMIT 4000
+
+/// Code for another device than the one that the bundle runs on: a module of
+/// that device's own format, which the runtime hands to the device's driver.
+typedef struct heddle_device_code {
+  /// The family of devices ("nv").
+  const char *target;
+  /// Symbols of the kernels in the module; NULL for a kernel that there is not.
+  const char *task;
+  const char *columns;
+  /// The module as assembly text, NUL-terminated; `ptx_bytes` does not count
+  /// the NUL.
+  const char *ptx;
+  int64_t ptx_bytes;
+  /// The same assembled for exactly `arch`, or NULL.
+  const void *cubin;
+  int64_t cubin_bytes;
+  /// The least compute capability that runs the text, as 10 * major + minor.
+  int32_t arch;
+  /// Threads of a group.
+  int32_t threads;
+  /// Shared memory of a group, requested at the launch.
+  int64_t shared_bytes;
+  /// Those of `columns`; 0 without it.
+  int64_t columns_threads;
+  int64_t columns_shared_bytes;
+} heddle_device_code;
+
 /// The code of one kernel for one level of one target ("cpu-avx512", …).
 ///
 /// *Packed* code serves short queries: its rows are query heads at one
@@ -276,6 +333,10 @@ typedef struct heddle_code {
   int64_t step_tokens;
   /// Floating-point operations of `task` on one chunk of one head.
   double chunk_flop;
+  /// Of a level of another device, whose `task` and `columns` are NULL here;
+  /// `count` and `check` are functions of this machine all the same. NULL where
+  /// the code is for this machine.
+  const heddle_device_code *device;
 } heddle_code;
 
 /// One kernel: a pattern or recurrence specialised to dtypes and head dims.

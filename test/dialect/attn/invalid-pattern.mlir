@@ -143,6 +143,11 @@ module attributes {x = #attn.schedule<query_tile = 48, key_tile = 64, rows = 8, 
 
 // -----
 
+// expected-error @below {{[schedule-6] expected 'stages' not to be negative, found -1}}
+module attributes {x = #attn.schedule<query_tile = 64, key_tile = 64, rows = 16, lanes = 16, unroll = 1, stages = -1>} {}
+
+// -----
+
 // expected-error @below {{expected a parameter 'p0', 'p1', …}}
 module attributes {x = #attn.list<q[b]>} {}
 

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/nv/Schedules.h"
+
+#include "codegen/Boxes.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
+#include <numeric>
+
+using namespace heddle;
+using namespace heddle::nv;
+
+static constexpr int64_t MaxStages = 4;
+static constexpr int64_t MaxWarps = 16;
+static constexpr int64_t MaxKeyTile = 512;
+/// Flags and coordinates beside the stages of a ring, and what alignment takes.
+static constexpr int64_t SharedReserve = 2048;
+
+/// Bytes of a row in shared memory: features are padded to what a product
+/// takes.
+static int64_t rowBytes(int64_t Features, int64_t ElementBytes) {
+  return static_cast<int64_t>(llvm::alignTo(Features, FragmentRows)) *
+         ElementBytes;
+}
+
+static int64_t sharedBytes(int64_t QueryTile, int64_t KeyTile, int64_t Stages,
+                           const KernelShape &Shape) {
+  const int64_t Q = rowBytes(Shape.Qk, Shape.ElementBytes);
+  const int64_t V = rowBytes(Shape.V, Shape.ElementBytes);
+  return QueryTile * Q + Stages * KeyTile * (Q + V) + SharedReserve;
+}
+
+int64_t heddle::nv::sharedBytes(attn::ScheduleAttr Schedule,
+                                const KernelShape &Shape) {
+  return ::sharedBytes(Schedule.getQueryTile(), Schedule.getKeyTile(),
+                       std::max<int64_t>(1, Schedule.getStages()), Shape);
+}
+
+namespace {
+
+/// A schedule that fits the level.
+struct Candidate {
+  int64_t QueryTile, KeyTile, Stages;
+};
+
+} // namespace
+
+/// The key tiles that suit the shape, the usual one first.
+static llvm::SmallVector<int64_t> keyTiles(const KernelShape &Shape) {
+  // A tile must hold a whole number of groups; one that is no multiple of a
+  // product's depth is refused where the group cannot be a tile.
+  if (Shape.Group)
+    return {std::lcm(Shape.Group, FragmentRows)};
+  // Scores, weights and outputs of a row of 16 queries are in the registers of
+  // a warp: with wide heads fewer keys fit beside the outputs.
+  const int64_t Wide = std::max(Shape.Qk, Shape.V);
+  if (Wide > 128 || Shape.ElementBytes > 2)
+    return {32, 16};
+  return {64, 32};
+}
+
+static Candidate makeCandidate(int64_t QueryTile, int64_t KeyTile,
+                               const NvLevel &Level, const KernelShape &Shape) {
+  // Two stages hide the copies behind the products; a third helps where tiles
+  // are small, and two CTAs on one SM hide more than a fourth would.
+  int64_t Stages = KeyTile >= 64 ? 2 : 3;
+  while (Stages > 1 &&
+         sharedBytes(QueryTile, KeyTile, Stages, Shape) > Level.SharedLimit)
+    --Stages;
+  return {QueryTile, KeyTile, Stages};
+}
+
+static llvm::SmallVector<Candidate> listCandidates(const NvLevel &Level,
+                                                   const KernelShape &Shape) {
+  llvm::SmallVector<int64_t> QueryTiles = {64, 32, 16};
+  if (Shape.IsPacked)
+    QueryTiles = {16};
+  llvm::SmallVector<Candidate> All, TooLarge;
+  for (int64_t QueryTile : QueryTiles)
+    for (int64_t KeyTile : keyTiles(Shape)) {
+      const Candidate C = makeCandidate(QueryTile, KeyTile, Level, Shape);
+      const bool Fits = sharedBytes(C.QueryTile, C.KeyTile, C.Stages, Shape) <=
+                        Level.SharedLimit;
+      (Fits ? All : TooLarge).push_back(C);
+    }
+  // Where groups are so large that nothing fits, the least is refused with its
+  // size.
+  if (All.empty())
+    All.push_back(TooLarge.back());
+  return All;
+}
+
+static attn::ScheduleAttr scheduleOf(mlir::MLIRContext *Context,
+                                     const Candidate &C,
+                                     const KernelShape &Shape) {
+  return attn::ScheduleAttr::get(
+      Context, C.QueryTile, C.KeyTile, /*rows=*/FragmentRows,
+      /*lanes=*/FragmentRows, /*unroll=*/1, boxOf(C.QueryTile, Shape.Axes),
+      boxOf(C.KeyTile, Shape.Axes), C.Stages);
+}
+
+attn::ScheduleAttr heddle::nv::chooseSchedule(mlir::MLIRContext *Context,
+                                              const NvLevel &Level,
+                                              const KernelShape &Shape) {
+  return scheduleOf(Context, listCandidates(Level, Shape).front(), Shape);
+}
+
+// A slot is a clock of an SM in which its tensor cores do nothing but products
+// of f16. Everything is counted by throughput, one after the other; what two
+// CTAs of an SM overlap is left out.
+KernelCost heddle::nv::estimateCost(attn::ScheduleAttr Schedule,
+                                    const NvLevel &Level,
+                                    const KernelShape &Shape) {
+  const auto Queries = static_cast<double>(Schedule.getQueryTile());
+  const auto Keys = static_cast<double>(Schedule.getKeyTile());
+  const double Pairs = Queries * Keys;
+  const auto Features = static_cast<double>(Shape.Qk + Shape.V);
+  // Bytes per clock that an SM gets of the memory's bandwidth.
+  const double Bytes =
+      Level.Bandwidth * 1e3 / Level.Megahertz / static_cast<double>(Level.Sms);
+  const double RowBytes = Features * static_cast<double>(Shape.ElementBytes);
+  // Integer and comparison instructions have the rate of f32 ones.
+  const double PerPair = Pairs / Level.Fma;
+
+  KernelCost Result;
+  Cost &Full = Result.Full;
+  Full[Work::Products] =
+      Pairs * Features / (Shape.ElementBytes > 2 ? Level.Fma : Level.TensorFma);
+  // Scaling, maximum, subtraction, sum and rounding of every score; the outputs
+  // are rescaled once per tile.
+  if (Shape.HasSoftmax)
+    Full[Work::Softmax] = Pairs / Level.Special + 5 * PerPair +
+                          Queries * static_cast<double>(Shape.V) / Level.Fma;
+  Full[Work::Scores] = static_cast<double>(Shape.ScoreOperations) * PerPair;
+  // Tiles of keys come from L2, which several CTAs read them through.
+  constexpr double L2Gain = 4;
+  Full[Work::Fetch] = Keys * RowBytes / (L2Gain * Bytes);
+  Result.Partial = Full;
+  Result.Partial[Work::Masks] =
+      static_cast<double>(1 + 2 * Shape.Conditions) * PerPair;
+  Result.Gathered = Result.Partial;
+  // Rows that do not follow one another have their addresses computed.
+  Result.Gathered[Work::Copies] = Keys * RowBytes / 16 / Level.Fma * 8;
+  Result.Task[Work::Queries] = Queries * RowBytes / Bytes;
+  return Result;
+}
+
+std::vector<ScheduleChoice>
+heddle::nv::weighSchedules(mlir::MLIRContext *Context, const NvLevel &Level,
+                           const KernelShape &Shape) {
+  std::vector<ScheduleChoice> Result;
+  for (const Candidate &C : listCandidates(Level, Shape)) {
+    ScheduleChoice &One = Result.emplace_back();
+    One.Schedule = scheduleOf(Context, C, Shape);
+    const KernelCost Costs = estimateCost(One.Schedule, Level, Shape);
+    const auto Pairs = static_cast<double>(C.QueryTile * C.KeyTile);
+    // Spread over rows of 4096 keys.
+    One.SlotsPerPair =
+        Costs.Full.total() / Pairs +
+        Costs.Task.total() / (static_cast<double>(C.QueryTile) * 4096);
+    One.Efficiency = static_cast<double>(Shape.Qk + Shape.V) / Level.TensorFma /
+                     One.SlotsPerPair;
+    One.IsChosen = Result.size() == 1;
+    One.Reason =
+        One.IsChosen
+            ? llvm::formatv("the usual one; {0} KB of {1} KB shared memory",
+                            (sharedBytes(One.Schedule, Shape) + 1023) / 1024,
+                            Level.SharedLimit / 1024)
+                  .str()
+            : llvm::formatv(
+                  "{0:f1} % slower by the model",
+                  100 * (One.SlotsPerPair / Result.front().SlotsPerPair - 1))
+                  .str();
+  }
+  return Result;
+}
+
+std::string heddle::nv::checkSchedule(attn::ScheduleAttr Schedule,
+                                      const NvLevel &Level) {
+  if (Schedule.getRows() != FragmentRows)
+    return llvm::formatv("found 'rows' {0}, expected the {1} rows of a warp",
+                         Schedule.getRows(), FragmentRows);
+  const int64_t Queries = Schedule.getQueryTile();
+  if (Queries % FragmentRows != 0 || Queries > MaxWarps * FragmentRows)
+    return llvm::formatv("found 'query_tile' {0}, expected a multiple of {1} "
+                         "up to {2}",
+                         Queries, FragmentRows, MaxWarps * FragmentRows);
+  const int64_t Keys = Schedule.getKeyTile();
+  if (Keys % FragmentRows != 0 || Keys > MaxKeyTile)
+    return llvm::formatv("found 'key_tile' {0}, expected a multiple of {1} up "
+                         "to {2}",
+                         Keys, FragmentRows, MaxKeyTile);
+  if (Schedule.getStages() < 1 || Schedule.getStages() > MaxStages)
+    return llvm::formatv("found {0} stages, expected 1 to {1} for level '{2}'",
+                         Schedule.getStages(), MaxStages, Level.Name);
+  return "";
+}
