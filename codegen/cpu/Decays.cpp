@@ -2,7 +2,7 @@
 
 #include "codegen/cpu/Decays.h"
 
-#include "codegen/cpu/Ramp.h"
+#include "codegen/lanes/Ramp.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>

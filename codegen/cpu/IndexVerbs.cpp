@@ -2,8 +2,11 @@
 //
 // Questions to run-time tables and sets, asked by the kernel's own arithmetic.
 
-#include "codegen/cpu/IndexAccess.h"
 #include "codegen/cpu/TileLowering.h"
+#include "codegen/lanes/IndexAccess.h"
+#include "heddle/abi.h"
+
+#include <cstddef>
 
 using namespace heddle;
 using namespace heddle::cpu;
@@ -16,9 +19,50 @@ TileLowering::Values TileLowering::scalarsI64(ValueRange Operands) {
   return Result;
 }
 
+size_t TableFunctions::placeOf(IndexQuestion Question) {
+  switch (Question) {
+  case IndexQuestion::Span:
+    return offsetof(heddle_index, span);
+  case IndexQuestion::Seek:
+    return offsetof(heddle_index, seek);
+  case IndexQuestion::Probe:
+    return offsetof(heddle_index, probe);
+  case IndexQuestion::Rank:
+    return offsetof(heddle_index, rank);
+  case IndexQuestion::Member:
+    return offsetof(heddle_index, member);
+  }
+  llvm_unreachable("covered switch");
+}
+
+Value TableFunctions::call(IndexQuestion Question, ArrayRef<Value> Arguments) {
+  bool HasResult =
+      Question != IndexQuestion::Span && Question != IndexQuestion::Probe;
+  Value &Function = Known[placeOf(Question)];
+  if (!Function) {
+    OpBuilder::InsertionGuard Guard(B);
+    B.setInsertionPointAfterValue(Table);
+    Function = LLVM::LoadOp::create(
+        B, B.ptrType(),
+        B.offset(Table, static_cast<int64_t>(placeOf(Question)), B.getI8Type()),
+        /*alignment=*/8, /*isVolatile=*/false, /*isNonTemporal=*/false,
+        /*isInvariant=*/true);
+  }
+  Type Result = HasResult ? Type(B.getI64Type())
+                          : Type(LLVM::LLVMVoidType::get(B.getContext()));
+  auto FunctionType = LLVM::LLVMFunctionType::get(
+      Result, llvm::to_vector(ValueRange(Arguments).getTypes()));
+  SmallVector<Value> Operands{Function};
+  llvm::append_range(Operands, Arguments);
+  auto Call = LLVM::CallOp::create(B, FunctionType, Operands);
+  return HasResult ? Call.getResult() : Value();
+}
+
 OperandMemory &TileLowering::operands() {
-  if (!Operands)
-    Operands.emplace(B, IndexTable);
+  if (!Operands) {
+    Functions.emplace(B, IndexTable);
+    Operands.emplace(B, &*Functions);
+  }
   return *Operands;
 }
 

@@ -2,8 +2,8 @@
 
 #include "codegen/cpu/Map.h"
 
-#include "codegen/cpu/Ramp.h"
 #include "codegen/cpu/TileLowering.h"
+#include "codegen/lanes/Ramp.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace heddle;
@@ -30,7 +30,7 @@ void MapRegion::appendSizes(SmallVectorImpl<int64_t> &Sizes) const {
 LogicalResult heddle::cpu::emitMap(KernelBuilder &B, const MapRegion &Map) {
   int64_t Length = rowLength(B, Map.Type);
   int64_t Columns = Map.Type.getRank() == 2 ? Map.Type.getDimSize(1) : 1;
-  RegionLifter Lifter(B, Map.Code);
+  RegionLifter Lifter(B, Map.Code, "cpu");
   LogicalResult Ok = success();
   B.loop(Length, B.lanes(), [&](Value Offset) {
     Value Row = B.add(B.splat(B.add(Map.FirstRow, Offset)), iota(B));

@@ -6,8 +6,8 @@
 #ifndef HEDDLE_CODEGEN_CPU_MAP_H
 #define HEDDLE_CODEGEN_CPU_MAP_H
 
-#include "codegen/cpu/RegionLifter.h"
 #include "codegen/cpu/Tiles.h"
+#include "codegen/lanes/RegionLifter.h"
 
 namespace heddle::cpu {
 

@@ -2,8 +2,8 @@
 
 #include "codegen/cpu/Masks.h"
 
-#include "codegen/cpu/IndexAccess.h"
-#include "codegen/cpu/Ramp.h"
+#include "codegen/lanes/IndexAccess.h"
+#include "codegen/lanes/Ramp.h"
 #include "dialect/attn/Emit.h"
 #include "llvm/ADT/STLExtras.h"
 

@@ -3,7 +3,7 @@
 #include "codegen/cpu/MicroKernel.h"
 
 #include "codegen/cpu/Masks.h"
-#include "codegen/cpu/Ramp.h"
+#include "codegen/lanes/Ramp.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 

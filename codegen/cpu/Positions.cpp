@@ -2,8 +2,8 @@
 //
 // Lists of tokens: those of a box, and the members of a set that are left over.
 
-#include "codegen/cpu/IndexAccess.h"
 #include "codegen/cpu/TileLowering.h"
+#include "codegen/lanes/IndexAccess.h"
 
 using namespace heddle;
 using namespace heddle::cpu;

@@ -2,7 +2,7 @@
 
 #include "codegen/cpu/Reduce.h"
 
-#include "codegen/cpu/Ramp.h"
+#include "codegen/lanes/Ramp.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include <limits>

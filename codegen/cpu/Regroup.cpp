@@ -3,8 +3,8 @@
 #include "codegen/cpu/Regroup.h"
 
 #include "codegen/cpu/Masks.h"
-#include "codegen/cpu/Ramp.h"
-#include "codegen/cpu/VectorMath.h"
+#include "codegen/lanes/LaneMath.h"
+#include "codegen/lanes/Ramp.h"
 
 #include <limits>
 

@@ -2,7 +2,7 @@
 
 #include "codegen/cpu/ScoreRegion.h"
 
-#include "codegen/cpu/IndexAccess.h"
+#include "codegen/lanes/IndexAccess.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace heddle;
@@ -13,7 +13,7 @@ LogicalResult heddle::cpu::emitScoreRegion(KernelBuilder &B,
                                            const ScoreRegion &Region) {
   int64_t Length = rowLength(B, Region.Type);
   int64_t Keys = Region.Type.getDimSize(1);
-  RegionLifter Lifter(B, Region.Code);
+  RegionLifter Lifter(B, Region.Code, "cpu");
   LogicalResult Ok = success();
   B.loop(Length, B.lanes(), [&](Value Offset) {
     SmallVector<Value> Query = Region.At.queries(B, Offset);

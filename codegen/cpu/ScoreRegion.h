@@ -6,9 +6,9 @@
 #ifndef HEDDLE_CODEGEN_CPU_SCOREREGION_H
 #define HEDDLE_CODEGEN_CPU_SCOREREGION_H
 
-#include "codegen/cpu/RegionLifter.h"
 #include "codegen/cpu/TileCoordinates.h"
 #include "codegen/cpu/Tiles.h"
+#include "codegen/lanes/RegionLifter.h"
 
 namespace heddle::cpu {
 

@@ -2,7 +2,7 @@
 
 #include "codegen/cpu/Softmax.h"
 
-#include "codegen/cpu/VectorMath.h"
+#include "codegen/lanes/LaneMath.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include <limits>

@@ -2,7 +2,7 @@
 
 #include "codegen/cpu/TileCoordinates.h"
 
-#include "codegen/cpu/Ramp.h"
+#include "codegen/lanes/Ramp.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 

@@ -7,13 +7,13 @@
 #ifndef HEDDLE_CODEGEN_CPU_TILELOWERING_H
 #define HEDDLE_CODEGEN_CPU_TILELOWERING_H
 
-#include "codegen/cpu/IndexAccess.h"
 #include "codegen/cpu/Masks.h"
 #include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Procedures.h"
 #include "codegen/cpu/Tiles.h"
 #include "codegen/cpu/Transfer.h"
 #include "codegen/cpu/Transpose.h"
+#include "codegen/lanes/IndexAccess.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
@@ -29,6 +29,22 @@ struct MapRegion;
 enum class KernelKind { Task, State, Step, Columns, Count, Check };
 
 std::optional<KernelKind> findKernelKind(llvm::StringRef Name);
+
+/// The questions as functions of a table that the caller gives the kernel.
+class TableFunctions final : public IndexFunctions {
+public:
+  /// `Table` points to a `heddle_index`.
+  TableFunctions(KernelBuilder &B, mlir::Value Table) : B(B), Table(Table) {}
+  mlir::Value call(IndexQuestion Question,
+                   llvm::ArrayRef<mlir::Value> Arguments) override;
+
+private:
+  static size_t placeOf(IndexQuestion Question);
+
+  KernelBuilder &B;
+  mlir::Value Table;
+  llvm::DenseMap<size_t, mlir::Value> Known;
+};
 
 class TileLowering {
 public:
@@ -222,6 +238,7 @@ private:
   llvm::DenseSet<mlir::Value> CountedOnes;
 
   /// Made when first used.
+  std::optional<TableFunctions> Functions;
   std::optional<OperandMemory> Operands;
   /// The `heddle_index` of the caller, and the last operation of the frame.
   mlir::Value IndexTable;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "codegen/cpu/Ramp.h"
+#include "codegen/lanes/Ramp.h"
 
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include <numeric>
 
-using namespace heddle::cpu;
+using namespace heddle;
 using namespace mlir;
 
-Value heddle::cpu::iota(KernelBuilder &B) {
+Value heddle::iota(LaneBuilder &B) {
   auto Type = VectorType::get({B.lanes()}, B.getI64Type());
   SmallVector<int64_t> Steps(B.lanes());
   for (auto [I, Step] : llvm::enumerate(Steps))
@@ -18,8 +18,7 @@ Value heddle::cpu::iota(KernelBuilder &B) {
   return B.constant(DenseElementsAttr::get(Type, ArrayRef(Steps)));
 }
 
-Value heddle::cpu::lanesThat(KernelBuilder &B, arith::CmpIPredicate P,
-                             Value Number) {
+Value heddle::lanesThat(LaneBuilder &B, arith::CmpIPredicate P, Value Number) {
   auto Type = VectorType::get({B.lanes()}, B.getI32Type());
   SmallVector<int32_t> Lanes(B.lanes());
   std::iota(Lanes.begin(), Lanes.end(), 0);
@@ -39,7 +38,7 @@ static std::optional<SmallVector<int64_t>> knownElements(Value V) {
       [](const APInt &Element) { return Element.getSExtValue(); });
 }
 
-std::optional<int64_t> heddle::cpu::rampStep(Value V) {
+std::optional<int64_t> heddle::rampStep(Value V) {
   if (!isa<VectorType>(V.getType()))
     return 0;
   if (auto Elements = knownElements(V)) {
@@ -73,7 +72,7 @@ std::optional<int64_t> heddle::cpu::rampStep(Value V) {
   return std::nullopt;
 }
 
-Value heddle::cpu::rampStart(KernelBuilder &B, Value V) {
+Value heddle::rampStart(LaneBuilder &B, Value V) {
   if (!isa<VectorType>(V.getType()))
     return V;
   if (auto Elements = knownElements(V))

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef HEDDLE_CODEGEN_CPU_RAMP_H
-#define HEDDLE_CODEGEN_CPU_RAMP_H
+#ifndef HEDDLE_CODEGEN_LANES_RAMP_H
+#define HEDDLE_CODEGEN_LANES_RAMP_H
 
-#include "codegen/cpu/KernelBuilder.h"
+#include "codegen/lanes/LaneBuilder.h"
 
-namespace heddle::cpu {
+namespace heddle {
 
 /// 0, 1, 2, … as a vector of i64.
-mlir::Value iota(KernelBuilder &B);
+mlir::Value iota(LaneBuilder &B);
 
 /// Lanes whose number compares like this with an i64 that fits i32.
-mlir::Value lanesThat(KernelBuilder &B, mlir::arith::CmpIPredicate P,
+mlir::Value lanesThat(LaneBuilder &B, mlir::arith::CmpIPredicate P,
                       mlir::Value Number);
 
 /// The difference of neighbouring lanes of an i64 vector when its making shows
@@ -21,8 +21,8 @@ std::optional<int64_t> rampStep(mlir::Value V);
 
 /// The first lane of a value for which `rampStep` has an answer, computed by
 /// scalar operations.
-mlir::Value rampStart(KernelBuilder &B, mlir::Value V);
+mlir::Value rampStart(LaneBuilder &B, mlir::Value V);
 
-} // namespace heddle::cpu
+} // namespace heddle
 
-#endif // HEDDLE_CODEGEN_CPU_RAMP_H
+#endif // HEDDLE_CODEGEN_LANES_RAMP_H

@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "codegen/cpu/VectorMath.h"
+#include "codegen/lanes/LaneMath.h"
 
 #include <limits>
 
-using namespace heddle::cpu;
+using namespace heddle;
 using namespace mlir;
 using arith::CmpFPredicate;
 
-static Value splatI32(KernelBuilder &B, int32_t V) {
-  auto Type = VectorType::get({B.lanes()}, B.getI32Type());
-  return B.constant(DenseElementsAttr::get(Type, V));
+static Value splatI32(LaneBuilder &B, int32_t V) {
+  return B.splatConstant(B.getI32IntegerAttr(V));
 }
 
-static Value asInt(KernelBuilder &B, Value X) {
-  auto Type = VectorType::get({B.lanes()}, B.getI32Type());
-  return arith::BitcastOp::create(B, Type, X);
+static Value asInt(LaneBuilder &B, Value X) {
+  return arith::BitcastOp::create(B, B.ofLanes(B.getI32Type()), X);
 }
 
-static Value asFloat(KernelBuilder &B, Value X) {
-  return arith::BitcastOp::create(B, B.vectorType(), X);
+static Value asFloat(LaneBuilder &B, Value X) {
+  return arith::BitcastOp::create(B, B.ofLanes(B.getF32Type()), X);
 }
 
 /// A polynomial, the highest coefficient first.
-static Value polynomial(KernelBuilder &B, Value X, ArrayRef<float> Terms) {
+static Value polynomial(LaneBuilder &B, Value X, ArrayRef<float> Terms) {
   Value P = B.splat(Terms.front());
   for (float Term : Terms.drop_front())
     P = B.fma(P, X, B.splat(Term));
@@ -32,13 +30,13 @@ static Value polynomial(KernelBuilder &B, Value X, ArrayRef<float> Terms) {
 
 /// 2^f for |f| <= 1/2: 1 + f c(f), the minimax fit that is exact at 0. Relative
 /// error 9e-8 before rounding.
-static Value fractionalExp2(KernelBuilder &B, Value Fraction) {
+static Value fractionalExp2(LaneBuilder &B, Value Fraction) {
   return polynomial(B, Fraction,
                     {0x1.5bba08p-10F, 0x1.3cea88p-7F, 0x1.c6b752p-5F,
                      0x1.ebf9bcp-3F, 0x1.62e42ap-1F, 1.0F});
 }
 
-Value heddle::cpu::emitExp2(KernelBuilder &B, Value X) {
+Value heddle::emitExp2(LaneBuilder &B, Value X) {
   // At -127 the exponent field below becomes 0 and with it the result. The
   // comparison is false for NaN, which therefore passes.
   Value Floor = B.splat(-127.0F);
@@ -53,7 +51,7 @@ Value heddle::cpu::emitExp2(KernelBuilder &B, Value X) {
   return B.fmul(fractionalExp2(B, Fraction), Power);
 }
 
-Value heddle::cpu::emitLog2(KernelBuilder &B, Value X) {
+Value heddle::emitLog2(LaneBuilder &B, Value X) {
   // x = 2^e y with y in [sqrt(1/2), sqrt(2)): the bits of sqrt(1/2) are where
   // the exponent rolls over.
   Value Bits = asInt(B, X);
@@ -74,7 +72,7 @@ Value heddle::cpu::emitLog2(KernelBuilder &B, Value X) {
                   0x1.ec709ep-1F,         // 2 / (3 ln 2)
                   0x1.715476p+1F})        // 2 / ln 2
     Series = B.fma(Series, Z2, B.splat(C));
-  Value Whole = arith::SIToFPOp::create(B, B.vectorType(), Exponent);
+  Value Whole = arith::SIToFPOp::create(B, B.ofLanes(B.getF32Type()), Exponent);
   Value Result = B.fma(Series, Z, Whole);
   Value IsNaN = B.cmp(CmpFPredicate::UNO, X, X);
   return B.select(IsNaN, X, Result);
@@ -87,20 +85,20 @@ Value heddle::cpu::emitLog2(KernelBuilder &B, Value X) {
 static constexpr float Infinity = std::numeric_limits<float>::infinity();
 static constexpr float NotANumber = std::numeric_limits<float>::quiet_NaN();
 
-static Value abs(KernelBuilder &B, Value X) {
+static Value abs(LaneBuilder &B, Value X) {
   return asFloat(
       B, arith::AndIOp::create(B, asInt(B, X), splatI32(B, 0x7fffffff)));
 }
 
 /// `Magnitude`, which is not negative, with the sign of `X`.
-static Value withSign(KernelBuilder &B, Value Magnitude, Value X) {
+static Value withSign(LaneBuilder &B, Value Magnitude, Value X) {
   Value Sign = arith::AndIOp::create(
       B, asInt(B, X), splatI32(B, std::numeric_limits<int32_t>::min()));
   return asFloat(B, arith::OrIOp::create(B, asInt(B, Magnitude), Sign));
 }
 
 /// Into [-Limit, Limit]; NaN passes.
-static Value clamp(KernelBuilder &B, Value X, float Limit) {
+static Value clamp(LaneBuilder &B, Value X, float Limit) {
   Value Low = B.splat(-Limit), High = B.splat(Limit);
   X = B.select(B.cmp(CmpFPredicate::OLT, X, Low), Low, X);
   return B.select(B.cmp(CmpFPredicate::OGT, X, High), High, X);
@@ -113,7 +111,7 @@ struct Rounded {
 };
 } // namespace
 
-static Rounded roundToInt(KernelBuilder &B, Value X) {
+static Rounded roundToInt(LaneBuilder &B, Value X) {
   // See emitExp2.
   constexpr float Magic = 12582912.0F;
   constexpr int32_t MagicBits = 0x4b400000;
@@ -123,7 +121,7 @@ static Rounded roundToInt(KernelBuilder &B, Value X) {
 }
 
 /// 2^(f + n) for |f| <= 1/2 and |n| < 250.
-static Value scaledExp2(KernelBuilder &B, Value Fraction, Value N) {
+static Value scaledExp2(LaneBuilder &B, Value Fraction, Value N) {
   // Two factors, since n itself need not fit the exponent field.
   auto Power = [&](Value Exponent) {
     Value Biased = arith::AddIOp::create(B, Exponent, splatI32(B, 127));
@@ -134,13 +132,13 @@ static Value scaledExp2(KernelBuilder &B, Value Fraction, Value N) {
   return B.fmul(P, Power(arith::SubIOp::create(B, N, Half)));
 }
 
-Value heddle::cpu::emitAnyExp2(KernelBuilder &B, Value X) {
+Value heddle::emitAnyExp2(LaneBuilder &B, Value X) {
   X = clamp(B, X, 200.0F);
   Rounded N = roundToInt(B, X);
   return scaledExp2(B, B.fsub(X, N.Float), N.Int);
 }
 
-Value heddle::cpu::emitAnyExp(KernelBuilder &B, Value X) {
+Value heddle::emitAnyExp(LaneBuilder &B, Value X) {
   X = clamp(B, X, 130.0F);
   Value Log2E = B.splat(0x1.715476p+0F);
   Rounded N = roundToInt(B, B.fmul(X, Log2E));
@@ -150,7 +148,7 @@ Value heddle::cpu::emitAnyExp(KernelBuilder &B, Value X) {
   return scaledExp2(B, B.fmul(Rest, Log2E), N.Int);
 }
 
-Value heddle::cpu::emitAnyLog2(KernelBuilder &B, Value X) {
+Value heddle::emitAnyLog2(LaneBuilder &B, Value X) {
   Value Zero = B.splat(0.0F);
   // Denormal numbers are made normal.
   Value Small = B.cmp(CmpFPredicate::OLT, X, B.splat(0x1p-126F));
@@ -163,11 +161,11 @@ Value heddle::cpu::emitAnyLog2(KernelBuilder &B, Value X) {
   return B.select(B.cmp(CmpFPredicate::OLT, X, Zero), B.splat(NotANumber), Log);
 }
 
-Value heddle::cpu::emitAnyLog(KernelBuilder &B, Value X) {
+Value heddle::emitAnyLog(LaneBuilder &B, Value X) {
   return B.fmul(emitAnyLog2(B, X), B.splat(0x1.62e430p-1F));
 }
 
-Value heddle::cpu::emitTanh(KernelBuilder &B, Value X) {
+Value heddle::emitTanh(LaneBuilder &B, Value X) {
   Value Size = abs(B, X);
   // Near 0: x + x^3 p(x^2), minimax for |x| <= 5/8, relative error 4e-9.
   Value X2 = B.fmul(Size, Size);
@@ -184,7 +182,7 @@ Value heddle::cpu::emitTanh(KernelBuilder &B, Value X) {
   return withSign(B, B.select(IsNear, Near, Far), X);
 }
 
-Value heddle::cpu::emitErf(KernelBuilder &B, Value X) {
+Value heddle::emitErf(LaneBuilder &B, Value X) {
   Value Size = abs(B, X);
   // Near 0: x p(x^2), minimax for |x| <= 1, relative error 2e-9.
   Value P = polynomial(B, B.fmul(Size, Size),
@@ -209,24 +207,22 @@ Value heddle::cpu::emitErf(KernelBuilder &B, Value X) {
 // In double precision
 //===----------------------------------------------------------------------===//
 
-static VectorType doubles(KernelBuilder &B) {
-  return VectorType::get({B.lanes()}, B.getF64Type());
+static Type doubles(LaneBuilder &B) { return B.ofLanes(B.getF64Type()); }
+
+static Value splatDouble(LaneBuilder &B, double V) {
+  return B.splatConstant(B.getF64FloatAttr(V));
 }
 
-static Value splatDouble(KernelBuilder &B, double V) {
-  return B.constant(DenseElementsAttr::get(doubles(B), V));
-}
-
-static Value asDouble(KernelBuilder &B, Value X) {
+static Value asDouble(LaneBuilder &B, Value X) {
   return arith::ExtFOp::create(B, doubles(B), X);
 }
 
-static Value asSingle(KernelBuilder &B, Value X) {
-  return arith::TruncFOp::create(B, B.vectorType(), X);
+static Value asSingle(LaneBuilder &B, Value X) {
+  return arith::TruncFOp::create(B, B.ofLanes(B.getF32Type()), X);
 }
 
 /// sin (x + Quarters pi / 2).
-static Value emitSine(KernelBuilder &B, Value X, int32_t Quarters) {
+static Value emitSine(LaneBuilder &B, Value X, int32_t Quarters) {
   constexpr double Magic = 0x1.8p+52;
   Value Wide = asDouble(B, X);
   // The number of quarter turns, rounded, is in the low bits of the sum.
@@ -244,8 +240,8 @@ static Value emitSine(KernelBuilder &B, Value X, int32_t Quarters) {
   Sine = B.fma(B.fmul(Sine, R2), R, R);
   Value Cosine = polynomial(
       B, R2, {0x1.99f2d6p-16F, -0x1.6c0c58p-10F, 0x1.55554ap-5F, -0.5F, 1.0F});
-  auto Longs = VectorType::get({B.lanes()}, B.getI64Type());
-  auto Ints = VectorType::get({B.lanes()}, B.getI32Type());
+  auto Longs = B.ofLanes(B.getI64Type());
+  auto Ints = B.ofLanes(B.getI32Type());
   Value Quarter = arith::TruncIOp::create(
       B, Ints, arith::BitcastOp::create(B, Longs, Shifted));
   Quarter = arith::AddIOp::create(B, Quarter, splatI32(B, Quarters));
@@ -260,15 +256,11 @@ static Value emitSine(KernelBuilder &B, Value X, int32_t Quarters) {
   return B.select(Known, Result, B.splat(NotANumber));
 }
 
-Value heddle::cpu::emitSin(KernelBuilder &B, Value X) {
-  return emitSine(B, X, 0);
-}
-Value heddle::cpu::emitCos(KernelBuilder &B, Value X) {
-  return emitSine(B, X, 1);
-}
+Value heddle::emitSin(LaneBuilder &B, Value X) { return emitSine(B, X, 0); }
+Value heddle::emitCos(LaneBuilder &B, Value X) { return emitSine(B, X, 1); }
 
 /// log2 x in f64 for x >= 0, relative error 1e-11.
-static Value doubleLog2(KernelBuilder &B, Value X) {
+static Value doubleLog2(LaneBuilder &B, Value X) {
   Value Small = B.cmp(CmpFPredicate::OLT, X, B.splat(0x1p-126F));
   Value Normal = B.select(Small, B.fmul(X, B.splat(0x1p+25F)), X);
   // As in emitLog2.
@@ -300,7 +292,7 @@ static Value doubleLog2(KernelBuilder &B, Value X) {
   return Log;
 }
 
-Value heddle::cpu::emitPow(KernelBuilder &B, Value X, Value Y) {
+Value heddle::emitPow(LaneBuilder &B, Value X, Value Y) {
   Value One = B.splat(1.0F), Zero = B.splat(0.0F);
   Value Size = abs(B, X);
   Value Wide = B.fmul(doubleLog2(B, Size), asDouble(B, Y));
@@ -333,13 +325,13 @@ Value heddle::cpu::emitPow(KernelBuilder &B, Value X, Value Y) {
 // Rounding
 //===----------------------------------------------------------------------===//
 
-Value heddle::cpu::emitFloor(KernelBuilder &B, Value X) {
+Value heddle::emitFloor(LaneBuilder &B, Value X) {
   // From 2^23 on there are only integers, and the conversion would overflow.
   Value Size = abs(B, X);
   Value Small = B.cmp(CmpFPredicate::OLT, Size, B.splat(0x1p+23F));
   Value Safe = B.select(Small, X, B.splat(0.0F));
-  auto Ints = VectorType::get({B.lanes()}, B.getI32Type());
-  Value Whole = arith::SIToFPOp::create(B, B.vectorType(),
+  auto Ints = B.ofLanes(B.getI32Type());
+  Value Whole = arith::SIToFPOp::create(B, B.ofLanes(B.getF32Type()),
                                         arith::FPToSIOp::create(B, Ints, Safe));
   Whole = B.select(B.cmp(CmpFPredicate::OGT, Whole, Safe),
                    B.fsub(Whole, B.splat(1.0F)), Whole);
@@ -347,7 +339,7 @@ Value heddle::cpu::emitFloor(KernelBuilder &B, Value X) {
   return B.select(Small, withSign(B, abs(B, Whole), X), X);
 }
 
-Value heddle::cpu::emitCeil(KernelBuilder &B, Value X) {
+Value heddle::emitCeil(LaneBuilder &B, Value X) {
   auto Negate = [&](Value V) -> Value { return arith::NegFOp::create(B, V); };
   return Negate(emitFloor(B, Negate(X)));
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "codegen/cpu/RegionLifter.h"
+#include "codegen/lanes/RegionLifter.h"
 
-#include "codegen/cpu/VectorMath.h"
+#include "codegen/lanes/LaneMath.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -11,12 +11,12 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace heddle;
-using namespace heddle::cpu;
+using namespace heddle;
 using namespace mlir;
 
 static bool isConstant(Value V) { return matchPattern(V, m_Constant()); }
 
-SmallVector<Value> heddle::cpu::capturedValues(Block &Body) {
+SmallVector<Value> heddle::capturedValues(Block &Body) {
   llvm::SmallSetVector<Value, 4> Result;
   for (Operation &Op : Body)
     for (Value V : Op.getOperands())
@@ -111,19 +111,19 @@ template <typename F> Value RegionLifter::function(Operation &Op, F Function) {
     return {};
   SmallVector<Value> Operands = llvm::map_to_vector(
       Op.getOperands(), [&](Value V) { return asVector(mapped(V)); });
-  if constexpr (std::is_invocable_v<F, KernelBuilder &, Value>)
+  if constexpr (std::is_invocable_v<F, LaneBuilder &, Value>)
     return Function(B, Operands[0]);
-  else if constexpr (std::is_invocable_v<F, KernelBuilder &, Value, Value>)
+  else if constexpr (std::is_invocable_v<F, LaneBuilder &, Value, Value>)
     return Function(B, Operands[0], Operands[1]);
   else
     return Function(B, Operands[0], Operands[1], Operands[2]);
 }
 
-static Value emitRsqrt(KernelBuilder &B, Value X) {
+static Value emitRsqrt(LaneBuilder &B, Value X) {
   return arith::DivFOp::create(B, B.splat(1.0F), math::SqrtOp::create(B, X));
 }
 
-static Value emitFma(KernelBuilder &B, Value X, Value Y, Value Z) {
+static Value emitFma(LaneBuilder &B, Value X, Value Y, Value Z) {
   return B.fma(X, Y, Z);
 }
 
@@ -194,7 +194,8 @@ RegionLifter::lift(ArrayRef<Value> Arguments) {
                        ? lifted(Op)
                        : Value();
     if (!Result) {
-      Op.emitOpError() << "has no code on the cpu target; expected elementwise "
+      Op.emitOpError() << "has no code on the " << Target
+                       << " target; expected elementwise "
                           "operations of 'arith' and 'math' on f32 and index, "
                           "divisions by positive constants and 'attn.at'";
       return std::nullopt;

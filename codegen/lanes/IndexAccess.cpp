@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "codegen/cpu/IndexAccess.h"
+#include "codegen/lanes/IndexAccess.h"
 
-#include "codegen/cpu/Ramp.h"
+#include "codegen/lanes/Ramp.h"
 #include "heddle/abi.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/STLExtras.h"
@@ -10,38 +10,40 @@
 #include <cstddef>
 
 using namespace heddle;
-using namespace heddle::cpu;
+using namespace heddle;
 using namespace mlir;
 using arith::CmpIPredicate;
+
+IndexFunctions::~IndexFunctions() = default;
 
 static bool isVector(Value V) { return isa<VectorType>(V.getType()); }
 
 /// Makes both operands vectors when one is.
-static void unify(KernelBuilder &B, Value &X, Value &Y) {
+static void unify(LaneBuilder &B, Value &X, Value &Y) {
   if (isVector(X) && !isVector(Y))
     Y = B.splat(Y);
   else if (isVector(Y) && !isVector(X))
     X = B.splat(X);
 }
 
-template <typename Op> static Value binary(KernelBuilder &B, Value X, Value Y) {
+template <typename Op> static Value binary(LaneBuilder &B, Value X, Value Y) {
   unify(B, X, Y);
   return Op::create(B, X, Y);
 }
 
-static Value compare(KernelBuilder &B, CmpIPredicate P, Value X, Value Y) {
+static Value compare(LaneBuilder &B, CmpIPredicate P, Value X, Value Y) {
   unify(B, X, Y);
   return arith::CmpIOp::create(B, P, X, Y);
 }
 
-static Value select(KernelBuilder &B, Value C, Value X, Value Y) {
+static Value select(LaneBuilder &B, Value C, Value X, Value Y) {
   unify(B, X, Y);
   unify(B, X, C);
   unify(B, Y, C);
   return B.select(C, X, Y);
 }
 
-static Value sum(KernelBuilder &B, Value X, Value Y) {
+static Value sum(LaneBuilder &B, Value X, Value Y) {
   return X ? binary<arith::AddIOp>(B, X, Y) : Y;
 }
 
@@ -79,12 +81,11 @@ Value OperandMemory::load(Value Base, Value Offset, Type Element) {
     return LLVM::LoadOp::create(B, Element, B.offset(Base, Offset, Element),
                                 Alignment, /*isVolatile=*/false,
                                 /*isNonTemporal=*/false, /*isInvariant=*/true);
-  auto Pointers = VectorType::get({B.lanes()}, B.ptrType());
+  Type Pointers = B.ofLanes(B.ptrType());
   Value Addresses = LLVM::GEPOp::create(B, Pointers, Element, Base, Offset);
-  auto Mask = VectorType::get({B.lanes()}, B.getI1Type());
-  Value All = B.constant(DenseElementsAttr::get(Mask, true));
-  return LLVM::masked_gather::create(B, VectorType::get({B.lanes()}, Element),
-                                     Addresses, All, ValueRange(), Alignment);
+  Value All = B.splatConstant(B.getBoolAttr(true));
+  return LLVM::masked_gather::create(B, B.ofLanes(Element), Addresses, All,
+                                     ValueRange(), Alignment);
 }
 
 Value OperandMemory::element(Value Table, Values Indices, Type Element) {
@@ -107,7 +108,7 @@ Value OperandMemory::integer(Value Table, Values Indices) {
   Value Narrow = element(Table, Indices, B.getI32Type());
   Type Wide = B.getI64Type();
   if (isVector(Narrow))
-    Wide = VectorType::get({B.lanes()}, Wide);
+    Wide = B.ofLanes(Wide);
   return arith::ExtSIOp::create(B, Wide, Narrow);
 }
 
@@ -162,8 +163,7 @@ Value OperandMemory::consecutive(Value Set, Value Row, Value First,
     Bits = arith::TruncIOp::create(B, Narrow, Bits);
   if (Step < 0)
     Bits = LLVM::BitReverseOp::create(B, Bits);
-  return LLVM::BitcastOp::create(B, VectorType::get({B.lanes()}, B.getI1Type()),
-                                 Bits);
+  return LLVM::BitcastOp::create(B, B.ofLanes(B.getI1Type()), Bits);
 }
 
 Value OperandMemory::contains(Value Set, Values Indices, Value X) {
@@ -190,23 +190,11 @@ Value OperandMemory::contains(Value Set, Values Indices, Value X) {
 // Calls
 //===----------------------------------------------------------------------===//
 
-Value OperandMemory::call(size_t Offset, Values Arguments, bool HasResult) {
-  Value Function = field(Functions, Offset, B.ptrType());
-  Type Result = HasResult ? Type(B.getI64Type())
-                          : Type(LLVM::LLVMVoidType::get(B.getContext()));
-  auto FunctionType = LLVM::LLVMFunctionType::get(
-      Result, llvm::to_vector(ValueRange(Arguments).getTypes()));
-  SmallVector<Value> Operands{Function};
-  llvm::append_range(Operands, Arguments);
-  auto Call = LLVM::CallOp::create(B, FunctionType, Operands);
-  return HasResult ? Call.getResult() : Value();
-}
-
 Value OperandMemory::answers() {
   if (!Answers) {
     Value Count = B.i64(4);
     OpBuilder::InsertionGuard Guard(B);
-    B.setInsertionPointAfterValue(Functions);
+    B.setInsertionPointAfterValue(Count);
     Answers = LLVM::AllocaOp::create(B, B.ptrType(), B.getI64Type(), Count);
   }
   return Answers;
@@ -219,18 +207,16 @@ Value OperandMemory::answer(int64_t Number) {
 
 attn::IndexAccess::Span OperandMemory::span(Value Table, Values Leading,
                                             Value First, Value Last) {
-  call(offsetof(heddle_index, span),
-       {Table, pyramidRow(Table, Leading), First, Last, answers()},
-       /*HasResult=*/false);
+  Functions->call(IndexQuestion::Span,
+                  {Table, pyramidRow(Table, Leading), First, Last, answers()});
   return {answer(0), answer(1)};
 }
 
 Value OperandMemory::seek(Value Table, Values Leading, Value From, Value Lo,
                           Value Hi, bool Outside) {
-  return call(offsetof(heddle_index, seek),
-              {Table, pyramidRow(Table, Leading), From, Lo, Hi,
-               B.constant(B.getI32IntegerAttr(Outside))},
-              /*HasResult=*/true);
+  return Functions->call(IndexQuestion::Seek,
+                         {Table, pyramidRow(Table, Leading), From, Lo, Hi,
+                          B.constant(B.getI32IntegerAttr(Outside))});
 }
 
 attn::IndexAccess::Probe OperandMemory::probe(Value Set, Values Leading,
@@ -251,9 +237,8 @@ attn::IndexAccess::Probe OperandMemory::probe(Value Set, Values Leading,
   First = clamp(First, Extent);
   Last = B.min(arith::MaxSIOp::create(B, Last, First), B.add(Extent, -1));
   Value Count = B.add(arith::SubIOp::create(B, Last, First), 1);
-  call(offsetof(heddle_index, probe),
-       {Set, B.add(Row, B.mul(First, Step)), Step, Count, Lo, Hi, answers()},
-       /*HasResult=*/false);
+  Functions->call(IndexQuestion::Probe, {Set, B.add(Row, B.mul(First, Step)),
+                                         Step, Count, Lo, Hi, answers()});
   auto Truth = [&](int64_t Number) -> Value {
     return arith::CmpIOp::create(B, CmpIPredicate::ne, answer(Number),
                                  B.i64(0));
@@ -262,13 +247,12 @@ attn::IndexAccess::Probe OperandMemory::probe(Value Set, Values Leading,
 }
 
 Value OperandMemory::rank(Value Set, Values Indices, Value X) {
-  return call(offsetof(heddle_index, rank), {Set, setRow(Set, Indices), X},
-              /*HasResult=*/true);
+  return Functions->call(IndexQuestion::Rank, {Set, setRow(Set, Indices), X});
 }
 
 Value OperandMemory::member(Value Set, Values Indices, Value Rank) {
-  return call(offsetof(heddle_index, member), {Set, setRow(Set, Indices), Rank},
-              /*HasResult=*/true);
+  return Functions->call(IndexQuestion::Member,
+                         {Set, setRow(Set, Indices), Rank});
 }
 
 Value OperandMemory::extent(Value Operand, bool IsSet, int64_t Axis) {
@@ -285,7 +269,7 @@ namespace {
 /// Lets the kernel's builder build where another one stands.
 class StandAt {
 public:
-  StandAt(KernelBuilder &B, OpBuilder &Where) : Guard(B) {
+  StandAt(LaneBuilder &B, OpBuilder &Where) : Guard(B) {
     B.restoreInsertionPoint(Where.saveInsertionPoint());
   }
 
@@ -342,7 +326,7 @@ static bool mayMove(Operation &Op) {
   return isa<LLVM::masked_gather>(Op) || isMemoryEffectFree(&Op);
 }
 
-void heddle::cpu::moveInvariants(KernelBuilder &B) {
+void heddle::moveInvariants(LaneBuilder &B) {
   Block::iterator Here = B.getInsertionPoint();
   if (Here == B.getInsertionBlock()->begin())
     return;

@@ -2,13 +2,26 @@
 //
 // Run-time tables and sets as a plan lays them out (heddle/abi.h).
 
-#ifndef HEDDLE_CODEGEN_CPU_INDEXACCESS_H
-#define HEDDLE_CODEGEN_CPU_INDEXACCESS_H
+#ifndef HEDDLE_CODEGEN_LANES_INDEXACCESS_H
+#define HEDDLE_CODEGEN_LANES_INDEXACCESS_H
 
-#include "codegen/cpu/KernelBuilder.h"
+#include "codegen/lanes/LaneBuilder.h"
 #include "dialect/attn/Emit.h"
 
-namespace heddle::cpu {
+namespace heddle {
+
+/// The questions of `heddle_index` (heddle/abi.h), by the names there.
+enum class IndexQuestion { Span, Seek, Probe, Rank, Member };
+
+/// How the code of a target asks them.
+class IndexFunctions {
+public:
+  virtual ~IndexFunctions();
+  /// Calls a question's function with these arguments, where the builder of
+  /// the kernel stands. Null for one without a result.
+  virtual mlir::Value call(IndexQuestion Question,
+                           llvm::ArrayRef<mlir::Value> Arguments) = 0;
+};
 
 /// Reads tables and sets through pointers to their descriptions. Indices are
 /// i64 or vectors of them, of the builder's width, in any mixture; one vector
@@ -18,9 +31,9 @@ class OperandMemory {
 public:
   using Values = llvm::ArrayRef<mlir::Value>;
 
-  /// `Functions` points to the `heddle_index` of the kernel's caller; null
-  /// where nothing but `element` and `contains` is used.
-  explicit OperandMemory(KernelBuilder &B, mlir::Value Functions = {})
+  /// `Functions` may be null where nothing but `integer`, `real`, `contains`
+  /// and `extent` is used.
+  explicit OperandMemory(LaneBuilder &B, IndexFunctions *Functions = nullptr)
       : B(B), Functions(Functions) {}
 
   /// An element of a table of integers, as i64, or of reals.
@@ -55,13 +68,11 @@ private:
   /// Bits First, First + Step, … of a row, one per lane; Step is 1 or -1.
   mlir::Value consecutive(mlir::Value Set, mlir::Value Row, mlir::Value First,
                           int64_t Step);
-  /// Calls entry `Offset` of heddle_index; null without a result.
-  mlir::Value call(size_t Offset, Values Arguments, bool HasResult);
   mlir::Value answers();
   mlir::Value answer(int64_t Number);
 
-  KernelBuilder &B;
-  mlir::Value Functions;
+  LaneBuilder &B;
+  IndexFunctions *Functions;
   mlir::Value Answers;
   llvm::DenseMap<std::pair<mlir::Value, size_t>, mlir::Value> Fields;
 };
@@ -70,7 +81,7 @@ private:
 class ParameterAccess final : public attn::IndexAccess {
 public:
   /// `Params`: one value per parameter; those of tables and sets are pointers.
-  ParameterAccess(KernelBuilder &B, mlir::ValueRange Params)
+  ParameterAccess(LaneBuilder &B, mlir::ValueRange Params)
       : B(B), Memory(B), Params(Params.begin(), Params.end()) {}
 
   mlir::Value read(mlir::OpBuilder &, mlir::Location, unsigned,
@@ -87,7 +98,7 @@ public:
               mlir::Value, mlir::Value) override;
 
 private:
-  KernelBuilder &B;
+  LaneBuilder &B;
   OperandMemory Memory;
   mlir::SmallVector<mlir::Value> Params;
 };
@@ -95,8 +106,8 @@ private:
 /// Moves what does not depend on the loop that was built last, where `B`
 /// stands, out of it: arithmetic, and reads of tables and sets, which nobody
 /// writes while a kernel runs. The loop must run at least once.
-void moveInvariants(KernelBuilder &B);
+void moveInvariants(LaneBuilder &B);
 
-} // namespace heddle::cpu
+} // namespace heddle
 
-#endif // HEDDLE_CODEGEN_CPU_INDEXACCESS_H
+#endif // HEDDLE_CODEGEN_LANES_INDEXACCESS_H

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A scalar function, lifted to vectors: what differs from lane to lane is a
-// vector, the rest (a key, parameters, what is made of them) stays a scalar
-// until it meets one.
+// A scalar function, lifted to the lanes of a builder: what differs from lane
+// to lane is a vector, the rest (a key, parameters, what is made of them) stays
+// a scalar until it meets one. Without lanes everything is a scalar.
 
-#ifndef HEDDLE_CODEGEN_CPU_REGIONLIFTER_H
-#define HEDDLE_CODEGEN_CPU_REGIONLIFTER_H
+#ifndef HEDDLE_CODEGEN_LANES_REGIONLIFTER_H
+#define HEDDLE_CODEGEN_LANES_REGIONLIFTER_H
 
-#include "codegen/cpu/IndexAccess.h"
+#include "codegen/lanes/IndexAccess.h"
 #include "dialect/attn/Attn.h"
 
 #include <optional>
 
-namespace heddle::cpu {
+namespace heddle {
 
 /// The region of a verb.
 struct RegionCode {
@@ -32,8 +32,9 @@ mlir::SmallVector<mlir::Value> capturedValues(mlir::Block &Body);
 /// Builds the body of a region for the lanes of one vector.
 class RegionLifter {
 public:
-  RegionLifter(KernelBuilder &B, const RegionCode &Code)
-      : B(B), Code(Code), Memory(B) {}
+  /// `Target` is named where an operation has no code.
+  RegionLifter(LaneBuilder &B, const RegionCode &Code, llvm::StringRef Target)
+      : B(B), Code(Code), Target(Target), Memory(B) {}
 
   /// What a value of the region is known to be in the next `lift`.
   void give(mlir::Value Old, mlir::Value New) { Map[Old] = New; }
@@ -57,15 +58,16 @@ private:
   mlir::Type liftedType(mlir::Type T, bool Vector) {
     if (T.isIndex())
       T = B.getI64Type();
-    return Vector ? mlir::VectorType::get({B.lanes()}, T) : T;
+    return Vector ? B.ofLanes(T) : T;
   }
 
-  KernelBuilder &B;
+  LaneBuilder &B;
   const RegionCode &Code;
+  llvm::StringRef Target;
   OperandMemory Memory;
   llvm::DenseMap<mlir::Value, mlir::Value> Map;
 };
 
-} // namespace heddle::cpu
+} // namespace heddle
 
-#endif // HEDDLE_CODEGEN_CPU_REGIONLIFTER_H
+#endif // HEDDLE_CODEGEN_LANES_REGIONLIFTER_H
