@@ -37,6 +37,8 @@ struct SharedTile {
   int64_t chunks() const { return rowBytes() / ChunkBytes; }
   int64_t chunkElements() const { return Columns / chunks(); }
 
+  /// The bits of a chunk's number that swizzles may change: 2^t - 1.
+  int64_t swizzleMask() const;
   /// The swizzle in numbers: the place of a chunk.
   int64_t placeOf(int64_t Row, int64_t Chunk) const;
 

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The two products of attention by fused multiply-adds, on the layouts of
+// mma.sync's accumulators: for f32, and where a value that is not finite has to
+// stay out of the rows that do not keep it.
+
+#ifndef HEDDLE_CODEGEN_NV_FUSEDPRODUCTS_H
+#define HEDDLE_CODEGEN_NV_FUSEDPRODUCTS_H
+
+#include "codegen/nv/Fragment.h"
+#include "codegen/nv/SharedTile.h"
+
+namespace heddle::nv {
+
+/// Scores of f32 rows: S = Q K^T, no factor.
+Fragment emitFusedScores(NvBuilder &B, const SharedTile &Q,
+                         const SharedTile &K);
+
+/// O + P V for values of any type; pairs whose bit of `Where` (may be null) is
+/// zero take no part.
+Fragment emitFusedAccumulate(NvBuilder &B, const Fragment &O, const Fragment &P,
+                             const SharedTile &V, const Fragment *Where);
+
+/// Whether the tile has an element that is not finite: uniform. Of a 16-bit
+/// tile; a barrier.
+mlir::Value emitHasNonFinite(NvBuilder &B, const SharedTile &V);
+
+} // namespace heddle::nv
+
+#endif // HEDDLE_CODEGEN_NV_FUSEDPRODUCTS_H

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/nv/Products.h"
+
+#include "codegen/nv/FusedProducts.h"
+#include "codegen/nv/MatrixRegs.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace heddle::nv;
+using namespace mlir;
+
+/// Registers that a thread may spend on queries: those of 128 features for 16
+/// rows, which leaves room for as wide outputs, scores of 64 keys and weights.
+static constexpr int64_t QueryRegisters = 32;
+
+/// D = A B + D for one block: PTX ISA, "Matrix multiply-accumulate operation
+/// using mma instruction".
+static void emitMma(NvBuilder &B, Type Element, ArrayRef<Value> A,
+                    ArrayRef<Value> Other, MutableArrayRef<Value> D) {
+  bool Bf16 = Element.isBF16();
+  // The operation takes bf16 as words and f16 as vectors.
+  auto Operands = [&](ArrayRef<Value> Words) {
+    return llvm::map_to_vector(Words, [&](Value Word) {
+      return Bf16 ? Word : B.bitcast(Word, VectorType::get({2}, Element));
+    });
+  };
+  auto Result = LLVM::LLVMStructType::getLiteral(
+      B.getContext(), SmallVector<Type>(4, B.getF32Type()));
+  NVVM::MMATypes Types = Bf16 ? NVVM::MMATypes::bf16 : NVVM::MMATypes::f16;
+  Value Sums = NVVM::MmaOp::create(
+      B, Result, Operands(A), Operands(Other), ValueRange(D),
+      ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
+      std::array<NVVM::MMATypes, 2>{Types, Types},
+      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                     NVVM::MMALayout::col});
+  for (auto [I, Sum] : llvm::enumerate(D))
+    Sum = LLVM::ExtractValueOp::create(B, Sums, static_cast<int64_t>(I));
+}
+
+//===----------------------------------------------------------------------===//
+// Scores
+//===----------------------------------------------------------------------===//
+
+bool heddle::nv::queryFitsRegisters(const Config &C, int64_t Features,
+                                    Type Element) {
+  int64_t Blocks = roundUp(Features, 16) / 16 * (C.Rows / 16);
+  return !Element.isF32() && Blocks * 4 <= QueryRegisters;
+}
+
+static MatrixReader queryReader(NvBuilder &B, const SharedTile &Q) {
+  return {B, Q, BlockLayout::operandA(), Storage::Rows,
+          B.mul(B.warp(), B.config().Rows)};
+}
+
+QueryOperand heddle::nv::loadQueryOperand(NvBuilder &B, const SharedTile &Q) {
+  QueryOperand Result{Q, {}};
+  const Config &C = B.config();
+  if (!queryFitsRegisters(C, Q.Columns, Q.Element))
+    return Result;
+  MatrixReader Reader = queryReader(B, Q);
+  for (int64_t Row = 0; Row < C.Rows; Row += 16)
+    for (int64_t Feature = 0; Feature < Q.Columns; Feature += 16)
+      llvm::append_range(Result.Regs, Reader.load(Row, Feature));
+  return Result;
+}
+
+static Fragment emitMmaScores(NvBuilder &B, const QueryOperand &Q,
+                              const SharedTile &K) {
+  FragmentLayout Of{B.config().Rows, B.config().Warps, K.Rows};
+  Fragment S = fillFragment(B, Of, 0.0F);
+  MatrixReader Keys(B, K, BlockLayout::operandBPair(), Storage::Columns);
+  std::optional<MatrixReader> Queries;
+  if (Q.Regs.empty())
+    Queries.emplace(queryReader(B, Q.Shared));
+  MutableArrayRef<Value> Sums(S.Regs);
+  int64_t Steps = K.Columns / 16;
+  for (int64_t Step = 0; Step < Steps; ++Step) {
+    SmallVector<NvBuilder::Values> Rows;
+    for (int64_t Row = 0; Row < Of.rowBlocks(); ++Row)
+      if (Queries)
+        Rows.push_back(Queries->load(Row * 16, Step * 16));
+      else
+        Rows.emplace_back(ArrayRef(Q.Regs).slice((Row * Steps + Step) * 4, 4));
+    for (int64_t Key = 0; Key < K.Rows; Key += 16) {
+      NvBuilder::Values Pair = Keys.load(Key, Step * 16);
+      for (int64_t Row = 0; Row < Of.rowBlocks(); ++Row)
+        for (int64_t Half = 0; Half < 2; ++Half)
+          emitMma(B, K.Element, Rows[Row], ArrayRef(Pair).slice(Half * 2, 2),
+                  Sums.slice(Of.registerOf(Row, Key / 8 + Half, 0), 4));
+    }
+  }
+  return S;
+}
+
+Fragment heddle::nv::emitScores(NvBuilder &B, const QueryOperand &Q,
+                                const SharedTile &K, Value Factor) {
+  Fragment S = K.Element.isF32() ? emitFusedScores(B, Q.Shared, K)
+                                 : emitMmaScores(B, Q, K);
+  return Factor ? scale(B, S, Factor) : S;
+}
+
+//===----------------------------------------------------------------------===//
+// Outputs
+//===----------------------------------------------------------------------===//
+
+/// Accumulators as operand A of the 16 keys from `Key` on: what a lane has of
+/// one is what it has to have of the other.
+static NvBuilder::Values packWeights(NvBuilder &B, const Fragment &P,
+                                     int64_t RowBlock, int64_t Key,
+                                     Type Element) {
+  BlockLayout A = BlockLayout::operandA();
+  auto Weight = [&](int64_t I) {
+    Point At = A.at(I, 0);
+    return P
+        .Regs[P.Of.find({RowBlock * 16 + At.Row, Key + At.Column})->Register];
+  };
+  NvBuilder::Values Words;
+  for (int64_t I = 0; I < A.elements(); I += 2)
+    Words.push_back(B.pack(Weight(I), Weight(I + 1), Element));
+  return Words;
+}
+
+static Fragment emitMmaAccumulate(NvBuilder &B, const Fragment &O,
+                                  const Fragment &P, const SharedTile &V) {
+  Fragment Result = O;
+  MutableArrayRef<Value> Sums(Result.Regs);
+  MatrixReader Values(B, V, BlockLayout::operandBPair(),
+                      Storage::RowsTransposed);
+  for (int64_t Key = 0; Key < V.Rows; Key += 16) {
+    SmallVector<NvBuilder::Values> Rows;
+    for (int64_t Row = 0; Row < P.Of.rowBlocks(); ++Row)
+      Rows.push_back(packWeights(B, P, Row, Key, V.Element));
+    for (int64_t Feature = 0; Feature < V.Columns; Feature += 16) {
+      NvBuilder::Values Pair = Values.load(Key, Feature);
+      for (int64_t Row = 0; Row < P.Of.rowBlocks(); ++Row)
+        for (int64_t Half = 0; Half < 2; ++Half)
+          emitMma(B, V.Element, Rows[Row], ArrayRef(Pair).slice(Half * 2, 2),
+                  Sums.slice(O.Of.registerOf(Row, Feature / 8 + Half, 0), 4));
+    }
+  }
+  return Result;
+}
+
+void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
+                                const SharedTile &V, const Fragment *Where) {
+  if (V.Element.isF32()) {
+    O = emitFusedAccumulate(B, O, P, V, Where);
+    return;
+  }
+  if (!Where) {
+    O = emitMmaAccumulate(B, O, P, V);
+    return;
+  }
+  // 0 times an infinity is not 0: a tile without them is the rule.
+  O.Regs = B.branch(
+      emitHasNonFinite(B, V), ValueRange(O.Regs).getTypes(),
+      [&] { return emitFusedAccumulate(B, O, P, V, Where).Regs; },
+      [&] { return emitMmaAccumulate(B, O, P, V).Regs; });
+}
