@@ -142,6 +142,35 @@ static heddle_error *checkForm(const heddle_entry &Entry,
   return nullptr;
 }
 
+/// What the runtime relies on where it hands code to a device's driver.
+static bool isSoundDevice(const heddle_entry &Entry, const heddle_code &Code) {
+  const heddle_device_code &Of = *Code.device;
+  auto IsLaunchable = [](const char *Symbol, int64_t Threads, int64_t Shared) {
+    return *Symbol && Threads >= 1 && Threads <= 1024 && Shared >= 0 &&
+           Shared <= INT32_MAX;
+  };
+  const int64_t Block =
+      static_cast<int64_t>(sizeof(heddle_device_launch) + sizeof(heddle_args)) +
+      Entry.num_sources * static_cast<int64_t>(sizeof(heddle_source)) +
+      Entry.num_params * static_cast<int64_t>(sizeof(heddle_operand));
+  return Of.target && Of.task && (Of.ptx || Of.cubin) && Of.arch >= 10 &&
+         IsLaunchable(Of.task, Of.threads, Of.shared_bytes) &&
+         (!Of.columns || IsLaunchable(Of.columns, Of.columns_threads,
+                                      Of.columns_shared_bytes)) &&
+         Entry.form == HEDDLE_ATTENTION && Block <= HEDDLE_DEVICE_BLOCK_LIMIT;
+}
+
+/// Whether there are all functions that the entry calls for.
+static bool hasEntryPoints(const heddle_entry &Entry, const heddle_code &Code) {
+  const bool WantsColumns = Entry.has_column_sums || Entry.has_block_max;
+  const bool HasTask =
+      Code.device ? Code.device->task != nullptr : Code.task != nullptr;
+  const bool HasColumns =
+      Code.device ? Code.device->columns != nullptr : Code.columns != nullptr;
+  return HasTask && (Code.count || Entry.form == HEDDLE_LINEAR) &&
+         (Entry.num_checks == 0 || Code.check) && (!WantsColumns || HasColumns);
+}
+
 static heddle_error *checkCodes(const heddle_entry &Entry,
                                 const std::string &Bundle) {
   if (Entry.num_codes < 1 || !Entry.codes)
@@ -157,10 +186,8 @@ static heddle_error *checkCodes(const heddle_entry &Entry,
       return damaged(Bundle, fmt::format("kernel '{}' has two codes of level "
                                          "'{}'",
                                          Entry.name, Code.level));
-    bool Columns = Entry.has_column_sums || Entry.has_block_max;
     bool IsLinear = Entry.form == HEDDLE_LINEAR;
-    if (!Code.task || (!Code.count && !IsLinear) ||
-        (Entry.num_checks > 0 && !Code.check) || (Columns && !Code.columns))
+    if (!hasEntryPoints(Entry, Code))
       return damaged(Bundle, fmt::format("level '{}' of kernel '{}' has no "
                                          "entry points",
                                          Code.level, Entry.name));
@@ -170,6 +197,11 @@ static heddle_error *checkCodes(const heddle_entry &Entry,
                                  "and {} bytes of workspace",
                                  Code.level, Entry.name, Code.query_tile,
                                  Code.key_tile, Code.workspace_bytes));
+    if (Code.device && !isSoundDevice(Entry, Code))
+      return damaged(Bundle,
+                     fmt::format("level '{}' of kernel '{}' has device code "
+                                 "that cannot be run",
+                                 Code.level, Entry.name));
     if (IsLinear && !isSoundLinear(Entry, Code))
       return damaged(Bundle,
                      fmt::format("level '{}' of kernel '{}' has linear code "
@@ -182,7 +214,7 @@ static heddle_error *checkCodes(const heddle_entry &Entry,
                                  "not its tile {} x {}",
                                  Code.level, Entry.name, Code.query_tile,
                                  Code.key_tile));
-    if (Code.packed && !isSoundPacked(Entry, *Code.packed))
+    if (Code.packed && !Code.device && !isSoundPacked(Entry, *Code.packed))
       return damaged(Bundle,
                      fmt::format("level '{}' of kernel '{}' has packed code "
                                  "that cannot be run",

@@ -30,6 +30,11 @@ static heddle_error *findLevel(const heddle_kernel *Kernel,
     Known += fmt::format("{}'{}'", I ? ", " : "", Code.level);
     if (Level != Code.level)
       continue;
+    if (Code.device)
+      return makeError(HEDDLE_UNSUPPORTED,
+                       "level '{}'{} of kernel '{}' is code for a device, "
+                       "which the CPU cannot run",
+                       Level, Asker, Entry.name);
     if (std::string Missing = lacking(Code); !Missing.empty())
       return makeError(HEDDLE_UNSUPPORTED,
                        "level '{}'{} of kernel '{}' needs {}, which this "
@@ -55,17 +60,28 @@ heddle_error *heddle_kernel_code(const heddle_kernel *kernel,
     if (Level && *Level)
       return findLevel(kernel, Level, " (from HEDDLE_LEVEL)", out);
     const heddle_entry &Entry = *kernel->Entry;
-    std::string Reasons;
+    std::string Reasons, Devices;
     for (int64_t I = 0; I < Entry.num_codes; ++I) {
       const heddle_code &Code = Entry.codes[I];
+      if (Code.device) {
+        Devices +=
+            fmt::format("{}'{}'", Devices.empty() ? "" : ", ", Code.level);
+        continue;
+      }
       std::string Missing = lacking(Code);
       if (Missing.empty()) {
         *out = &Code;
         return nullptr;
       }
-      Reasons +=
-          fmt::format("{}'{}' needs {}", I ? "; " : "", Code.level, Missing);
+      Reasons += fmt::format("{}'{}' needs {}", Reasons.empty() ? "" : "; ",
+                             Code.level, Missing);
     }
+    if (Reasons.empty())
+      return makeError(HEDDLE_UNSUPPORTED,
+                       "kernel '{}' has no code for the CPU, only {} for a "
+                       "device; run it on one, or compile it with a level of "
+                       "the CPU too",
+                       Entry.name, Devices);
     return makeError(HEDDLE_UNSUPPORTED,
                      "this machine cannot run kernel '{}': it lacks "
                      "instruction-set extensions ({}); compile it for this "

@@ -124,6 +124,12 @@ heddle_error *heddle_launch(const heddle_plan *plan,
                        !plan      ? "plan"
                        : !tensors ? "list of tensors"
                                   : "pool");
+    if (plan->Code->device)
+      return makeError(HEDDLE_INVALID_ARGUMENT,
+                       "the plan of kernel '{}' is for level '{}', code for a "
+                       "device, which threads cannot run; launch it with "
+                       "heddle_device_plan_launch",
+                       plan->Entry->name, plan->Code->level);
     if (plan->Entry->form == HEDDLE_LINEAR)
       return launchLinear(*plan, *tensors, *pool);
     Launch L(*plan, *tensors);

@@ -70,6 +70,12 @@ public:
 
   /// One per parameter; valid while the store lives, even when it is moved.
   const heddle_operand *operands() const { return Operands.data(); }
+  /// What is behind the operands that are tables, and those that are sets, in
+  /// the order of the parameters.
+  const std::vector<std::unique_ptr<PreparedTable>> &tables() const {
+    return Tables;
+  }
+  const std::vector<std::unique_ptr<PreparedSet>> &sets() const { return Sets; }
   /// Bytes of tables and sets.
   int64_t bytes() const;
   /// What `prepare` took for tables and sets; 0 where there are none.

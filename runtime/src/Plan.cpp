@@ -248,7 +248,10 @@ heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
     if (NumClasses > 0)
       if (heddle_error *E = runChecks(*Plan))
         return E;
-    pack(*Plan, orderClasses(*Plan, NumClasses));
+    double KeyTiles = orderClasses(*Plan, NumClasses);
+    // A device has no code that merges the parts of packed tasks.
+    if (!code->device)
+      pack(*Plan, KeyTiles);
     *out = Plan.release();
     return nullptr;
   });

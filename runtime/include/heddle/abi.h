@@ -254,11 +254,15 @@ typedef struct heddle_check {
 ///   key_begin, key_end}, where `part` is the number of the partial result,
 ///   which takes the place of b in the views of outputs, and the last four are
 ///   the integers of packed code (see heddle_code), zero for other code.
+///
+/// A launch of `columns` always has `tasks`: `tile` is one of keys there, and
+/// `part` the number of the source.
 typedef struct heddle_device_launch {
   const int64_t *tasks;
   int64_t tiles;
   int64_t heads;
-  /// Scratch memory in the device's memory, or NULL.
+  /// Scratch memory in the device's memory, heddle_code.workspace_bytes of it
+  /// for each group one after the other, or NULL where that is 0.
   void *workspace;
 } heddle_device_launch;
 

@@ -42,6 +42,7 @@ typedef enum heddle_code_kind {
   HEDDLE_UNSUPPORTED = 5,      /* another architecture, or code this machine
                                   cannot run */
   HEDDLE_OUT_OF_MEMORY = 6,
+  HEDDLE_DEVICE_FAILED = 7, /* a device's driver reports it */
 } heddle_code_kind;
 
 /// Lower-case sentence without a full stop: what was found, what was expected.
@@ -83,13 +84,15 @@ HEDDLE_API const heddle_entry *heddle_kernel_entry(const heddle_kernel *kernel);
 /// naming what the bundle holds and what the machine lacks. The environment
 /// variable HEDDLE_CPU_FEATURES, a comma-separated list of extension names,
 /// hides every extension it does not list (it cannot add one), so that a
-/// machine can stand in for a lesser one.
+/// machine can stand in for a lesser one. Code for a device (heddle/device.h)
+/// is passed over.
 HEDDLE_API heddle_error *heddle_kernel_code(const heddle_kernel *kernel,
                                             const heddle_code **out);
 
 /// The code called `level`, whatever HEDDLE_LEVEL says. Fails with
 /// HEDDLE_NOT_FOUND when the kernel has no such level, and with
-/// HEDDLE_UNSUPPORTED when this machine lacks an extension that it needs.
+/// HEDDLE_UNSUPPORTED when this machine lacks an extension that it needs, or
+/// when it is code for a device.
 HEDDLE_API heddle_error *heddle_kernel_code_at(const heddle_kernel *kernel,
                                                const char *level,
                                                const heddle_code **out);
@@ -193,7 +196,8 @@ HEDDLE_API heddle_error *heddle_plan_create(const heddle_kernel *kernel,
                                             const heddle_problem *problem,
                                             heddle_plan **out);
 /// Like heddle_plan_create, for the code `code` of the same kernel, as obtained
-/// from heddle_kernel_code or heddle_kernel_code_at.
+/// from heddle_kernel_code, heddle_kernel_code_at or heddle_device_code_of. A
+/// plan of device code is never packed.
 HEDDLE_API heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
                                                  const heddle_code *code,
                                                  const heddle_problem *problem,

@@ -39,7 +39,8 @@ struct Parts {
                            nullptr,
                            nullptr,
                            0,
-                           0},
+                           0,
+                           nullptr},
                           {"slow",
                            "",
                            noTask,
@@ -55,7 +56,8 @@ struct Parts {
                            nullptr,
                            nullptr,
                            0,
-                           0}};
+                           0,
+                           nullptr}};
   heddle_entry Entries[2] = {entry("one", 2), entry("two", 1)};
 
   heddle_entry entry(const char *Name, int64_t NumCodes) {

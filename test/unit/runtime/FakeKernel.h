@@ -187,7 +187,8 @@ public:
                    nullptr,
                    nullptr,
                    0,
-                   0});
+                   0,
+                   nullptr});
   }
 
   const heddle_kernel *get() const {

@@ -177,15 +177,39 @@ static void stateTask(const heddle_args *Args, int64_t B, int64_t H,
    NULL,                                                                       \
    NULL,                                                                       \
    0,                                                                          \
-   0}
+   0,                                                                          \
+   NULL}
+
+/// 1: code for a device beside that of the CPU, 2: alone.
+#ifndef TEST_DEVICE
+#define TEST_DEVICE 0
+#endif
+#if TEST_DEVICE > 0
+static const char DeviceText[] = ".version 7.0\n.target sm_80\n"
+                                 ".address_size 64\n"
+                                 ".visible .entry task() { ret; }\n";
+static const heddle_device_code DeviceCode = {
+    "nv", "task", NULL, DeviceText, sizeof(DeviceText) - 1, NULL, 0, 80,
+    32,   0,      0,    0};
+#endif
 
 static const heddle_code WindowCodes[] = {
+#if TEST_DEVICE > 0
+    {.level = "test-device",
+     .features = "",
+     .count = windowCount,
+     .query_tile = QueryTile,
+     .key_tile = KeyTile,
+     .device = &DeviceCode},
+#endif
+#if TEST_DEVICE < 2
 #if TEST_LEVELS > 1
     TEST_CODE("test-future", "no-such-extension", windowTask, windowCount),
     TEST_CODE("test-best", TEST_BASELINE_FEATURES, windowTask, windowCount),
 #endif
     TEST_CODE("test-baseline", TEST_BASELINE_FEATURES, windowTaskAlternative,
               windowCount),
+#endif
 };
 static const heddle_code GrowingCodes[] = {TEST_CODE(
     "test-baseline", TEST_BASELINE_FEATURES, growingTask, growingCount)};
@@ -214,8 +238,8 @@ static const heddle_param GrowingParams[] = {
    .codes = (Codes)}
 
 static const heddle_entry Entries[] = {
-    TEST_ENTRY("window", "causal_window", 0, WindowParams, TEST_LEVELS,
-               WindowCodes),
+    TEST_ENTRY("window", "causal_window", 0, WindowParams,
+               sizeof(WindowCodes) / sizeof(WindowCodes[0]), WindowCodes),
 #if TEST_LEVELS > 1
     TEST_ENTRY("growing", "growing_window", 1, GrowingParams, 1, GrowingCodes),
     TEST_ENTRY("state", "state", 0, WindowParams, 1, StateCodes),
