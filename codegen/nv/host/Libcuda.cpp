@@ -15,8 +15,7 @@ class Library {
 public:
   explicit Library(void *Handle) : Handle(Handle) {}
 
-  template <typename Function>
-  void find(const char *Name, Function *&Out) {
+  template <typename Function> void find(const char *Name, Function *&Out) {
     void *Address = dlsym(Handle, Name);
     if (!Address && !Missing)
       Missing = Name;
@@ -36,8 +35,8 @@ const heddle_driver *nv::loadDriver(const char *Path, std::string &Why) {
   void *Handle = dlopen(Path, RTLD_NOW | RTLD_LOCAL);
   if (!Handle) {
     const char *Reason = dlerror();
-    Why = std::string("cannot load the CUDA driver: ") +
-          (Reason ? Reason : Path);
+    Why =
+        std::string("cannot load the CUDA driver: ") + (Reason ? Reason : Path);
     return nullptr;
   }
   auto Table = std::make_unique<heddle_driver>();
