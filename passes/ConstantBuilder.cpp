@@ -71,6 +71,15 @@ Constant ConstantBuilder::string(StringRef Text) {
   return Constant::address(Known);
 }
 
+Constant ConstantBuilder::bytes(StringRef Data) {
+  auto Type = LLVM::LLVMArrayType::get(Builder.getI8Type(), Data.size());
+  auto Global = LLVM::GlobalOp::create(
+      Builder, Loc, Type, /*isConstant=*/true, LLVM::Linkage::Private,
+      uniqueName("heddle.bytes"), Builder.getStringAttr(Data),
+      /*alignment=*/64);
+  return Constant::address(FlatSymbolRefAttr::get(Global.getSymNameAttr()));
+}
+
 Constant ConstantBuilder::array(ArrayRef<Member> Layout,
                                 ArrayRef<Fields> Elements, StringRef Name) {
   if (Elements.empty())

@@ -37,6 +37,9 @@ public:
   /// A NUL-terminated string; equal strings share a global.
   Constant string(llvm::StringRef Text);
 
+  /// Bytes as they are, aligned to 64.
+  Constant bytes(llvm::StringRef Data);
+
   /// An array of structures; null when there are none.
   Constant array(llvm::ArrayRef<Member> Layout, llvm::ArrayRef<Fields> Elements,
                  llvm::StringRef Name);

@@ -40,11 +40,14 @@ protected:
 static LLVM::LLVMFuncOp *slotOf(CodeInfo &Code, StringRef Kind) {
   using Slots = llvm::StringSwitch<LLVM::LLVMFuncOp *>;
   Slots Known(Kind);
-  Known.Case("task", &Code.Task).Case("check", &Code.Check);
+  const bool IsDevice = static_cast<bool>(Code.Device);
+  Known.Case("task", IsDevice ? &Code.Device.Task : &Code.Task)
+      .Case("check", &Code.Check);
   if (Code.Entry.getState())
     Known.Case("state", &Code.State).Case("step", &Code.Step);
   else
-    Known.Case("count", &Code.Count).Case("columns", &Code.Columns);
+    Known.Case("count", &Code.Count)
+        .Case("columns", IsDevice ? &Code.Device.Columns : &Code.Columns);
   return Known.Default(nullptr);
 }
 
@@ -84,6 +87,9 @@ addKernel(LLVM::LLVMFuncOp Kernel, StringRef Kind,
     Code = &Codes.emplace_back();
     Code->Entry = Entry;
   }
+  if (auto Module = Kernel->getParentOfType<ModuleOp>();
+      Module->hasAttr(tile::kDeviceAttr))
+    Code->Device.Module = Module;
   LLVM::LLVMFuncOp *Slot = slotOf(*Code, Kind);
   if (!Slot)
     return Kernel.emitOpError("expected '")
@@ -104,10 +110,50 @@ addKernel(LLVM::LLVMFuncOp Kernel, StringRef Kind,
 
 SmallVector<LLVM::LLVMFuncOp, 4> CodeInfo::functions() const {
   SmallVector<LLVM::LLVMFuncOp, 4> Present;
-  for (LLVM::LLVMFuncOp Function : {Task, State, Step, Count, Check, Columns})
+  for (LLVM::LLVMFuncOp Function :
+       {Task, State, Step, Count, Check, Columns, Device.Task, Device.Columns})
     if (Function)
       Present.push_back(Function);
   return Present;
+}
+
+std::optional<int64_t> DeviceInfo::resource(LLVM::LLVMFuncOp Kernel,
+                                            StringRef Name) {
+  auto All = Kernel->getAttrOfType<DictionaryAttr>(tile::kResourcesAttr);
+  auto Number = All ? All.getAs<IntegerAttr>(Name) : IntegerAttr();
+  if (!Number)
+    return std::nullopt;
+  return Number.getInt();
+}
+
+StringAttr DeviceInfo::code(StringRef Name) const {
+  ModuleOp In = Module;
+  auto All = In->getAttrOfType<DictionaryAttr>(tile::kCodeAttr);
+  return All ? All.getAs<StringAttr>(Name) : StringAttr();
+}
+
+int64_t DeviceInfo::arch() const {
+  ModuleOp In = Module;
+  auto All = In->getAttrOfType<DictionaryAttr>(tile::kCodeAttr);
+  return All.getAs<IntegerAttr>(tile::kArch).getInt();
+}
+
+/// Checks that a device's kernels come with their code.
+static LogicalResult checkDevice(const DeviceInfo &Device) {
+  ModuleOp Module = Device.Module;
+  auto Code = Module->getAttrOfType<DictionaryAttr>(tile::kCodeAttr);
+  if (!Device.code(tile::kTarget) || !Device.code(tile::kText) ||
+      !Code.getAs<IntegerAttr>(tile::kArch))
+    return Module.emitOpError("expected the attribute '")
+           << tile::kCodeAttr << "' with '" << tile::kTarget << "', '"
+           << tile::kArch << "' and '" << tile::kText << "'";
+  for (LLVM::LLVMFuncOp Kernel : {Device.Task, Device.Columns})
+    if (Kernel && (!DeviceInfo::resource(Kernel, tile::kThreads) ||
+                   !DeviceInfo::resource(Kernel, tile::kSharedBytes)))
+      return Kernel.emitOpError("expected the attribute '")
+             << tile::kResourcesAttr << "' with '" << tile::kThreads
+             << "' and '" << tile::kSharedBytes << "'";
+  return success();
 }
 
 /// Checks that a code has the functions it needs, with what the target adds.
@@ -125,6 +171,8 @@ static LogicalResult checkCode(CodeInfo &Code) {
       return Present.emitOpError("kernel '")
              << Code.Entry.getName() << "' has no " << Kind
              << " function at level '" << Code.Entry.getLevel() << "'";
+  if (Code.Device && failed(checkDevice(Code.Device)))
+    return failure();
   for (LLVM::LLVMFuncOp Function :
        {Code.Task, Code.State, Code.Step, Code.Columns})
     if (Function &&
@@ -143,8 +191,9 @@ const CodeInfo *KernelInfo::packed(StringRef Level) const {
 }
 
 static LogicalResult findSpec(ArrayRef<CodeInfo> Codes, KernelSpec &Out) {
-  LLVM::LLVMFuncOp Task = Codes.front().Task;
-  FailureOr<KernelSpec> Spec = findKernelSpec(Task, Codes.front().Entry);
+  // Functions of this machine come first: they are where the patterns are.
+  FailureOr<KernelSpec> Spec =
+      findKernelSpec(Codes.front().functions().front(), Codes.front().Entry);
   if (failed(Spec))
     return failure();
   Out = std::move(*Spec);
@@ -182,8 +231,8 @@ static LogicalResult complete(KernelInfo &Info) {
     if (llvm::none_of(Info.Codes, [&](const CodeInfo &C) {
           return C.Entry.getLevel() == Code.Entry.getLevel();
         })) {
-      LLVM::LLVMFuncOp Task = Code.Task;
-      return Task.emitOpError("kernel '")
+      LLVM::LLVMFuncOp Present = Code.functions().front();
+      return Present.emitOpError("kernel '")
              << Code.Entry.getName()
              << "' has packed code but no other at level '"
              << Code.Entry.getLevel() << "'";
@@ -215,6 +264,9 @@ int64_t CodeInfo::stepTokens(attn::RecurrenceOp Recurrence) const {
 }
 
 StringRef CodeInfo::features() const {
+  // Functions for a device run on any machine.
+  if (Device)
+    return "";
   LLVM::LLVMFuncOp Function = Task;
   return Function->getAttrOfType<StringAttr>(tile::kFeaturesAttr).getValue();
 }
@@ -228,6 +280,31 @@ static void appendThree(ConstantBuilder::Fields &Fields,
 
 /// The bits of a real in an integer of its size.
 static int64_t bitsOf(double Real) { return llvm::bit_cast<int64_t>(Real); }
+
+static Constant deviceCode(ConstantBuilder &Builder, const DeviceInfo &Device) {
+  if (!Device)
+    return 0;
+  LLVM::LLVMFuncOp Task = Device.Task, Columns = Device.Columns;
+  auto Resource = [](LLVM::LLVMFuncOp Kernel, StringRef Name) {
+    return Kernel ? *DeviceInfo::resource(Kernel, Name) : 0;
+  };
+  StringRef Text = Device.code(tile::kText);
+  StringAttr Binary = Device.code(tile::kBinary);
+  ConstantBuilder::Fields Fields = {
+      Builder.string(Device.code(tile::kTarget)),
+      Builder.string(Task.getSymName()),
+      Columns ? Builder.string(Columns.getSymName()) : Constant(0),
+      Builder.string(Text),
+      static_cast<int64_t>(Text.size()),
+      Binary ? Builder.bytes(Binary) : Constant(0),
+      Binary ? static_cast<int64_t>(Binary.size()) : int64_t(0),
+      Device.arch(),
+      Resource(Task, tile::kThreads),
+      Resource(Task, tile::kSharedBytes),
+      Resource(Columns, tile::kThreads),
+      Resource(Columns, tile::kSharedBytes)};
+  return Builder.array(DeviceCodeMembers, {Fields}, "heddle.device");
+}
 
 /// `Packed` is the packed code of the level, null where there is none.
 static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
@@ -261,7 +338,7 @@ static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
                    bitsOf(chunkFlop(Spec.recurrence, Code.Entry))});
   else
     Fields.append({0, 0});
-  Fields.push_back(0); // device: code of this machine
+  Fields.push_back(deviceCode(Builder, Code.Device));
   return Fields;
 }
 
@@ -367,10 +444,15 @@ void EmitEntry::runOnOperation() {
     return signalPassFailure();
   }
   llvm::MapVector<StringRef, KernelInfo> ByName;
-  for (auto Function : Module.getOps<LLVM::LLVMFuncOp>())
-    if (auto Kind = Function->getAttrOfType<StringAttr>(tile::kKernelAttr))
-      if (failed(addKernel(Function, Kind.getValue(), ByName)))
-        return signalPassFailure();
+  SmallVector<ModuleOp> All = {Module};
+  for (auto Inner : Module.getOps<ModuleOp>())
+    if (Inner->hasAttr(tile::kDeviceAttr))
+      All.push_back(Inner);
+  for (ModuleOp In : All)
+    for (auto Function : In.getOps<LLVM::LLVMFuncOp>())
+      if (auto Kind = Function->getAttrOfType<StringAttr>(tile::kKernelAttr))
+        if (failed(addKernel(Function, Kind.getValue(), ByName)))
+          return signalPassFailure();
   SmallVector<KernelInfo, 1> Kernels;
   for (auto &[Name, Info] : ByName) {
     if (failed(complete(Info)))
@@ -396,10 +478,12 @@ void EmitEntry::runOnOperation() {
     for (SmallVector<CodeInfo> *Codes : {&Info.Codes, &Info.Packed})
       for (CodeInfo &Code : *Codes)
         for (LLVM::LLVMFuncOp Function : Code.functions())
-          for (StringRef Name : {tile::kKernelAttr, tile::kEntryAttr,
-                                 tile::kWorkspaceAttr, tile::kFeaturesAttr})
+          for (StringRef Name :
+               {tile::kKernelAttr, tile::kEntryAttr, tile::kWorkspaceAttr,
+                tile::kFeaturesAttr, tile::kHostAttr})
             Function->removeAttr(Name);
   for (Operation &Op : llvm::make_early_inc_range(*Module.getBody()))
-    if (isa<attn::PatternOp, attn::CombineOp, attn::RecurrenceOp>(Op))
+    if (isa<attn::PatternOp, attn::CombineOp, attn::RecurrenceOp>(Op) ||
+        (isa<ModuleOp>(Op) && Op.hasAttr(tile::kDeviceAttr)))
       Op.erase();
 }

@@ -2,6 +2,7 @@
 
 #include "passes/Manifest.h"
 
+#include "dialect/tile/Tile.h"
 #include "passes/LinearCost.h"
 
 #include "runtime/src/Dtype.h"
@@ -146,7 +147,34 @@ static void writeGrid(OStream &Json, llvm::StringRef Name,
   });
 }
 
-/// The schedule and the scratch memory.
+/// What a device's kernels ask for, and what their code takes; null where that
+/// is not known, because the code was not assembled.
+static void writeDevice(OStream &Json, const DeviceInfo &Device) {
+  Json.attribute("target", Device.code(tile::kTarget).getValue());
+  Json.attribute("arch", Device.arch());
+  Json.attribute("text_bytes", Device.code(tile::kText).size());
+  mlir::StringAttr Binary = Device.code(tile::kBinary);
+  Json.attribute("binary_bytes",
+                 Binary ? static_cast<int64_t>(Binary.size()) : int64_t(0));
+  Json.attributeArray("kernels", [&] {
+    for (mlir::LLVM::LLVMFuncOp Kernel : {Device.Task, Device.Columns}) {
+      if (!Kernel)
+        continue;
+      Json.object([&] {
+        Json.attribute("symbol", Kernel.getSymName());
+        for (mlir::NamedAttribute Resource :
+             Kernel->getAttrOfType<mlir::DictionaryAttr>(tile::kResourcesAttr))
+          if (auto Number =
+                  llvm::dyn_cast<mlir::IntegerAttr>(Resource.getValue()))
+            Json.attribute(Resource.getName(), Number.getInt());
+          else
+            Json.attribute(Resource.getName(), nullptr);
+      });
+    }
+  });
+}
+
+/// The schedule, the scratch memory and what a device takes.
 static void writeSizes(OStream &Json, const CodeInfo &Code) {
   attn::ScheduleAttr Schedule = Code.Entry.getSchedule();
   Json.attributeObject("schedule", [&] {
@@ -159,8 +187,12 @@ static void writeSizes(OStream &Json, const CodeInfo &Code) {
       writeNumbers(Json, "query_box", Schedule.getQueryBox());
       writeNumbers(Json, "key_box", Schedule.getKeyBox());
     }
+    if (Schedule.getStages())
+      Json.attribute("stages", Schedule.getStages());
   });
   Json.attribute("workspace_bytes", Code.workspace());
+  if (Code.Device)
+    Json.attributeObject("device", [&] { writeDevice(Json, Code.Device); });
 }
 
 static void writeCode(OStream &Json, const KernelSpec &Spec,

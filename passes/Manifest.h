@@ -10,13 +10,33 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "passes/KernelSpec.h"
 
+#include <optional>
 #include <string>
 
 namespace heddle {
 
+/// The kernels of another device, as its code generator leaves them.
+struct DeviceInfo {
+  mlir::ModuleOp Module;
+  /// Columns is null for a kernel without outputs by columns.
+  mlir::LLVM::LLVMFuncOp Task, Columns;
+
+  explicit operator bool() const { return static_cast<bool>(Module); }
+  /// A number of `kernel`'s resources; none for what is not known of it.
+  static std::optional<int64_t> resource(mlir::LLVM::LLVMFuncOp Kernel,
+                                         llvm::StringRef Name);
+  /// A string of the module's code, null if it has none of that name; and the
+  /// number called `tile::kArch`.
+  mlir::StringAttr code(llvm::StringRef Name) const;
+  int64_t arch() const;
+};
+
 /// A kernel's code at one level, ordinary or packed.
 struct CodeInfo {
   attn::EntryAttr Entry;
+  /// In the place of Task and Columns where the level is another device's.
+  DeviceInfo Device;
+  /// Null with `Device`.
   mlir::LLVM::LLVMFuncOp Task;
   /// Null for a linear kernel.
   mlir::LLVM::LLVMFuncOp Count;
@@ -27,7 +47,7 @@ struct CodeInfo {
   /// Null for attention, and for a linear kernel that has none.
   mlir::LLVM::LLVMFuncOp State, Step;
 
-  /// All that are there.
+  /// All that are there, those of a device included.
   llvm::SmallVector<mlir::LLVM::LLVMFuncOp, 4> functions() const;
   /// Bytes of scratch memory that any of them needs.
   int64_t workspace() const;
@@ -63,8 +83,8 @@ std::string compilerName();
 /// form and pattern or recurrence, element types, head dims, arguments with
 /// their roles and axes, parameters with kinds and defaults, the token grid,
 /// the normaliser, the state, and per level the extensions it needs, the
-/// schedule and the workspace in bytes, and those of the code for short
-/// queries.
+/// schedule and the workspace in bytes, the resources of a device's kernels,
+/// and all that of the code for short queries.
 std::string writeManifest(llvm::ArrayRef<KernelInfo> Kernels,
                           llvm::StringRef Arch);
 

@@ -469,6 +469,35 @@ def TileSimplify : Pass<"tile-simplify", "::mlir::ModuleOp"> {
   }];
 }
 
+def AttnOutlineDevices : Pass<"attn-outline-devices", "::mlir::ModuleOp"> {
+  let summary = "gives the kernels of every device a module of their own";
+  let description = [{
+    Moves the kernels "task" and "columns" of levels whose code runs on a device
+    beside this machine (`Target::isDevice`) into a module per level, which has
+    the attribute `tile.device`. Their "count" and "check" stay where they are,
+    marked with `tile.host`: any target of this machine makes code of them. Fails
+    where the operands of a launch are more than a device's kernel can be given.
+
+    Before:
+
+    ```mlir
+    func.func @f_task(…) attributes {tile.kernel = "task", tile.entry = #attn.entry<…, "x", …>} { … }
+    func.func @f_count(…) attributes {tile.kernel = "count", …} { … }
+    func.func @f_check(…) attributes {tile.kernel = "check", …} { … }
+    ```
+
+    After:
+
+    ```mlir
+    func.func @f_count(…) attributes {tile.host, tile.kernel = "count", …} { … }
+    func.func @f_check(…) attributes {tile.host, tile.kernel = "check", …} { … }
+    module @x attributes {tile.device = "x"} {
+      func.func @f_task(…) attributes {tile.kernel = "task", …} { … }
+    }
+    ```
+  }];
+}
+
 def AttnEmitEntry : Pass<"attn-emit-entry", "::mlir::ModuleOp"> {
   let summary = "adds the descriptor that the runtime finds kernels by";
   let description = [{
@@ -478,7 +507,10 @@ def AttnEmitEntry : Pass<"attn-emit-entry", "::mlir::ModuleOp"> {
     per level in the order of the functions, parameters with their kinds and
     defaults, what the check function checks, the JSON manifest, and the exported
     symbol `heddle_bundle_descriptor`. The architecture is that of the module's
-    target triple, or of this machine when it has none.
+    target triple, or of this machine when it has none. Modules with `tile.device`
+    hold declarations of the kernels of other devices with what a launch asks for
+    (`tile.resources`), and the code of all of them (`tile.code`), which becomes
+    data; they disappear.
 
     Needs the formulas of `attn-normalize-pattern` to tell whether a kernel
     depends on batch and head, and which tables need bounds. Afterwards no

@@ -23,4 +23,5 @@ void heddle::buildTilePipeline(OpPassManager &passes) {
   // Kernels only: what the region of a pattern asks says what its parameters
   // are, and is read once more when the descriptor is written.
   passes.addNestedPass<func::FuncOp>(mlir::createCSEPass());
+  passes.addPass(createAttnOutlineDevices());
 }

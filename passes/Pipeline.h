@@ -9,7 +9,8 @@ namespace heddle {
 
 /// Pattern text to schedules: the end of the `attn` level.
 void buildAttnPipeline(mlir::OpPassManager &passes);
-/// The `tile` level, ready for a target's lowering.
+/// The `tile` level, ready for a target's lowering; what is for other devices
+/// is in modules of its own.
 void buildTilePipeline(mlir::OpPassManager &passes);
 
 } // namespace heddle

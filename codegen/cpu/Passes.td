@@ -18,7 +18,8 @@ def TileToCpu : Pass<"tile-to-cpu", "::mlir::ModuleOp"> {
     a loop carries; each becomes a fixed piece of the workspace, and a verb
     writes over its operand where nobody needs the operand any more. Masks are
     one integer word per key and vector. The level in `tile.entry` decides the
-    instructions, its schedule the register tile. The size of the workspace and
+    instructions, its schedule the register tile; functions with `tile.host`, which
+    work for another device, get the baseline. The size of the workspace and
     the needed instruction-set extensions are left as `tile.workspace` and
     `tile.features`.
 

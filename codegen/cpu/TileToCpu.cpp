@@ -63,6 +63,8 @@ static LLVM::LLVMFuncOp createFunction(func::FuncOp Kernel, KernelKind Kind,
   Function.setPreferVectorWidth(std::to_string(Level.Lanes * 32));
   Function->setAttr(tile::kKernelAttr, Kernel->getAttr(tile::kKernelAttr));
   Function->setAttr(tile::kEntryAttr, Kernel->getAttr(tile::kEntryAttr));
+  if (Attribute Host = Kernel->getAttr(tile::kHostAttr))
+    Function->setAttr(tile::kHostAttr, Host);
   Function->setAttr(tile::kFeaturesAttr, B.getStringAttr(Level.featureList()));
   return Function;
 }
@@ -84,7 +86,10 @@ static LogicalResult lowerKernel(func::FuncOp Kernel, KnownProcedures &Known) {
   if (!EntryAttr)
     return Kernel.emitOpError()
            << "has no '" << tile::kEntryAttr << "'; run 'attn-tile' first";
-  const CpuLevel *Level = findCpuLevel(EntryAttr.getLevel());
+  // What counts and checks for other devices runs on every machine.
+  const CpuLevel *Level = Kernel->hasAttr(tile::kHostAttr)
+                              ? &cpuLevels().back()
+                              : findCpuLevel(EntryAttr.getLevel());
   if (!Level) {
     auto Names =
         llvm::map_range(cpuLevels(), [](const CpuLevel &L) { return L.Name; });

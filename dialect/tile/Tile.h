@@ -43,6 +43,24 @@ inline constexpr llvm::StringLiteral kEntryAttr = "tile.entry";
 inline constexpr llvm::StringLiteral kWorkspaceAttr = "tile.workspace";
 inline constexpr llvm::StringLiteral kFeaturesAttr = "tile.features";
 
+/// On a module inside the module: the name of the level of another device that
+/// its kernel functions are for (`attn-outline-devices`).
+inline constexpr llvm::StringLiteral kDeviceAttr = "tile.device";
+/// On a kernel function of such a level that this machine runs all the same.
+inline constexpr llvm::StringLiteral kHostAttr = "tile.host";
+/// What a device's code generator leaves of its module: declarations of the
+/// kernels, each with its resources (dictionary: what a launch asks for, and
+/// what is known of the code), and the code itself on the module (dictionary).
+inline constexpr llvm::StringLiteral kResourcesAttr = "tile.resources";
+inline constexpr llvm::StringLiteral kCodeAttr = "tile.code";
+/// Entries of both: integers, and strings of bytes.
+inline constexpr llvm::StringLiteral kThreads = "threads";
+inline constexpr llvm::StringLiteral kSharedBytes = "shared_bytes";
+inline constexpr llvm::StringLiteral kTarget = "target";
+inline constexpr llvm::StringLiteral kArch = "arch";
+inline constexpr llvm::StringLiteral kText = "text";
+inline constexpr llvm::StringLiteral kBinary = "binary";
+
 /// Status of a key tile, the second argument of a `tile.foreach` body.
 enum Status : int32_t { Empty = 0, Partial = 1, Full = 2 };
 
