@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Flash.h"
+
+#include <gtest/gtest.h>
+
+using namespace heddle;
+
+namespace {
+
+struct Case {
+  const char *Type;
+  int64_t HeadDim, KeyTile;
+};
+
+class Assembled : public testing::TestWithParam<Case> {};
+
+} // namespace
+
+TEST_P(Assembled, WithoutSpills) {
+  const Case &C = GetParam();
+  NvKernel Kernel =
+      makeFlash(flashConfig(C.HeadDim, C.HeadDim, C.KeyTile), C.Type);
+  std::optional<std::string> Said = assemble(Kernel.ptx());
+  if (!Said)
+    GTEST_SKIP() << "no ptxas on this machine";
+  RecordProperty("ptxas", *Said);
+  EXPECT_NE(Said->find("0 bytes spill stores, 0 bytes spill loads"),
+            std::string::npos)
+      << *Said;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    HeadDims, Assembled,
+    testing::Values(Case{"f16", 40, 64}, Case{"f16", 64, 64},
+                    Case{"bf16", 64, 64}, Case{"bf16", 80, 64},
+                    Case{"f16", 128, 64}, Case{"bf16", 128, 64},
+                    Case{"bf16", 256, 32}, Case{"f32", 64, 64},
+                    Case{"f32", 128, 32}),
+    [](const testing::TestParamInfo<Case> &Info) {
+      return std::string(Info.param.Type) + "_" +
+             std::to_string(Info.param.HeadDim);
+    });
