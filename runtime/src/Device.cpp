@@ -181,8 +181,8 @@ heddle_device_info heddle_device_describe(const heddle_device *device) {
 DeviceMemory::~DeviceMemory() {
   if (!Address)
     return;
-  UseContext Use(Device);
-  Device.Driver->MemFree(Address);
+  if (UseContext Use(Device); Use)
+    Device.Driver->MemFree(Address);
 }
 
 heddle_error *DeviceMemory::allocate(int64_t NewBytes) {
@@ -245,8 +245,8 @@ heddle_error *heddle_device_allocate(heddle_device *device, int64_t bytes,
 void heddle_device_free(heddle_device *device, void *memory) {
   if (!device || !memory)
     return;
-  UseContext Use(*device);
-  device->Driver->MemFree(asAddress(memory));
+  if (UseContext Use(*device); Use)
+    device->Driver->MemFree(asAddress(memory));
 }
 
 /// Waits for all that is in the stream.
@@ -331,8 +331,8 @@ heddle_error *heddle_stream_create(heddle_device *device, void **out) {
 void heddle_stream_destroy(heddle_device *device, void *stream) {
   if (!device || !stream)
     return;
-  UseContext Use(*device);
-  device->Driver->StreamDestroy(stream);
+  if (UseContext Use(*device); Use)
+    device->Driver->StreamDestroy(stream);
 }
 
 struct heddle_timer {
@@ -346,7 +346,7 @@ struct heddle_timer {
   ~heddle_timer() {
     UseContext Use(Device);
     for (heddle_driver_event Event : {Start, End})
-      if (Event)
+      if (Event && Use)
         Device.Driver->EventDestroy(Event);
   }
 };

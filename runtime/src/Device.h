@@ -42,7 +42,8 @@ namespace heddle::runtime {
                                         heddle_driver_result Result,
                                         const std::string &What);
 
-/// While it lives, the device's context is the thread's current one.
+/// While it lives, the device's context is the thread's current one, unless the
+/// driver refuses. What cannot be given back then is left to it.
 class UseContext {
 public:
   explicit UseContext(const heddle_device &Device);
@@ -50,6 +51,8 @@ public:
   UseContext &operator=(const UseContext &) = delete;
   ~UseContext();
 
+  /// Whether it is.
+  explicit operator bool() const { return Result == HEDDLE_DRIVER_SUCCESS; }
   /// Why it is not; null where it is. To be asked for once.
   [[nodiscard]] heddle_error *error() const;
 

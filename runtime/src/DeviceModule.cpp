@@ -12,8 +12,8 @@ using namespace heddle::runtime;
 DeviceModule::~DeviceModule() {
   if (!Module)
     return;
-  UseContext Use(Device);
-  Device.Driver->ModuleUnload(Module);
+  if (UseContext Use(Device); Use)
+    Device.Driver->ModuleUnload(Module);
 }
 
 /// Loads an image; `Log` gets what the driver's compiler says.

@@ -21,6 +21,8 @@ heddle_device_plan::~heddle_device_plan() {
   if (!Done)
     return;
   UseContext Use(Device);
+  if (!Use)
+    return;
   Device.Driver->EventSynchronize(Done);
   Device.Driver->EventDestroy(Done);
 }
