@@ -51,6 +51,8 @@ public:
   /// The time spent in each step, summed over the calls, in milliseconds.
   struct Times {
     double Translate = 0, Optimize = 0, Codegen = 0;
+    /// In programs of others.
+    double Assemble = 0;
   };
 
   /// LLVM IR text, after the target's optimisations.
@@ -62,6 +64,12 @@ public:
   /// A relocatable object file.
   virtual llvm::Error emitObject(mlir::ModuleOp Module,
                                  llvm::raw_pwrite_stream &Out) = 0;
+
+  /// Of a device target: makes the code of a module with `tile.device` and
+  /// leaves it there as data, as `attn-emit-entry` takes it.
+  virtual llvm::Error embed(mlir::ModuleOp /*Module*/) {
+    return llvm::createStringError("the target makes no code of devices");
+  }
 
   const Times &times() const { return Spent; }
 
@@ -181,6 +189,16 @@ public:
   virtual std::string checkSchedule(attn::ScheduleAttr Schedule,
                                     llvm::StringRef Level) const = 0;
 
+  /// Empty if a level has code for such kernels, otherwise what it does not do,
+  /// in the style of an error message.
+  virtual std::string checkShape(const KernelShape & /*Shape*/,
+                                 llvm::StringRef /*Level*/) const {
+    return "";
+  }
+
+  /// What a device target calls its assembly text, as a stage of the compiler.
+  virtual llvm::StringRef assemblyName() const { return ""; }
+
   /// Triple and data layout of its code, as attributes of the module. Comes
   /// before the lowering.
   virtual void setModuleAttributes(mlir::ModuleOp Module) const = 0;
@@ -188,7 +206,8 @@ public:
   /// Tile level to the target's level.
   virtual void addLoweringPasses(mlir::OpPassManager &Passes) const = 0;
 
-  /// The target's level (with the entry emitted) to the LLVM dialect.
+  /// The target's level (with the entry emitted, where code runs on this
+  /// machine) to the LLVM dialect.
   virtual void addLLVMPasses(mlir::OpPassManager &Passes) const = 0;
 
   virtual std::unique_ptr<Emitter> createEmitter() const = 0;

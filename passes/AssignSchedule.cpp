@@ -94,6 +94,13 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     return target;
   }
 
+  static LogicalResult checkShape(Operation *op, const Target &target,
+                                  StringRef level, const KernelShape &shape) {
+    if (std::string problem = target.checkShape(shape, level); !problem.empty())
+      return op->emitOpError() << "has no code: " << problem;
+    return success();
+  }
+
   static LogicalResult refuse(Operation *op, StringRef level,
                               const std::string &problem) {
     return op->emitOpError() << "has a schedule that level '" << level
@@ -127,6 +134,8 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
                        tensorType(attention.getV()).getDimSize(3),
                        tensorType(attention.getQ()).getElementType());
     shape.IsPacked = function->hasAttr(PackedAttr);
+    if (failed(checkShape(attention, *target, levelName, shape)))
+      return failure();
     attn::OutputsAttr outputs = attention.getRequestedOutputs();
     attn::ScheduleAttr schedule = attention.getScheduleAttr();
     if (!schedule)
@@ -160,6 +169,8 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
                      o = tensorType(linear.getO());
     KernelShape shape = describeKernel(recurrence, q.getDimSize(3),
                                        o.getDimSize(3), q.getElementType());
+    if (failed(checkShape(linear, *target, levelName, shape)))
+      return failure();
     attn::ScheduleAttr schedule = linear.getScheduleAttr();
     if (!schedule)
       schedule = target->chooseSchedule(&getContext(), levelName, shape);

@@ -2,12 +2,11 @@
 
 #include "codegen/cpu/Emit.h"
 
+#include "codegen/EmitTools.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/CGSCCPassManager.h"
 #include "llvm/Analysis/LoopAnalysisManager.h"
-#include "llvm/IR/DiagnosticInfo.h"
-#include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/OptBisect.h"
@@ -21,30 +20,9 @@
 #include "llvm/Transforms/Scalar/LoopPassManager.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
 
-#include <chrono>
 #include <mutex>
 
 using namespace heddle;
-
-/// Adds the time of its scope to `Sum`, in milliseconds.
-namespace {
-class Stopwatch {
-public:
-  explicit Stopwatch(double &Sum)
-      : Sum(Sum), Start(std::chrono::steady_clock::now()) {}
-  ~Stopwatch() {
-    Sum += std::chrono::duration<double, std::milli>(
-               std::chrono::steady_clock::now() - Start)
-               .count();
-  }
-  Stopwatch(const Stopwatch &) = delete;
-  Stopwatch &operator=(const Stopwatch &) = delete;
-
-private:
-  double &Sum;
-  std::chrono::steady_clock::time_point Start;
-};
-} // namespace
 
 /// A machine for this architecture without any extension.
 static std::unique_ptr<llvm::TargetMachine> createMachine(std::string &Error) {
@@ -115,26 +93,6 @@ public:
     return Name != "Loop Strength Reduction";
   }
   bool isEnabled() const override { return true; }
-};
-
-/// Keeps what LLVM reports while code is made.
-class CollectErrors : public llvm::DiagnosticHandler {
-public:
-  explicit CollectErrors(std::string &Text) : Text(Text) {}
-
-  bool handleDiagnostics(const llvm::DiagnosticInfo &Info) override {
-    if (Info.getSeverity() != llvm::DS_Error)
-      return true;
-    llvm::raw_string_ostream Out(Text);
-    if (!Text.empty())
-      Out << "; ";
-    llvm::DiagnosticPrinterRawOStream Printer(Out);
-    Info.print(Printer);
-    return true;
-  }
-
-private:
-  std::string &Text;
 };
 
 } // namespace

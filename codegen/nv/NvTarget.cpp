@@ -1,7 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "codegen/nv/Emit.h"
 #include "codegen/nv/Levels.h"
 #include "codegen/nv/Schedules.h"
+
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/ConvertToLLVM/ToLLVMPass.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -48,10 +70,17 @@ public:
                             llvm::StringRef Level) const override {
     return nv::checkSchedule(Schedule, *findNvLevel(Level));
   }
-  void setModuleAttributes(mlir::ModuleOp /*Module*/) const override {}
-  void addLoweringPasses(mlir::OpPassManager & /*Passes*/) const override {}
-  void addLLVMPasses(mlir::OpPassManager & /*Passes*/) const override {}
-  std::unique_ptr<Emitter> createEmitter() const override { return nullptr; }
+  std::string checkShape(const KernelShape &Shape,
+                         llvm::StringRef Level) const override;
+  llvm::StringRef assemblyName() const override { return "ptx"; }
+  void setModuleAttributes(mlir::ModuleOp Module) const override {
+    nv::setModuleAttributes(Module);
+  }
+  void addLoweringPasses(mlir::OpPassManager &Passes) const override;
+  void addLLVMPasses(mlir::OpPassManager &Passes) const override;
+  std::unique_ptr<Emitter> createEmitter() const override {
+    return nv::createEmitter();
+  }
 };
 
 } // namespace
@@ -66,7 +95,38 @@ std::vector<Level> NvTarget::levels() const {
   return Result;
 }
 
-void NvTarget::registerDialects(mlir::DialectRegistry & /*Registry*/) const {}
+void NvTarget::registerDialects(mlir::DialectRegistry &Registry) const {
+  Registry.insert<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect,
+                  mlir::LLVM::LLVMDialect, mlir::math::MathDialect,
+                  mlir::NVVM::NVVMDialect, mlir::scf::SCFDialect,
+                  mlir::ub::UBDialect, mlir::vector::VectorDialect>();
+  mlir::arith::registerConvertArithToLLVMInterface(Registry);
+  mlir::cf::registerConvertControlFlowToLLVMInterface(Registry);
+  mlir::registerConvertMathToLLVMInterface(Registry);
+  mlir::registerConvertNVVMToLLVMInterface(Registry);
+  mlir::ub::registerConvertUBToLLVMInterface(Registry);
+  mlir::vector::registerConvertVectorToLLVMInterface(Registry);
+  mlir::registerBuiltinDialectTranslation(Registry);
+  mlir::registerLLVMDialectTranslation(Registry);
+  mlir::registerNVVMDialectTranslation(Registry);
+}
+
+std::string NvTarget::checkShape(const KernelShape &Shape,
+                                 llvm::StringRef Level) const {
+  if (Shape.isLinear())
+    return llvm::formatv("level '{0}' does not run recurrences, only patterns; "
+                         "compile them for a level of this machine",
+                         Level);
+  return "";
+}
+
+void NvTarget::addLoweringPasses(mlir::OpPassManager & /*Passes*/) const {}
+
+void NvTarget::addLLVMPasses(mlir::OpPassManager &Passes) const {
+  Passes.addPass(mlir::createSCFToControlFlowPass());
+  Passes.addPass(mlir::createConvertToLLVMPass());
+  Passes.addPass(mlir::createReconcileUnrealizedCastsPass());
+}
 
 std::vector<MachineFact>
 NvTarget::describeMachine(llvm::StringRef Level) const {
