@@ -5,6 +5,7 @@
 #include "codegen/nv/emulation/semantics/Mma.h"
 #include "codegen/nv/emulation/semantics/Swizzle.h"
 
+#include <optional>
 #include <vector>
 
 // wgmma.mma_async (PTX ISA, Asynchronous Warpgroup Level Matrix
@@ -95,6 +96,14 @@ public:
       Closed.erase(Closed.begin());
     }
     return Done;
+  }
+  /// The youngest product that wait(allowed) would return.
+  std::optional<Operation> lastDue(unsigned Allowed) const {
+    std::optional<Operation> Last;
+    for (size_t I = 0; I + Allowed < Closed.size(); ++I)
+      if (!Closed[I].empty())
+        Last = Closed[I].back();
+    return Last;
   }
   bool idle() const {
     for (const auto &Group : Closed)
