@@ -149,7 +149,7 @@ NvKernel::NvKernel(nv::Config Config, llvm::StringRef Type,
 }
 
 void NvKernel::run(ptx::Device &On, llvm::ArrayRef<uint64_t> Values,
-                   uint64_t SharedBytes) const {
+                   uint64_t SharedBytes, uint32_t Ctas) const {
   llvm::Expected<std::unique_ptr<ptx::Program>> Program =
       ptx::Program::parse(Ptx, "test");
   if (!Program) {
@@ -164,6 +164,7 @@ void NvKernel::run(ptx::Device &On, llvm::ArrayRef<uint64_t> Values,
     std::memcpy(&Parameters[Kernel->ParameterOffsets[I]], &Values[I],
                 Arguments[I] == NvArgument::Real ? 4 : 8);
   ptx::LaunchConfig Launch;
+  Launch.Grid[0] = Ctas;
   Launch.Block[0] = Threads;
   Launch.DynamicShared = SharedBytes;
   Launch.Parameters = Parameters;

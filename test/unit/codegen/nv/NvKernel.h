@@ -34,10 +34,10 @@ public:
   /// Empty when compilation failed (a test failure is recorded then).
   const std::string &ptx() const { return Ptx; }
 
-  /// One CTA. Each value is the bits of an argument. Records a test failure for
+  /// Each value is the bits of an argument. Records a test failure for
   /// a fault.
   void run(ptx::Device &On, llvm::ArrayRef<uint64_t> Values,
-           uint64_t SharedBytes) const;
+           uint64_t SharedBytes, uint32_t Ctas = 1) const;
 
 private:
   std::vector<NvArgument> Arguments;
