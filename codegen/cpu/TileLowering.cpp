@@ -12,16 +12,6 @@ using namespace heddle;
 using namespace heddle::cpu;
 using namespace mlir;
 
-bool heddle::cpu::isTile(Value V) {
-  auto Type = dyn_cast<RankedTensorType>(V.getType());
-  return Type && Type.hasStaticShape();
-}
-
-bool heddle::cpu::isTableOrSet(Value V) {
-  return isa<attn::SetType>(V.getType()) ||
-         (isa<RankedTensorType>(V.getType()) && !isTile(V));
-}
-
 TileLowering::TileLowering(func::FuncOp Kernel, Block *Entry, KernelKind Kind,
                            const Shape &S, Procedures &Shared)
     : Kernel(Kernel), Entry(Entry), Kind(Kind), B(Kernel.getLoc(), Entry, S),

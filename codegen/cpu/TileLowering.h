@@ -14,8 +14,7 @@
 #include "codegen/cpu/Transfer.h"
 #include "codegen/cpu/Transpose.h"
 #include "codegen/lanes/IndexAccess.h"
-#include "dialect/tile/Tile.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "dialect/tile/Signature.h"
 #include "mlir/IR/IRMapping.h"
 
 #include <optional>
@@ -25,10 +24,9 @@ namespace heddle::cpu {
 
 struct MapRegion;
 
-/// What a kernel function computes; see `tile.kernel`.
-enum class KernelKind { Task, State, Step, Columns, Count, Check };
-
-std::optional<KernelKind> findKernelKind(llvm::StringRef Name);
+using tile::isTableOrSet;
+using tile::isTile;
+using tile::KernelKind;
 
 /// The questions as functions of a table that the caller gives the kernel.
 class TableFunctions final : public IndexFunctions {
@@ -253,14 +251,6 @@ private:
   llvm::DenseMap<mlir::Value, ViewPlace> Views;
   llvm::DenseMap<std::pair<mlir::Value, size_t>, mlir::Value> ViewValues;
 };
-
-/// Checks the signature and the shape of a kernel function.
-mlir::LogicalResult checkKernel(mlir::func::FuncOp Kernel, KernelKind Kind);
-
-/// True if the value is a tile: a tensor of static shape.
-bool isTile(mlir::Value V);
-/// True if the value is a run-time table or set.
-bool isTableOrSet(mlir::Value V);
 
 } // namespace heddle::cpu
 

@@ -76,7 +76,7 @@ static LogicalResult lowerKernel(func::FuncOp Kernel, KnownProcedures &Known) {
   auto KindName = dyn_cast<StringAttr>(Kernel->getAttr(tile::kKernelAttr));
   std::optional<KernelKind> Kind;
   if (KindName)
-    Kind = findKernelKind(KindName);
+    Kind = tile::findKernelKind(KindName);
   if (!Kind)
     return Kernel.emitOpError()
            << "has the kernel kind " << Kernel->getAttr(tile::kKernelAttr)
@@ -97,7 +97,7 @@ static LogicalResult lowerKernel(func::FuncOp Kernel, KnownProcedures &Known) {
            << "is for the level '" << EntryAttr.getLevel()
            << "'; expected one of " << llvm::join(Names, ", ");
   }
-  if (failed(checkKernel(Kernel, *Kind)))
+  if (failed(tile::checkKernel(Kernel, *Kind)))
     return failure();
 
   LLVM::LLVMFuncOp Function = createFunction(Kernel, *Kind, *Level);

@@ -81,8 +81,11 @@ private:
 class ParameterAccess final : public attn::IndexAccess {
 public:
   /// `Params`: one value per parameter; those of tables and sets are pointers.
-  ParameterAccess(LaneBuilder &B, mlir::ValueRange Params)
-      : B(B), Memory(B), Params(Params.begin(), Params.end()) {}
+  /// `Functions` may be null where nobody asks for more than elements and
+  /// membership.
+  ParameterAccess(LaneBuilder &B, mlir::ValueRange Params,
+                  IndexFunctions *Functions = nullptr)
+      : B(B), Memory(B, Functions), Params(Params.begin(), Params.end()) {}
 
   mlir::Value read(mlir::OpBuilder &, mlir::Location, unsigned,
                    llvm::ArrayRef<mlir::Value>) override;

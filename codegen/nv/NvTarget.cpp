@@ -2,6 +2,7 @@
 
 #include "codegen/nv/Emit.h"
 #include "codegen/nv/Levels.h"
+#include "codegen/nv/Passes.h"
 #include "codegen/nv/Schedules.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -37,7 +38,7 @@ public:
   llvm::StringRef name() const override { return "nv"; }
   std::vector<Level> levels() const override;
   void registerDialects(mlir::DialectRegistry &Registry) const override;
-  void registerPasses() const override {}
+  void registerPasses() const override { registerNvPasses(); }
   bool isDevice() const override { return true; }
   bool keepsTileLoops() const override { return true; }
   attn::ScheduleAttr chooseSchedule(mlir::MLIRContext *Context,
@@ -96,10 +97,11 @@ std::vector<Level> NvTarget::levels() const {
 }
 
 void NvTarget::registerDialects(mlir::DialectRegistry &Registry) const {
-  Registry.insert<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect,
-                  mlir::LLVM::LLVMDialect, mlir::math::MathDialect,
-                  mlir::NVVM::NVVMDialect, mlir::scf::SCFDialect,
-                  mlir::ub::UBDialect, mlir::vector::VectorDialect>();
+  Registry.insert<NvDialect, mlir::arith::ArithDialect,
+                  mlir::cf::ControlFlowDialect, mlir::LLVM::LLVMDialect,
+                  mlir::math::MathDialect, mlir::NVVM::NVVMDialect,
+                  mlir::scf::SCFDialect, mlir::ub::UBDialect,
+                  mlir::vector::VectorDialect>();
   mlir::arith::registerConvertArithToLLVMInterface(Registry);
   mlir::cf::registerConvertControlFlowToLLVMInterface(Registry);
   mlir::registerConvertMathToLLVMInterface(Registry);
@@ -120,7 +122,11 @@ std::string NvTarget::checkShape(const KernelShape &Shape,
   return "";
 }
 
-void NvTarget::addLoweringPasses(mlir::OpPassManager & /*Passes*/) const {}
+void NvTarget::addLoweringPasses(mlir::OpPassManager &Passes) const {
+  Passes.addPass(createTileToNv());
+  Passes.addPass(createNvAssignRoles());
+  Passes.addPass(createNvLowerRings());
+}
 
 void NvTarget::addLLVMPasses(mlir::OpPassManager &Passes) const {
   Passes.addPass(mlir::createSCFToControlFlowPass());

@@ -143,18 +143,32 @@ static Fragment emitMmaAccumulate(NvBuilder &B, const Fragment &O,
 }
 
 void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
-                                const SharedTile &V, const Fragment *Where) {
-  if (V.Element.isF32()) {
-    O = emitFusedAccumulate(B, O, P, V, Where);
-    return;
-  }
-  if (!Where) {
-    O = emitMmaAccumulate(B, O, P, V);
-    return;
-  }
-  // 0 times an infinity is not 0: a tile without them is the rule.
+                                const SharedTile &V) {
+  O = V.Element.isF32() ? emitFusedAccumulate(B, O, P, V, nullptr)
+                        : emitMmaAccumulate(B, O, P, V);
+}
+
+void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
+                                const SharedTile &V, const KeptPairs &Where) {
+  // 0 times an infinity is not 0: a tile without them is the rule. The f32 of
+  // no tensor core need no test: their product can leave out pairs anyway.
+  auto Test = [&]() -> NvBuilder::Values {
+    return {V.Element.isF32() ? B.i1(true) : emitHasNonFinite(B, V)};
+  };
+  Value IsSlow =
+      Where.IsPartial
+          ? B.branch(Where.IsPartial, {B.getI1Type()}, Test,
+                     [&]() -> NvBuilder::Values { return {B.i1(false)}; })[0]
+          : Test()[0];
   O.Regs = B.branch(
-      emitHasNonFinite(B, V), ValueRange(O.Regs).getTypes(),
-      [&] { return emitFusedAccumulate(B, O, P, V, Where).Regs; },
-      [&] { return emitMmaAccumulate(B, O, P, V).Regs; });
+      IsSlow, ValueRange(O.Regs).getTypes(),
+      [&] {
+        Fragment Bits = Where.Bits();
+        return emitFusedAccumulate(B, O, P, V, &Bits).Regs;
+      },
+      [&] {
+        Fragment Result = O;
+        emitAccumulate(B, Result, P, V);
+        return Result.Regs;
+      });
 }

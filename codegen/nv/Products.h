@@ -37,12 +37,24 @@ Fragment emitScores(NvBuilder &B, const QueryOperand &Q, const SharedTile &K,
 
 /// O += P V: see `tile.accumulate`. Weights are rounded to the type of `V`.
 /// `P` has as many columns as `V` has rows, a multiple of 16, and `O` as many
-/// as `V`, padding included. With `Where` (bits in the layout of `P`), pairs
-/// whose bit is zero take no part, even if their value is not finite; all
-/// threads of the CTA must run it together then (it has a barrier), in uniform
-/// control flow. P must be 0 there.
+/// as `V`, padding included.
 void emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
-                    const SharedTile &V, const Fragment *Where = nullptr);
+                    const SharedTile &V);
+
+/// Which pairs take part in a product.
+struct KeptPairs {
+  /// i1, the same in all threads: false where all do. Null where that is
+  /// unknown.
+  mlir::Value IsPartial;
+  /// Makes the bits, in the layout of P, where code is built that needs them.
+  llvm::function_ref<Fragment()> Bits;
+};
+
+/// The same; pairs whose bit is zero take no part, even if their value is not
+/// finite. P must be 0 there. All threads of the CTA must run it together (it
+/// has a barrier), in uniform control flow.
+void emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
+                    const SharedTile &V, const KeptPairs &Where);
 
 } // namespace heddle::nv
 

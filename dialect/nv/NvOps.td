@@ -49,10 +49,10 @@ def Nv_RingType : TypeDef<Nv_Dialect, "Ring"> {
     128 bytes; `[ring-3]` the values of a tile are `index`, `i32` or `i64`.
   }];
   let parameters = (ins "int64_t":$stages, ArrayRefParameter<"int64_t">:$slots,
-                        OptionalArrayRefParameter<"::mlir::Type">:$tile);
+                        ArrayRefParameter<"::mlir::Type">:$tile);
   let assemblyFormat = [{
     `<` `stages` `=` $stages `,` `slots` `=` `[` $slots `]` `,`
-    `tile` `=` `[` ($tile^)? `]` `>`
+    `tile` `=` `[` $tile `]` `>`
   }];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
@@ -66,10 +66,12 @@ def Nv_RingType : TypeDef<Nv_Dialect, "Ring"> {
 
 def Nv_Slot : LLVM_PointerInAddressSpace<3>;
 
-def Nv_RingOp : Nv_Op<"ring", [Pure]> {
+def Nv_RingOp : Nv_Op<"ring"> {
   let summary = "a ring in the shared memory of the CTA";
   let description = [{
-    The ring begins `offset` bytes into the CTA's dynamic shared memory.
+    The ring begins `offset` bytes into the CTA's dynamic shared memory. All
+    threads of the CTA have to arrive there before its stages are used: others may
+    have had the memory.
 
     Rules: `[place-1]` the offset is a multiple of 128 and not negative.
 

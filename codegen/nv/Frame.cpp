@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Between the block of a launch (heddle/abi.h, heddle_device_launch) and the
+// arguments of a kernel at the tile level.
+
+#include "codegen/nv/TileLowering.h"
+
+#include "heddle/abi.h"
+
+#include <cstddef>
+
+using namespace heddle;
+using namespace heddle::nv;
+using namespace mlir;
+using arith::CmpIPredicate;
+
+static constexpr int64_t ArgsOffset = sizeof(heddle_device_launch);
+
+int64_t TileLowering::sourcesOffset() const {
+  return ArgsOffset + static_cast<int64_t>(sizeof(heddle_args));
+}
+
+/// Integers of packed code that the task brings, behind the other parameters.
+static constexpr unsigned NumHidden = 4;
+
+static bool isPacked(func::FuncOp Kernel) {
+  auto Entry = Kernel->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
+  return Entry && Entry.getPacked();
+}
+
+int64_t TileLowering::operandsOffset() const {
+  return sourcesOffset() +
+         Sig.numSources() * static_cast<int64_t>(sizeof(heddle_source));
+}
+
+int64_t TileLowering::blockBytes() const {
+  unsigned Given = Sig.End - Sig.firstParam();
+  if (isPacked(Kernel))
+    Given -= NumHidden;
+  return operandsOffset() +
+         Given * static_cast<int64_t>(sizeof(heddle_operand));
+}
+
+Value TileLowering::argument(size_t Offset, Type T) {
+  // Nobody writes there while a kernel runs.
+  return LLVM::LoadOp::create(
+      B, T, B.bytes(Entry->getArgument(0), static_cast<int64_t>(Offset)),
+      /*alignment=*/0, /*isVolatile=*/false, /*isNonTemporal=*/false,
+      /*isInvariant=*/true);
+}
+
+void TileLowering::mapTask() {
+  Type I64 = B.getI64Type();
+  Value Tasks =
+      argument(offsetof(heddle_device_launch, tasks), B.ptrType(Space::Global));
+  Value Number = B.toI64(B.cta());
+  // Batch, head, tile, part, and the hidden operands.
+  constexpr int64_t NumFields = 8;
+  SmallVector<Type> Types(NumFields, I64);
+  Values Fields = B.branch(
+      B.cmp(CmpIPredicate::eq, B.address(Tasks), 0), Types,
+      [&]() -> Values {
+        Value NumTiles = argument(offsetof(heddle_device_launch, tiles), I64);
+        Value NumHeads = argument(offsetof(heddle_device_launch, heads), I64);
+        Value Outer = arith::DivUIOp::create(B, Number, NumTiles);
+        Value Tile = arith::RemUIOp::create(B, Number, NumTiles);
+        Value Head = arith::RemUIOp::create(B, Outer, NumHeads);
+        Value Batch = arith::DivUIOp::create(B, Outer, NumHeads);
+        Value Zero = B.i64(0);
+        Value Third = Kind == tile::KernelKind::Columns ? Zero : Batch;
+        return {Batch, Head, Tile, Third, Zero, Zero, Zero, Zero};
+      },
+      [&]() -> Values {
+        Value Record = B.offset(Tasks, B.mul(Number, NumFields), I64);
+        Values Read;
+        for (int64_t I = 0; I < NumFields; ++I)
+          Read.push_back(B.load(I64, B.offset(Record, I, I64)));
+        return Read;
+      });
+  for (unsigned I = 0; I < Sig.FirstView; ++I)
+    Scalars.map(Kernel.getArgument(I), B.toIndex(Fields[I]));
+  Part = Fields[3];
+  Hidden.assign(Fields.begin() + 4, Fields.end());
+}
+
+void TileLowering::mapViews() {
+  unsigned Next = Sig.FirstView;
+  auto Map = [&](size_t Offset) { Views[Kernel.getArgument(Next++)] = Offset; };
+  auto Source = [&](unsigned I, size_t Field) {
+    Map(sourcesOffset() + I * sizeof(heddle_source) + Field);
+  };
+  Map(ArgsOffset + offsetof(heddle_args, q));
+  for (unsigned I = 0; I < Sig.numSources(); ++I) {
+    Source(I, offsetof(heddle_source, k));
+    Source(I, offsetof(heddle_source, v));
+  }
+  Map(ArgsOffset + offsetof(heddle_args, o));
+  Map(ArgsOffset + offsetof(heddle_args, lse));
+  Map(ArgsOffset + offsetof(heddle_args, row_max));
+  for (unsigned I = 0; I < Sig.numSources(); ++I) {
+    Source(I, offsetof(heddle_source, column_sums));
+    Source(I, offsetof(heddle_source, block_max));
+  }
+}
+
+void TileLowering::mapParameters() {
+  unsigned FirstHidden = isPacked(Kernel) ? Sig.End - NumHidden : Sig.End;
+  for (unsigned I = Sig.firstParam(); I < Sig.End; ++I) {
+    Value Parameter = Kernel.getArgument(I);
+    Type T = Parameter.getType();
+    if (I >= FirstHidden) {
+      Scalars.map(Parameter, B.toIndex(Hidden[I - FirstHidden]));
+      continue;
+    }
+    size_t At =
+        operandsOffset() + (I - Sig.firstParam()) * sizeof(heddle_operand);
+    if (T.isIndex())
+      Scalars.map(Parameter, B.toIndex(argument(At, B.getI64Type())));
+    else if (T.isF32())
+      Scalars.map(Parameter,
+                  arith::TruncFOp::create(B, T, argument(At, B.getF64Type())));
+    else
+      Scalars.map(Parameter, argument(At, B.ptrType(Space::Generic)));
+  }
+}
+
+void TileLowering::mapArguments() {
+  mapTask();
+  mapViews();
+  Value Batch = scalarI64(Kernel.getArgument(0));
+  Value Origin = argument(ArgsOffset + offsetof(heddle_args, origin),
+                          B.ptrType(Space::Global));
+  Scalars.map(Kernel.getArgument(Sig.Origin),
+              B.toIndex(B.load(B.getI64Type(),
+                               B.offset(Origin, Batch, B.getI64Type()))));
+  Scalars.map(
+      Kernel.getArgument(Sig.scale()),
+      argument(ArgsOffset + offsetof(heddle_args, scale), B.getF32Type()));
+  mapParameters();
+  if (Kind == tile::KernelKind::Columns)
+    // The number of the source takes the place of that of the part.
+    Scalars.map(Kernel.getArgument(Sig.End), B.toIndex(Part));
+  Top = &Entry->back();
+}

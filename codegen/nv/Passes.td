@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HEDDLE_CODEGEN_NV_PASSES_TD
+#define HEDDLE_CODEGEN_NV_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def TileToNv : Pass<"tile-to-nv", "::mlir::ModuleOp"> {
+  let summary = "tile kernels as the code of a CTA of an NVIDIA GPU";
+  let description = [{
+    Replaces every kernel function of the kinds `"task"` and `"columns"` whose
+    level belongs to this target by an `llvm.func` that a CTA runs; kernels of
+    other levels, and those that count and check, are left alone. The function has
+    one parameter, the block of a launch (`heddle_device_launch`), passed by
+    value. Every thread runs all of it, scalars are the same in all of them. Warp
+    w owns query rows [w * rows, (w + 1) * rows): scores, weights and outputs are
+    the registers of `mma.sync` accumulators, row statistics one value per row,
+    equal in the four lanes of a row. Rows of q, k and v lie in shared memory in
+    their element type; a factor on queries is applied to the scores. The loop
+    over key tiles becomes an `nv.pipeline`: its producer walks the live tiles
+    and starts the copies, its consumer does the rest. Masks are made element by
+    element from the formula, in a branch on the tile's status that all threads
+    take. Shared memory and threads are left as `nv.shared_bytes` and
+    `nv.threads`.
+
+    ```mlir
+    // before
+    func.func @k_task(…) attributes {tile.kernel = "task", tile.entry = #attn.entry<…>} {
+      %c = tile.scale %o, %f : tensor<64x64xf32>
+    // after
+    llvm.func @k_task(%block: !llvm.ptr {llvm.byval = !llvm.array<560 x i8>, …})
+        attributes {nvvm.kernel, nv.shared_bytes = 41088, nv.threads = 128, …} {
+      %c0 = arith.mulf %o0, %f : f32
+      %c1 = arith.mulf %o1, %f : f32
+    ```
+  }];
+  let dependentDialects = [
+    "::heddle::nv::NvDialect", "::mlir::arith::ArithDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"];
+}
+
+def NvAssignRoles : Pass<"nv-assign-roles", "::mlir::ModuleOp"> {
+  let summary = "pipelines as loops of the warps that run them";
+  let description = [{
+    Every warp plays both roles, as devices without asynchronous copies of whole
+    tiles want it: all stages of the ring but one are filled ahead, then every
+    round waits for a tile, fills the stage that the round before has freed, and
+    consumes the tile. With one stage a round fills it, waits and consumes. The
+    protocol of the stages is spelled out, for warps of one role to be split off
+    by the same operations.
+
+    ```mlir
+    // before
+    %r = nv.pipeline %ring state(%s : i64) init(%x : f32) produce {
+    ^bb0(%slot: !llvm.ptr<3>, %k: i64):
+      …
+      nv.produced %live tile(%k : i64) next(%n : i64)
+    } consume {
+    ^bb0(%slot: !llvm.ptr<3>, %k: i64, %c: f32):
+      …
+      nv.yield %d : f32
+    } : !nv.ring<stages = 2, slots = [8192], tile = [i64]>
+    // after
+    %s1 = scf.for %i = %c0 to %c1 step %c1 iter_args(%k = %s) -> i64 {
+      %slot = nv.acquire %ring[%i]
+      …
+      nv.publish %ring[%i], %live tile(%k : i64)
+      nv.commit %ring[%i]
+      scf.yield %n : i64
+    }
+    %w:5 = scf.while (%stage = %c0, %k = %s1, %c = %x) {
+      %live, %tile, %slot = nv.wait %ring[%stage]
+      scf.condition(%live) %tile, %slot, %stage, %k, %c
+    } do {
+      … // fills the stage before this one
+      … // consumes
+      nv.release %ring[%stage]
+      scf.yield %next, %n, %d : i32, i64, f32
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::heddle::nv::NvDialect", "::mlir::arith::ArithDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
+def NvLowerRings : Pass<"nv-lower-rings", "::mlir::ModuleOp"> {
+  let summary = "the protocol of rings as copies, barriers and memory";
+  let description = [{
+    A stage is a piece of the CTA's dynamic shared memory. A committed stage is a
+    group of asynchronous copies; a wait is one for the group and a barrier, after
+    which all threads see the stage, and everybody has read the tile before it, so
+    that its stage may be filled. What is published is written by one thread and
+    read by all.
+
+    ```mlir
+    // before
+    nv.commit %ring[%s] : !nv.ring<stages = 2, slots = [8192], tile = [i64]>
+    %live, %k, %slot = nv.wait %ring[%t] : … -> i1, (i64), (!llvm.ptr<3>)
+    // after
+    nvvm.cp.async.commit.group
+    nvvm.cp.async.wait.group 0
+    nvvm.barrier0
+    %l = llvm.load %record : !llvm.ptr<3> -> i32
+    %k = llvm.load %field : !llvm.ptr<3> -> i64
+    ```
+  }];
+  let dependentDialects = [
+    "::heddle::nv::NvDialect", "::mlir::arith::ArithDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
+#endif // HEDDLE_CODEGEN_NV_PASSES_TD

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Lists of tokens: those of a box, and the members of a set that are left over.
+
+#include "codegen/nv/TileLowering.h"
+
+using namespace heddle;
+using namespace heddle::nv;
+using namespace mlir;
+using arith::CmpIPredicate;
+
+Places TileLowering::places(Value Row) {
+  if (isTile(Row))
+    return get<Places>(Row);
+  return {RowSource::from(scalarI64(Row))};
+}
+
+void TileLowering::lower(tile::PositionsOp Op) {
+  Values Start = scalarsI64(Op.getCoordinates());
+  Values Extents = scalarsI64(Op.getExtents());
+  auto Box = llvm::to_vector(Op.getBox());
+  define(Op.getPositions(),
+         Places{[Start, Extents, Box](NvBuilder &B, Value Row) -> Value {
+           Value Token = B.i64(0), Inside = B.i1(true);
+           int64_t Below = 1;
+           for (int64_t Size : Box)
+             Below *= Size;
+           for (size_t Axis = 0; Axis < Box.size(); ++Axis) {
+             Below /= Box[Axis];
+             Value Number = B.rem(B.div(Row, Below), Box[Axis]);
+             Value Place = B.add(Start[Axis], B.toI64(Number));
+             Token = B.add(B.mul(Token, Extents[Axis]), Place);
+             Inside = B.bitAnd(Inside,
+                               B.cmp(CmpIPredicate::ult, Place, Extents[Axis]));
+           }
+           return B.select(Inside, Token, B.i64(-1));
+         }});
+}
+
+// All threads walk the members together; each writes its share of the list.
+// Cursor and number found so far are carried. The member at the cursor asks
+// about its key tile: if that is free, so are all members up to where the
+// answer may change, and they are taken as far as there is room; if not, they
+// are skipped. A free member that there is no room for ends the walk: the
+// cursor only stops where there is more to find.
+LogicalResult TileLowering::lower(tile::CollectOp Op) {
+  int64_t Room =
+      cast<RankedTensorType>(Op.getPositions().getType()).getDimSize(0);
+  Value List = Shared.allocate(Room * 8);
+  auto Entry = [](NvBuilder &B, Value List, Value Number) {
+    return B.offset(List, Number, B.getI64Type());
+  };
+  Value Set = scalar(Op.getSet());
+  Values Indices = scalarsI64(Op.getIndices());
+  Value NumKeys = scalarI64(Op.getNumKeys());
+  Value Cursor = scalarI64(Op.getCursor());
+  Value Thread = B.toI64(B.thread());
+  int64_t Threads = B.config().threads();
+  Value End = operands().rank(Set, Indices, NumKeys);
+  // Somebody may still be reading the list before.
+  B.barrier();
+
+  LogicalResult Ok = success();
+  // One step from a cursor below the end; the third value says whether to go
+  // on.
+  auto Step = [&](Value Cursor, Value Found) -> Values {
+    Value Member = operands().member(Set, Indices, Cursor);
+    auto KeyTile = static_cast<int64_t>(Op.getKeyTile());
+    Value FirstKey = B.mul(B.div(Member, KeyTile), KeyTile);
+    Block &Body = Op.getBody().front();
+    Scalars.map(Body.getArgument(0), B.toIndex(FirstKey));
+    Ok = lowerBlock(Body);
+    if (failed(Ok))
+      return {Cursor, Found, B.i1(false)};
+    Operation *Answer = Body.getTerminator();
+    Value Free = scalar(Answer->getOperand(0));
+    Value Until = B.min(scalarI64(Answer->getOperand(1)), NumKeys);
+    Value Stop = operands().rank(Set, Indices, Until);
+    Value Take = B.select(
+        Free, B.min(B.sub(Stop, Cursor), B.sub(B.i64(Room), Found)), B.i64(0));
+    B.loop(Thread, Take, Threads, [&](Value I) {
+      Value Token = operands().member(Set, Indices, B.add(Cursor, I));
+      B.store(Token, Entry(B, List, B.add(Found, I)));
+    });
+    Value Next = B.select(Free, B.add(Cursor, Take), Stop);
+    return {Next, B.add(Found, Take), B.cmp(CmpIPredicate::ne, Next, Cursor)};
+  };
+
+  Values Inits{Cursor, B.i64(0), B.i1(true)};
+  auto While = scf::WhileOp::create(
+      B, ValueRange(Inits).getTypes(), Inits,
+      [&](OpBuilder &Nested, Location, ValueRange Args) {
+        OpBuilder::InsertionGuard Guard(B);
+        B.restoreInsertionPoint(Nested.saveInsertionPoint());
+        Value More = B.bitAnd(Args[2], B.cmp(CmpIPredicate::slt, Args[0], End));
+        scf::ConditionOp::create(B, More, Args);
+      },
+      [&](OpBuilder &Nested, Location, ValueRange Args) {
+        OpBuilder::InsertionGuard Guard(B);
+        B.restoreInsertionPoint(Nested.saveInsertionPoint());
+        scf::YieldOp::create(B, Step(Args[0], Args[1]));
+      });
+  B.loop(B.add(While.getResult(1), Thread), B.i64(Room), Threads,
+         [&](Value I) { B.store(B.i64(-1), Entry(B, List, I)); });
+  B.barrier();
+  define(Op.getPositions(), Places{[List, Entry](NvBuilder &B, Value Row) {
+           return B.load(B.getI64Type(), Entry(B, List, Row));
+         }});
+  Scalars.map(Op.getNext(), B.toIndex(While.getResult(0)));
+  return Ok;
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/nv/TileLowering.h"
+
+#include "codegen/nv/Copies.h"
+#include "codegen/nv/Rotate.h"
+#include "codegen/nv/Softmax.h"
+#include "codegen/nv/Transfer.h"
+#include "heddle/abi.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cstddef>
+
+using namespace heddle;
+using namespace heddle::nv;
+using namespace mlir;
+
+TileLowering::TileLowering(func::FuncOp Kernel, Block *Entry,
+                           tile::KernelKind Kind, const Config &C)
+    : Kernel(Kernel), Entry(Entry), Kind(Kind),
+      Sig(Kernel.getFunctionType(), Kind), B(Kernel.getLoc(), Entry, C),
+      Lanes(Kernel.getLoc(), Entry, LaneBuilder::Scalars), Shared(B),
+      Functions(Lanes) {}
+
+LogicalResult TileLowering::run() {
+  mapArguments();
+  return lowerBlock(Kernel.getBody().front());
+}
+
+LogicalResult TileLowering::lowerBlock(Block &Block) {
+  for (Operation &Op : Block) {
+    // The terminators of regions belong to whoever has the region.
+    if (isa<scf::YieldOp, scf::ConditionOp, tile::YieldOp>(Op) ||
+        Hoisted.contains(&Op))
+      continue;
+    B.setLoc(Op.getLoc());
+    if (failed(lowerOp(&Op)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult TileLowering::lowerOp(Operation *Op) {
+  auto Verb = [&](auto Op) {
+    lower(Op);
+    return success();
+  };
+  return llvm::TypeSwitch<Operation *, LogicalResult>(Op)
+      .Case<tile::PositionsOp, tile::DimOp, tile::LoadOp, tile::StoreOp,
+            tile::FillOp, tile::ScaleOp, tile::RotateOp, tile::ScoresOp,
+            tile::BitsOp, tile::MaskOp, tile::RegroupOp, tile::SoftmaxStepOp,
+            tile::RescaleOp, tile::AccumulateOp, tile::FinishOp,
+            tile::WeightsOp, tile::AddColumnsOp, tile::RaiseBlocksOp>(Verb)
+      .Case<attn::AtOp, attn::SpanOp, attn::SeekOp, attn::ProbeOp, attn::RankOp,
+            attn::MemberOp, attn::ExtentOp>(Verb)
+      // The loop over the tiles asks for them.
+      .Case([](attn::TilesOp) { return success(); })
+      .Case<scf::ForOp, scf::WhileOp, scf::IfOp, tile::ForeachOp,
+            tile::CollectOp, tile::ModifyOp>([&](auto Op) { return lower(Op); })
+      .Case<arith::AddFOp, arith::MulFOp>([&](Operation *Op) {
+        return isTile(Op->getResult(0)) ? lowerElementwise(Op)
+                                        : lowerScalarOp(Op);
+      })
+      .Case([&](func::ReturnOp) {
+        LLVM::ReturnOp::create(B, ValueRange());
+        return success();
+      })
+      .Default([&](Operation *Op) { return lowerScalarOp(Op); });
+}
+
+LogicalResult TileLowering::lowerScalarOp(Operation *Op) {
+  auto IsScalar = [](Value V) { return !isTile(V) && !isTableOrSet(V); };
+  bool OnlyScalars = llvm::all_of(Op->getOperands(), IsScalar) &&
+                     llvm::all_of(Op->getResults(), IsScalar);
+  bool Ours =
+      isa_and_present<attn::AttnDialect, tile::TileDialect>(Op->getDialect());
+  if (Ours || !OnlyScalars || Op->getNumRegions() != 0 ||
+      !isMemoryEffectFree(Op))
+    return Op->emitOpError()
+           << "cannot be lowered to the nv target: expected tile verbs of "
+              "attention, 'scf.for', 'scf.while', 'scf.if' and scalar "
+              "arithmetic; run 'attn-tile' first";
+  B.clone(*Op, Scalars);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Layouts
+//===----------------------------------------------------------------------===//
+
+FragmentLayout TileLowering::layout(int64_t Columns) const {
+  const Config &C = B.config();
+  return {C.Rows, C.Warps, roundUp(Columns, 16)};
+}
+
+FragmentLayout TileLowering::layout(Value V) const {
+  auto Type = cast<RankedTensorType>(V.getType());
+  return layout(Type.getRank() == 2 ? Type.getDimSize(1) : 16);
+}
+
+TileValue TileLowering::map(const TileValue &X, function_ref<Value(Value)> F) {
+  if (const auto *Elements = std::get_if<Fragment>(&X))
+    return Fragment{Elements->Of, llvm::map_to_vector(Elements->Regs, F)};
+  return RowStats{llvm::map_to_vector(std::get<RowStats>(X).Regs, F)};
+}
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+void TileLowering::lower(tile::DimOp Op) {
+  Value Size =
+      Op.getAxis() == tile::Axis::Position
+          ? sequenceLength(Op.getView())
+          : viewShape(Op.getView(), static_cast<unsigned>(Op.getAxis()));
+  Scalars.map(Op.getResult(), B.toIndex(Size));
+}
+
+SharedTile TileLowering::sharedTile(tile::LoadOp Load, Value Base) {
+  auto Type = cast<RankedTensorType>(Load.getTile().getType());
+  return SharedTile::get(
+      Base, Type.getDimSize(0), Type.getDimSize(1),
+      cast<attn::ViewType>(Load.getView().getType()).getElementType());
+}
+
+SharedTile TileLowering::stage(tile::LoadOp Load) {
+  SharedTile To = sharedTile(Load, Value());
+  To.Base = Shared.allocate(To.bytes());
+  // Whoever had this memory before may still be reading it.
+  B.barrier();
+  emitCopy(B,
+           rowSource(Load.getView(), scalarI64(Load.getB()),
+                     scalarI64(Load.getH()), Load.getRow()),
+           To);
+  commitCopies(B);
+  waitCopies(B, 0);
+  B.barrier();
+  return To;
+}
+
+void TileLowering::defineRows(Value V, StagedRows Rows) {
+  auto IsLeft = [&](OpOperand &Use) {
+    auto Scores = dyn_cast<tile::ScoresOp>(Use.getOwner());
+    return Scores &&
+           Use.getOperandNumber() == Scores.getQMutable().getOperandNumber();
+  };
+  if (!Rows.Query && llvm::any_of(V.getUses(), IsLeft))
+    Rows.Query = loadQueryOperand(B, Rows.Shared);
+  define(V, std::move(Rows));
+}
+
+void TileLowering::lower(tile::LoadOp Op) {
+  Value Result = Op.getTile();
+  if (cast<RankedTensorType>(Result.getType()).getRank() == 1) {
+    define(Result, emitLoadStats(B, layout(Result),
+                                 rowSource(Op.getView(), scalarI64(Op.getB()),
+                                           scalarI64(Op.getH()), Op.getRow()),
+                                 B.f32(0.0F)));
+    return;
+  }
+  StagedRows Rows;
+  Rows.Load = Op;
+  auto Slot = Slots.find(Op);
+  if (Slot != Slots.end()) {
+    Rows.Shared = Slot->second;
+  } else if (llvm::all_of(Op->getUsers(), llvm::IsaPred<tile::RotateOp>) &&
+             !Op->hasOneUse()) {
+    // Every rotation makes a copy of its own.
+  } else {
+    Rows.Shared = stage(Op);
+  }
+  defineRows(Result, std::move(Rows));
+}
+
+void TileLowering::lower(tile::RotateOp Op) {
+  StagedRows Rows = get<StagedRows>(Op.getTile());
+  Rows.Query.reset();
+  if (!Op.getTile().hasOneUse())
+    Rows.Shared = stage(Rows.Load);
+  auto Table = [&](Value V) {
+    Value Description = scalar(V);
+    auto Field = [&](size_t Offset, Type T) {
+      return B.load(T, B.bytes(Description, static_cast<int64_t>(Offset)));
+    };
+    AngleTable Result;
+    Result.Data = Field(offsetof(heddle_table, data), B.ptrType(Space::Global));
+    Result.RowStride = Field(offsetof(heddle_table, stride), B.getI64Type());
+    Result.ColumnStride =
+        Field(offsetof(heddle_table, stride) + sizeof(int64_t), B.getI64Type());
+    // A table without rows has a first one to point at.
+    Result.Rows =
+        B.max(Field(offsetof(heddle_table, shape), B.getI64Type()), B.i64(1));
+    return Result;
+  };
+  Rotation Turn;
+  Turn.Cos = Table(Op.getCos());
+  Turn.Sin = Table(Op.getSin());
+  Turn.Features = cast<RankedTensorType>(Op.getTile().getType()).getDimSize(1);
+  Turn.Position = places(Op.getRow()).At;
+  B.barrier();
+  emitRotate(B, Rows.Shared, Turn);
+  B.barrier();
+  defineRows(Op.getResult(), std::move(Rows));
+}
+
+void TileLowering::lower(tile::StoreOp Op) {
+  // Who computes a part of a result writes it where parts are collected.
+  bool IsOwn =
+      Op.getB() == Kernel.getArgument(0) && Kind == tile::KernelKind::Task;
+  Value Batch = IsOwn ? Part : scalarI64(Op.getB());
+  const TileValue &Tile = Tiles.find(Op.getTile())->second;
+  B.branch(hasData(Op.getView()), [&] {
+    RowSource To =
+        rowSource(Op.getView(), Batch, scalarI64(Op.getH()), Op.getRow());
+    if (const auto *Elements = std::get_if<Fragment>(&Tile))
+      emitStoreRows(B, *Elements, To);
+    else
+      emitStoreStats(B, std::get<RowStats>(Tile), layout(Op.getTile()), To);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Verbs
+//===----------------------------------------------------------------------===//
+
+void TileLowering::lower(tile::FillOp Op) {
+  float Element = Op.getValue().convertToFloat();
+  FragmentLayout Of = layout(Op.getTile());
+  if (cast<RankedTensorType>(Op.getTile().getType()).getRank() == 2)
+    define(Op.getTile(), fillFragment(B, Of, Element));
+  else
+    define(Op.getTile(), fillStats(B, Of, B.f32(Element)));
+}
+
+void TileLowering::lower(tile::ScaleOp Op) {
+  Value Factor = scalar(Op.getFactor());
+  TileValue X = Tiles.find(Op.getTile())->second;
+  if (auto *Rows = std::get_if<StagedRows>(&X)) {
+    // What is narrower than f32 would lose accuracy: the scores are scaled.
+    Rows->Factor = Rows->Factor ? B.fmul(Rows->Factor, Factor) : Factor;
+    defineRows(Op.getResult(), *Rows);
+    return;
+  }
+  define(Op.getResult(), map(X, [&](Value E) { return B.fmul(E, Factor); }));
+}
+
+LogicalResult TileLowering::lowerElementwise(Operation *Op) {
+  const auto *X = std::get_if<Fragment>(&Tiles.find(Op->getOperand(0))->second);
+  const auto *Y = std::get_if<Fragment>(&Tiles.find(Op->getOperand(1))->second);
+  if (!X || !Y)
+    return Op->emitOpError() << "expected tiles of scores on the nv target";
+  Fragment Result{X->Of, {}};
+  for (auto [A, C] : llvm::zip_equal(X->Regs, Y->Regs))
+    Result.Regs.push_back(isa<arith::AddFOp>(Op) ? B.fadd(A, C) : B.fmul(A, C));
+  define(Op->getResult(0), std::move(Result));
+  return success();
+}
+
+void TileLowering::lower(tile::ScoresOp Op) {
+  const StagedRows &Queries = get<StagedRows>(Op.getQ());
+  const StagedRows &Keys = get<StagedRows>(Op.getK());
+  Value Factor = Queries.Factor;
+  if (Keys.Factor)
+    Factor = Factor ? B.fmul(Factor, Keys.Factor) : Keys.Factor;
+  define(Op.getS(), emitScores(B, *Queries.Query, Keys.Shared, Factor));
+}
+
+void TileLowering::lower(tile::SoftmaxStepOp Op) {
+  SoftmaxStep Step =
+      emitSoftmaxStep(B, get<Fragment>(Op.getS()), get<RowStats>(Op.getM()),
+                      get<RowStats>(Op.getL()));
+  define(Op.getP(), Step.P);
+  define(Op.getNewM(), Step.M);
+  define(Op.getNewL(), Step.L);
+  define(Op.getAlpha(), Step.Alpha);
+}
+
+void TileLowering::lower(tile::RescaleOp Op) {
+  define(Op.getResult(),
+         rescale(B, get<Fragment>(Op.getO()), get<RowStats>(Op.getAlpha())));
+}
+
+void TileLowering::lower(tile::FinishOp Op) {
+  SoftmaxEnd End =
+      emitFinish(B, get<Fragment>(Op.getO()), get<RowStats>(Op.getM()),
+                 get<RowStats>(Op.getL()));
+  define(Op.getResult(), End.O);
+  define(Op.getLse(), End.Lse);
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One walk over a kernel at the tile level that builds the function of a CTA
+// beside it. Scalars go through a value map, tiles through a map to what they
+// are on the device; every verb is lowered on its own. All threads run all of
+// the code: scalars are uniform.
+
+#ifndef HEDDLE_CODEGEN_NV_TILELOWERING_H
+#define HEDDLE_CODEGEN_NV_TILELOWERING_H
+
+#include "codegen/lanes/IndexAccess.h"
+#include "codegen/lanes/LaneBuilder.h"
+#include "codegen/nv/DeviceFunctions.h"
+#include "codegen/nv/SharedMemory.h"
+#include "codegen/nv/TileValue.h"
+#include "dialect/tile/Signature.h"
+#include "mlir/IR/IRMapping.h"
+
+#include <optional>
+
+namespace heddle::nv {
+
+using tile::isTableOrSet;
+using tile::isTile;
+
+/// Operands of a verb that looks at coordinates, lowered (i64).
+struct Coordinates {
+  mlir::Value Batch, Head;
+  /// Of the first query and key, one per axis, outermost first; no key where
+  /// there is a list.
+  mlir::SmallVector<mlir::Value> FirstQuery, FirstKey;
+  /// Extents of boxes; empty for consecutive queries and keys.
+  mlir::SmallVector<int64_t> QueryBox, KeyBox;
+  /// Tokens of the keys where they are listed.
+  std::optional<Places> Listed;
+
+  /// Coordinates of a row and of a column (i32) of the CTA's tile.
+  mlir::SmallVector<mlir::Value> query(NvBuilder &B, mlir::Value Row) const;
+  mlir::SmallVector<mlir::Value> key(NvBuilder &B, mlir::Value Column) const;
+};
+
+class TileLowering {
+public:
+  /// `Kernel` is a checked kernel function, "task" or "columns"; `Entry` the
+  /// empty first block of the new function, whose argument is the block of a
+  /// launch (heddle_device_launch).
+  TileLowering(mlir::func::FuncOp Kernel, mlir::Block *Entry,
+               tile::KernelKind Kind, const Config &C);
+
+  mlir::LogicalResult run();
+
+  int64_t sharedBytes() const { return Shared.size(); }
+  /// Bytes of the launch's block.
+  int64_t blockBytes() const;
+
+private:
+  using Values = NvBuilder::Values;
+
+  // The function's frame (Frame.cpp).
+  int64_t sourcesOffset() const;
+  int64_t operandsOffset() const;
+  void mapArguments();
+  void mapTask();
+  void mapViews();
+  void mapParameters();
+  /// What lies in the launch's block at an offset.
+  mlir::Value argument(size_t Offset, mlir::Type T);
+
+  // Views (Views.cpp). Operands are of the tile level; rows count within the
+  // sequence.
+  mlir::Value viewField(mlir::Value View, size_t Field, mlir::Type T);
+  mlir::Value viewShape(mlir::Value View, unsigned Axis);
+  mlir::Value viewStride(mlir::Value View, unsigned Axis);
+  /// Pointer to global memory.
+  mlir::Value viewData(mlir::Value View);
+  /// i1: somebody wants what goes there.
+  mlir::Value hasData(mlir::Value View);
+  /// What `Make` makes of a view, once, at the top of the function.
+  mlir::Value ofView(mlir::Value View, unsigned Key,
+                     llvm::function_ref<mlir::Value()> Make);
+  mlir::Value sequenceStart(mlir::Value View, mlir::Value Batch);
+  mlir::Value sequenceLength(mlir::Value View);
+  mlir::Value headAddress(mlir::Value View, mlir::Value Batch,
+                          mlir::Value Head);
+  /// Row 0 of head `Head` of sequence `Batch` and what follows it; tokens are
+  /// those of `Row`, an index or a list.
+  RowSource rowSource(mlir::Value View, mlir::Value Batch, mlir::Value Head,
+                      mlir::Value Row);
+
+  // Scalars. Tables and sets are pointers to their descriptions.
+  mlir::Value scalar(mlir::Value V) { return Scalars.lookup(V); }
+  mlir::Value scalarI64(mlir::Value V) { return B.toI64(scalar(V)); }
+  Values scalarsI64(mlir::ValueRange Operands);
+  mlir::LogicalResult lowerBlock(mlir::Block &Block);
+  mlir::LogicalResult lowerOp(mlir::Operation *Op);
+  mlir::LogicalResult lowerScalarOp(mlir::Operation *Op);
+  /// The builder of elementwise code, where the kernel's stands.
+  LaneBuilder &lanes();
+
+  // Tiles.
+  template <typename T> const T &get(mlir::Value V) const {
+    return std::get<T>(Tiles.find(V)->second);
+  }
+  void define(mlir::Value V, TileValue Is) { Tiles[V] = std::move(Is); }
+  /// The layout of a tile of queries with so many columns.
+  FragmentLayout layout(int64_t Columns) const;
+  FragmentLayout layout(mlir::Value V) const;
+  /// A fragment or the statistics of rows, element by element.
+  TileValue map(const TileValue &X,
+                llvm::function_ref<mlir::Value(mlir::Value)> F);
+  /// Rows of a load, complete for all threads.
+  SharedTile stage(tile::LoadOp Load);
+  SharedTile sharedTile(tile::LoadOp Load, mlir::Value Base);
+  /// Gives a tile of rows its value, also as an operand if it is one.
+  void defineRows(mlir::Value V, StagedRows Rows);
+  Places places(mlir::Value Row);
+
+  void lower(tile::PositionsOp Op);
+  mlir::LogicalResult lower(tile::CollectOp Op);
+  void lower(tile::DimOp Op);
+  void lower(tile::LoadOp Op);
+  void lower(tile::StoreOp Op);
+  void lower(tile::FillOp Op);
+  void lower(tile::ScaleOp Op);
+  void lower(tile::RotateOp Op);
+  void lower(tile::ScoresOp Op);
+  void lower(tile::BitsOp Op);
+  void lower(tile::MaskOp Op);
+  mlir::LogicalResult lower(tile::ModifyOp Op);
+  void lower(tile::RegroupOp Op);
+  void lower(tile::SoftmaxStepOp Op);
+  void lower(tile::RescaleOp Op);
+  void lower(tile::AccumulateOp Op);
+  void lower(tile::FinishOp Op);
+  void lower(tile::WeightsOp Op);
+  void lower(tile::AddColumnsOp Op);
+  void lower(tile::RaiseBlocksOp Op);
+  mlir::LogicalResult lowerElementwise(mlir::Operation *Op);
+
+  // Pairs that are kept (ScoreVerbs.cpp).
+  template <typename Op> Coordinates coordinates(Op Verb);
+  /// i1, or null where every tile is partial.
+  mlir::Value isPartial(tile::BitsOp Op);
+  Fragment emitBits(tile::BitsOp Op);
+  /// `X`, and where the tile is partial what `Masked` makes of it.
+  Fragment wherePartial(tile::BitsOp Bits, const Fragment &X,
+                        llvm::function_ref<Fragment(const Fragment &)> Masked);
+
+  // Questions to tables and sets (IndexVerbs.cpp).
+  OperandMemory &operands();
+  void lower(attn::AtOp Op);
+  void lower(attn::SpanOp Op);
+  void lower(attn::SeekOp Op);
+  void lower(attn::ProbeOp Op);
+  void lower(attn::RankOp Op);
+  void lower(attn::MemberOp Op);
+  void lower(attn::ExtentOp Op);
+
+  // Control flow (ControlFlow.cpp). A carried tile is the list of its
+  // registers.
+  mlir::LogicalResult lower(mlir::scf::ForOp Op);
+  mlir::LogicalResult lower(mlir::scf::WhileOp Op);
+  mlir::LogicalResult lower(mlir::scf::IfOp Op);
+  /// The values that are carried for `Carried`, and false where one of them
+  /// cannot be.
+  mlir::FailureOr<Values> flatten(mlir::Operation *For,
+                                  mlir::ValueRange Carried);
+  /// Gives `Old` the values `New`; the tiles are like `Like`.
+  void bind(mlir::ValueRange Old, mlir::ValueRange Like, mlir::ValueRange New);
+
+  // The loop over key tiles (KeyPipeline.cpp).
+  mlir::LogicalResult lower(tile::ForeachOp Op);
+  friend class KeyPipeline;
+
+  mlir::func::FuncOp Kernel;
+  mlir::Block *Entry;
+  tile::KernelKind Kind;
+  tile::Signature Sig;
+  NvBuilder B;
+  LaneBuilder Lanes;
+  SharedMemory Shared;
+  DeviceFunctions Functions;
+  std::optional<OperandMemory> Operands;
+  mlir::IRMapping Scalars;
+  llvm::DenseMap<mlir::Value, TileValue> Tiles;
+  /// Where the rows of a load arrive without its doing.
+  llvm::DenseMap<mlir::Operation *, SharedTile> Slots;
+  /// Operations of a loop that have been lowered before it.
+  llvm::DenseSet<mlir::Operation *> Hoisted;
+
+  /// The last operation of the frame.
+  mlir::Operation *Top = nullptr;
+  /// What takes the place of the batch in views of outputs.
+  mlir::Value Part;
+  /// Hidden operands of packed code (i64).
+  Values Hidden;
+  /// Byte offsets of views in the launch's block.
+  llvm::DenseMap<mlir::Value, size_t> Views;
+  llvm::DenseMap<std::pair<mlir::Value, unsigned>, mlir::Value> ViewValues;
+};
+
+} // namespace heddle::nv
+
+#endif // HEDDLE_CODEGEN_NV_TILELOWERING_H

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/nv/Levels.h"
+#include "codegen/nv/Passes.h"
+#include "codegen/nv/TileLowering.h"
+#include "heddle/abi.h"
+
+namespace heddle::nv {
+#define GEN_PASS_DEF_TILETONV
+#include "codegen/nv/Passes.h.inc"
+} // namespace heddle::nv
+
+using namespace heddle;
+using namespace heddle::nv;
+using namespace mlir;
+using tile::KernelKind;
+
+static FailureOr<Config> configFor(func::FuncOp Kernel, attn::EntryAttr Entry,
+                                   const NvLevel &Level) {
+  attn::ScheduleAttr Schedule = Entry.getSchedule();
+  Config C;
+  C.QueryTile = Schedule.getQueryTile();
+  C.KeyTile = Schedule.getKeyTile();
+  C.Rows = Schedule.getRows();
+  // Rows and columns of the blocks of a matrix product, and warps of a CTA.
+  constexpr int64_t Block = 16, MaxWarps = 32;
+  if (C.Rows % Block != 0 || C.QueryTile % C.Rows != 0 ||
+      C.KeyTile % Block != 0 || C.QueryTile / C.Rows > MaxWarps)
+    return Kernel.emitOpError()
+           << "has 'query_tile' " << C.QueryTile << ", 'key_tile' " << C.KeyTile
+           << " and 'rows' " << C.Rows
+           << "; expected rows and key tile to be multiples of " << Block
+           << ", and 1 to " << MaxWarps << " times the rows as query tile";
+  C.Warps = C.QueryTile / C.Rows;
+  C.Stages = std::max<int64_t>(1, Schedule.getStages());
+  C.Input = Entry.getInputType();
+  C.Output = Entry.getOutputType();
+  C.Qk = Entry.getQk();
+  C.V = Entry.getV();
+  C.SharedLimit = Level.SharedLimit;
+  return C;
+}
+
+static void declareShared(ModuleOp Module) {
+  if (Module.lookupSymbol(kSharedSymbol))
+    return;
+  auto B = OpBuilder::atBlockBegin(Module.getBody());
+  auto Type = LLVM::LLVMArrayType::get(B.getI8Type(), 0);
+  LLVM::GlobalOp::create(B, Module.getLoc(), Type, /*isConstant=*/false,
+                         LLVM::Linkage::External, kSharedSymbol, Attribute(),
+                         kSlotAlignment, static_cast<unsigned>(Space::Shared));
+}
+
+static LLVM::LLVMFuncOp createFunction(func::FuncOp Kernel, const Config &C) {
+  OpBuilder B(Kernel);
+  MLIRContext *Context = B.getContext();
+  auto Type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(Context), {LLVM::LLVMPointerType::get(Context)});
+  auto Function =
+      LLVM::LLVMFuncOp::create(B, Kernel.getLoc(), Kernel.getName(), Type);
+  Function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                    B.getUnitAttr());
+  Function->setAttr(
+      NVVM::NVVMDialect::getMaxntidAttrName(),
+      B.getDenseI32ArrayAttr({static_cast<int32_t>(C.threads())}));
+  Function->setAttr(kThreadsAttr, B.getI64IntegerAttr(C.threads()));
+  Function->setAttr(tile::kKernelAttr, Kernel->getAttr(tile::kKernelAttr));
+  Function->setAttr(tile::kEntryAttr, Kernel->getAttr(tile::kEntryAttr));
+  return Function;
+}
+
+/// The one parameter: the block of a launch.
+static LogicalResult setParameter(LLVM::LLVMFuncOp Function, int64_t Bytes) {
+  if (Bytes > HEDDLE_DEVICE_BLOCK_LIMIT)
+    return Function.emitError()
+           << "kernel '" << Function.getName() << "' is launched with " << Bytes
+           << " bytes of operands; expected at most "
+           << HEDDLE_DEVICE_BLOCK_LIMIT
+           << " on the nv target: use fewer parameters or sources";
+  OpBuilder B(Function);
+  Function.setArgAttr(
+      0, LLVM::LLVMDialect::getByValAttrName(),
+      TypeAttr::get(LLVM::LLVMArrayType::get(B.getI8Type(), Bytes)));
+  Function.setArgAttr(0, LLVM::LLVMDialect::getAlignAttrName(),
+                      B.getI64IntegerAttr(alignof(heddle_device_launch)));
+  Function.setArgAttr(0, NVVM::NVVMDialect::getGridConstantAttrName(),
+                      B.getUnitAttr());
+  return success();
+}
+
+static LogicalResult lowerKernel(func::FuncOp Kernel, KernelKind Kind,
+                                 attn::EntryAttr Entry, const NvLevel &Level) {
+  if (tile::isLinear(Kernel))
+    return Kernel.emitOpError()
+           << "carries a state, and level '" << Level.Name
+           << "' does not serve recurrences; choose a level of another target";
+  if (failed(tile::checkKernel(Kernel, Kind)))
+    return failure();
+  FailureOr<Config> C = configFor(Kernel, Entry, Level);
+  if (failed(C))
+    return failure();
+  LLVM::LLVMFuncOp Function = createFunction(Kernel, *C);
+  OpBuilder B(Kernel);
+  TileLowering Lowering(Kernel, Function.addEntryBlock(B), Kind, *C);
+  if (failed(Lowering.run()) ||
+      failed(setParameter(Function, Lowering.blockBytes()))) {
+    Function.erase();
+    return failure();
+  }
+  int64_t Bytes = Lowering.sharedBytes();
+  if (Bytes > C->SharedLimit) {
+    Function.erase();
+    return Kernel.emitOpError()
+           << "needs " << Bytes << " bytes of shared memory; level '"
+           << Level.Name << "' has " << C->SharedLimit
+           << ": choose a smaller 'query_tile' or 'key_tile', or fewer "
+              "'stages'";
+  }
+  Function->setAttr(kSharedBytesAttr, B.getI64IntegerAttr(Bytes));
+  Kernel.erase();
+  return success();
+}
+
+namespace {
+struct TileToNv final : heddle::nv::impl::TileToNvBase<TileToNv> {
+  void runOnOperation() override {
+    for (auto Kernel :
+         llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
+      auto Name = Kernel->getAttrOfType<StringAttr>(tile::kKernelAttr);
+      auto Entry = Kernel->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
+      if (!Name || !Entry)
+        continue;
+      const NvLevel *Level = findNvLevel(Entry.getLevel());
+      std::optional<KernelKind> Kind = tile::findKernelKind(Name);
+      // Counting and checking is done by the machine that launches kernels.
+      if (!Level || !Kind || *Kind == KernelKind::Count ||
+          *Kind == KernelKind::Check)
+        continue;
+      declareShared(getOperation());
+      if (failed(lowerKernel(Kernel, *Kind, Entry, *Level)))
+        return signalPassFailure();
+    }
+  }
+};
+} // namespace

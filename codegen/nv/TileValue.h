@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a tile of the tile level is on the device.
+
+#ifndef HEDDLE_CODEGEN_NV_TILEVALUE_H
+#define HEDDLE_CODEGEN_NV_TILEVALUE_H
+
+#include "codegen/nv/Fragment.h"
+#include "codegen/nv/Products.h"
+#include "codegen/nv/Rows.h"
+#include "codegen/nv/SharedTile.h"
+#include "dialect/tile/Tile.h"
+
+#include <functional>
+#include <optional>
+#include <variant>
+
+namespace heddle::nv {
+
+/// Rows of q, k or v, in shared memory.
+struct StagedRows {
+  SharedTile Shared;
+  /// The load they come from.
+  tile::LoadOp Load;
+  /// f32 that every element is still to be multiplied with; null for one.
+  mlir::Value Factor;
+  /// The rows as the left operand of scores, where they are used as such.
+  std::optional<QueryOperand> Query;
+};
+
+/// The tokens that rows stand for: i64 for a row (i32), -1 for none. Called
+/// where code is built that asks.
+struct Places {
+  std::function<mlir::Value(NvBuilder &B, mlir::Value Row)> At;
+};
+
+/// Bits are made from the formula where somebody wants them.
+using LazyBits = tile::BitsOp;
+
+/// Scores, weights and outputs are fragments, statistics of rows RowStats.
+using TileValue = std::variant<std::monostate, StagedRows, Places, LazyBits,
+                               Fragment, RowStats>;
+
+} // namespace heddle::nv
+
+#endif // HEDDLE_CODEGEN_NV_TILEVALUE_H
