@@ -63,6 +63,8 @@ public:
 
   /// The range that holds the address, or null.
   const Range *find(uint64_t Address) const;
+  /// Where an address that may not be touched lies, for messages.
+  std::string describe(uint64_t Address) const;
   /// Bytes allocated now, and the most there ever were.
   uint64_t allocated() const { return Allocated; }
   uint64_t peak() const { return Peak; }
