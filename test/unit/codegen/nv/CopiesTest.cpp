@@ -179,10 +179,10 @@ class Rotations : public testing::TestWithParam<CopyCase> {};
 TEST_P(Rotations, TurnPairsOfFeatures) {
   auto [Type, Features] = GetParam();
   constexpr int64_t Rows = 32, Angles = 20, First = -2;
-  int64_t Half = Features / 2;
-  // Rows, cos, sin, output.
+  int64_t Half = Features / 2, Padded = roundUp(Features, 16);
+  // Rows, cos, sin, strides of sin's rows and columns, output.
   NvKernel Kernel(
-      twoWarps(Rows), Type, {P, P, P, P},
+      twoWarps(Rows), Type, {P, P, P, I, I, P},
       [Features = Features](NvBuilder &B, Value Shared, ArrayRef<Value> A) {
         const nv::Config &C = B.config();
         SharedTile T = SharedTile::get(Shared, C.KeyTile, Features, C.Input);
@@ -193,47 +193,51 @@ TEST_P(Rotations, TurnPairsOfFeatures) {
         commitCopies(B);
         waitCopies(B, 0);
         B.barrier();
-        // The second table lies column by column.
         emitRotate(B, T,
                    {{A[1], B.i64(Features / 2), B.i64(1), B.i64(Angles)},
-                    {A[2], B.i64(1), B.i64(Angles), B.i64(Angles)},
+                    {A[2], A[3], A[4], B.i64(Angles)},
                     Features,
                     RowSource::from(B.i64(First))});
         B.barrier();
-        dump(B, T, A[3]);
+        dump(B, T, A[5]);
       });
-  int64_t Padded = roundUp(Features, 16);
-  ptx::Device On;
-  NvArray In(On, Type, Rows * Features), Out(On, "f32", Rows * Padded);
-  NvArray Cos(On, "f32", Angles * Half), Sin(On, "f32", Angles * Half);
   auto Angle = [](int64_t Row, int64_t T) {
     return static_cast<float>(Row) / static_cast<float>(T + 1);
   };
-  for (int64_t R = 0; R < Angles; ++R)
-    for (int64_t T = 0; T < Half; ++T) {
-      Cos.set(R * Half + T, std::cos(Angle(R, T)));
-      Sin.set(T * Angles + R, std::sin(Angle(R, T)));
-    }
-  for (int64_t N = 0; N < In.size(); ++N)
-    In.set(N, static_cast<float>(N % 13) / 4 - 1);
-  Kernel.run(On, {In.address(), Cos.address(), Sin.address(), Out.address()},
-             Rows * Padded * 4);
   float Tolerance = llvm::StringRef(Type) == "f32"    ? 1e-6F
                     : llvm::StringRef(Type) == "bf16" ? 2e-2F
                                                       : 2e-3F;
-  for (int64_t R = 0; R < Rows; ++R)
-    for (int64_t T = 0; T < Half; ++T) {
-      int64_t Row = std::min(std::max(R + First, int64_t{0}), Angles - 1);
-      float X = In.get(R * Features + T), Y = In.get(R * Features + T + Half);
-      float C = std::cos(Angle(Row, T)), S = std::sin(Angle(Row, T));
-      ASSERT_NEAR(Out.get(R * Padded + T), X * C - Y * S, Tolerance);
-      ASSERT_NEAR(Out.get(R * Padded + T + Half), Y * C + X * S, Tolerance);
-    }
+  for (bool ByColumns : {false, true}) {
+    ptx::Device On;
+    NvArray In(On, Type, Rows * Features), Out(On, "f32", Rows * Padded);
+    NvArray Cos(On, "f32", Angles * Half), Sin(On, "f32", Angles * Half);
+    int64_t RowStride = ByColumns ? 1 : Half, Step = ByColumns ? Angles : 1;
+    for (int64_t R = 0; R < Angles; ++R)
+      for (int64_t T = 0; T < Half; ++T) {
+        Cos.set(R * Half + T, std::cos(Angle(R, T)));
+        Sin.set(R * RowStride + T * Step, std::sin(Angle(R, T)));
+      }
+    for (int64_t N = 0; N < In.size(); ++N)
+      In.set(N, static_cast<float>(N % 13) / 4 - 1);
+    Kernel.run(On,
+               {In.address(), Cos.address(), Sin.address(),
+                static_cast<uint64_t>(RowStride), static_cast<uint64_t>(Step),
+                Out.address()},
+               Rows * Padded * 4);
+    for (int64_t R = 0; R < Rows; ++R)
+      for (int64_t T = 0; T < Half; ++T) {
+        int64_t Row = std::min(std::max(R + First, int64_t{0}), Angles - 1);
+        float X = In.get(R * Features + T), Y = In.get(R * Features + T + Half);
+        float C = std::cos(Angle(Row, T)), S = std::sin(Angle(Row, T));
+        ASSERT_NEAR(Out.get(R * Padded + T), X * C - Y * S, Tolerance);
+        ASSERT_NEAR(Out.get(R * Padded + T + Half), Y * C + X * S, Tolerance);
+      }
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Rotations,
-                         testing::Values(CopyCase{"f16", 40},
-                                         CopyCase{"bf16", 64},
-                                         CopyCase{"f16", 6},
-                                         CopyCase{"f32", 72}),
-                         nameOf);
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Rotations,
+    testing::Values(CopyCase{"f16", 40}, CopyCase{"bf16", 64},
+                    CopyCase{"f16", 6}, CopyCase{"f16", 128},
+                    CopyCase{"f32", 64}, CopyCase{"f32", 72}),
+    nameOf);
