@@ -3,6 +3,7 @@
 #include "codegen/nv/Emit.h"
 
 #include "codegen/EmitTools.h"
+#include "codegen/nv/DeviceLibrary.h"
 #include "codegen/nv/Levels.h"
 #include "codegen/nv/Ptxas.h"
 #include "dialect/tile/Tile.h"
@@ -168,6 +169,8 @@ NvEmitter::translate(mlir::ModuleOp Module, llvm::LLVMContext &Context) {
   }
   if (!Result)
     return llvm::createStringError("the module has no translation to LLVM IR");
+  if (llvm::Error E = linkDeviceLibrary(*Result))
+    return E;
   for (llvm::Function &F : *Result)
     if (!F.isDeclaration())
       F.addFnAttr(llvm::Attribute::NoUnwind);
