@@ -164,7 +164,7 @@ KeyPipeline::Walk KeyPipeline::ask(const Walk &From) {
   Values Params;
   for (Value Param : Tiles.getParams()) {
     bool IsReal = Param.getType().isF32();
-    Params.push_back(IsReal ? Value() : L.scalarI64(Param));
+    Params.push_back(IsReal ? Value() : L.operand(Param));
     At.params.push_back(Param.getType().isIndex() ? Params.back() : Value());
   }
   ParameterAccess Access(L.lanes(), Params, &L.Functions);

@@ -89,7 +89,7 @@ Fragment TileLowering::emitBits(tile::BitsOp Op) {
   Values Params, Integers;
   for (Value Param : Op.getParams()) {
     bool IsReal = Param.getType().isF32();
-    Params.push_back(IsReal ? Value() : scalarI64(Param));
+    Params.push_back(IsReal ? Value() : operand(Param));
     Integers.push_back(Param.getType().isIndex() ? Params.back() : Value());
   }
   ParameterAccess Access(lanes(), Params, &Functions);
@@ -179,7 +179,7 @@ LogicalResult TileLowering::lower(tile::ModifyOp Op) {
   Code.Body = &Op.getBody().front();
   nv::Coordinates At = coordinates(Op);
   // i64, f32, i1 and pointers as they are.
-  auto Lowered = [&](Value V) { return B.toI64(scalar(V)); };
+  auto Lowered = [&](Value V) { return operand(V); };
   Values Params = llvm::map_to_vector(Op.getParams(), Lowered);
   Code.Captured = capturedValues(*Code.Body);
   Code.CapturedValues = llvm::map_to_vector(Code.Captured, Lowered);

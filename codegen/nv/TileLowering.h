@@ -91,6 +91,10 @@ private:
   mlir::Value scalar(mlir::Value V) { return Scalars.lookup(V); }
   mlir::Value scalarI64(mlir::Value V) { return B.toI64(scalar(V)); }
   Values scalarsI64(mlir::ValueRange Operands);
+  /// Integers as i64, anything else as it is.
+  mlir::Value operand(mlir::Value V) {
+    return V.getType().isIndex() ? scalarI64(V) : scalar(V);
+  }
   mlir::LogicalResult lowerBlock(mlir::Block &Block);
   mlir::LogicalResult lowerOp(mlir::Operation *Op);
   mlir::LogicalResult lowerScalarOp(mlir::Operation *Op);
