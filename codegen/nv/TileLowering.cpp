@@ -165,10 +165,9 @@ void TileLowering::lower(tile::LoadOp Op) {
   auto Slot = Slots.find(Op);
   if (Slot != Slots.end()) {
     Rows.Shared = Slot->second;
-  } else if (llvm::all_of(Op->getUsers(), llvm::IsaPred<tile::RotateOp>) &&
-             !Op->hasOneUse()) {
-    // Every rotation makes a copy of its own.
-  } else {
+  } else if (Op->use_empty() || Op->hasOneUse() ||
+             !llvm::all_of(Op->getUsers(), llvm::IsaPred<tile::RotateOp>)) {
+    // Else every rotation makes a copy of its own.
     Rows.Shared = stage(Op);
   }
   defineRows(Result, std::move(Rows));
