@@ -15,10 +15,10 @@ template <typename Body> static void forEachRow(const Tensor &Of, Body Each) {
 
 CheckResult frontend::compareOutputs(const OutputTensors &Got,
                                      const OutputTensors &Want,
-                                     std::string Against) {
+                                     std::string Against, double Rounded) {
   CheckResult Result;
   Result.Against = std::move(Against);
-  Result.Tolerance = outputTolerance(Got.O.dtype());
+  Result.Tolerance = std::max(outputTolerance(Got.O.dtype()), Rounded);
   const int64_t Width = Got.O.shape()[3];
   const bool HasLse = Got.Lse.size() > 0;
   std::vector<float> GotRow(static_cast<size_t>(Width)), WantRow(GotRow);

@@ -25,6 +25,14 @@ inline double outputTolerance(heddle_dtype Output) {
                                  : CheckTolerance;
 }
 
+/// The same for o where a device multiplies weights with v in the dtype of q, k
+/// and v.
+inline double deviceTolerance(heddle_dtype Input) {
+  return Input == HEDDLE_F16    ? 2e-3
+         : Input == HEDDLE_BF16 ? 1e-2
+                                : CheckTolerance;
+}
+
 /// The largest relative difference between results and what they should be.
 struct CheckResult {
   /// What the results were compared with.
@@ -90,9 +98,10 @@ private:
   }
 };
 
-/// Compares two sets of outputs of equal shapes and dtypes.
+/// Compares two sets of outputs of equal shapes and dtypes. `Rounded` is what o
+/// may differ by if that is more than its dtype calls for.
 CheckResult compareOutputs(const OutputTensors &Got, const OutputTensors &Want,
-                           std::string Against);
+                           std::string Against, double Rounded = 0);
 
 } // namespace heddle::frontend
 

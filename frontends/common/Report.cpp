@@ -191,9 +191,22 @@ static void addTimes(const Report &R, Lines &Out) {
                         "launch",
                         duration(R.IndexMilliseconds * 1e-3),
                         100 * R.indexShare()));
-  Out.add("time", fmt::format("{}, median of {}, {} thread{}",
-                              duration(R.MedianSeconds), R.Repeat, R.Threads,
-                              R.Threads == 1 ? "" : "s"));
+  Out.add("time",
+          fmt::format("{}, median of {}, {}", duration(R.MedianSeconds),
+                      R.Repeat,
+                      R.Device.empty() ? fmt::format("{} thread{}", R.Threads,
+                                                     R.Threads == 1 ? "" : "s")
+                                       : "on " + R.Device));
+  if (!R.Emulated.empty()) {
+    std::string Text;
+    for (const auto &[Name, Number] : R.Emulated) {
+      std::string Words = Name;
+      std::replace(Words.begin(), Words.end(), '_', ' ');
+      Text += fmt::format("{}{} {}", Text.empty() ? "" : ", ", grouped(Number),
+                          Words);
+    }
+    Out.add("emulated", Text);
+  }
   if (R.Recurrence)
     Out.add("speed", fmt::format("{:.6g} tokens/s, {}", R.tokensPerSecond(),
                                  speed(R.rate(R.recurrenceFlop()), R.FmaPeak)));
@@ -368,9 +381,18 @@ std::string Report::json() const {
   Out.integer("plan_bytes", PlanBytes);
   Out.number("index_ms", IndexMilliseconds);
   Out.number("index_share", indexShare());
-  Out.integer("threads", Threads);
+  if (Device.empty())
+    Out.integer("threads", Threads);
+  else
+    Out.text("device", Device);
   Out.integer("repeat", Repeat);
   Out.number("median_ms", MedianSeconds * 1e3);
+  if (!Emulated.empty()) {
+    JsonObject Work(2);
+    for (const auto &[Name, Number] : Emulated)
+      Work.integer(Name, Number);
+    Out.raw("emulated", Work.str());
+  }
   if (SparseSeconds > 0) {
     Out.number("dense_ms", DenseSeconds * 1e3);
     Out.number("sparse_efficiency", sparseEfficiency());

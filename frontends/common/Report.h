@@ -46,6 +46,10 @@ struct Report {
   int64_t Origin = 0;
   int32_t Threads = 1;
   int64_t Repeat = 1;
+  /// The device that ran it; empty for threads of the processor.
+  std::string Device;
+  /// What an emulation did in all launches: names and numbers.
+  std::vector<std::pair<std::string, int64_t>> Emulated;
 
   heddle_stats Stats = {};
   int64_t QueryTile = 0, KeyTile = 0;

@@ -3,6 +3,7 @@
 #include "frontends/common/Run.h"
 
 #include "codegen/cpu/FmaPeak.h"
+#include "frontends/common/LaunchTensors.h"
 #include "runtime/npy/Npy.h"
 #include "runtime/src/Dtype.h"
 
@@ -81,13 +82,17 @@ ErrorText frontend::kernelTypes(const heddle_entry &Entry,
 ErrorText Runner::prepare(const heddle_kernel *Kernel, const heddle_code *Code,
                           const Problem &TheSizes,
                           const PatternValues &TheValues,
-                          const RunOptions &TheOptions) {
+                          const RunOptions &TheOptions,
+                          const Accelerator *TheDevice) {
+  On = TheDevice;
   Entry = heddle_kernel_entry(Kernel);
   Options = &TheOptions;
   Sizes = TheSizes;
   Values = &TheValues;
   if (!Code)
-    if (ErrorText Bad = toText(heddle_kernel_code(Kernel, &Code)))
+    if (ErrorText Bad =
+            toText(On ? heddle_device_code_of(On->get(), Kernel, nullptr, &Code)
+                      : heddle_kernel_code(Kernel, &Code)))
       return Bad;
   if (!Pool) {
     heddle_pool *NewPool = nullptr;
@@ -122,77 +127,19 @@ ErrorText Runner::prepare(const heddle_kernel *Kernel, const heddle_code *Code,
           toText(heddle_plan_create_with(Kernel, Code, &Problem, &NewPlan)))
     return Bad;
   PlanMilliseconds = secondsSince(Start) * 1e3;
+  // The plan on the device refers to that of the host.
+  There = {};
   Plan.reset(NewPlan);
-  return std::nullopt;
+  return On ? There.create(*On, NewPlan) : std::nullopt;
 }
 
-namespace {
-
-/// A tensor for the runtime, null where there is none.
-class Handle {
-public:
-  explicit Handle(const Tensor &Of, bool Exists = true) : Exists(Exists) {
-    if (Exists)
-      Value = Of.handle();
-  }
-  const heddle_tensor *get() const { return Exists ? &Value : nullptr; }
-
-private:
-  heddle_tensor Value = {};
-  bool Exists;
-};
-
-/// Handles of several tensors, and their addresses.
-struct Handles {
-  /// The first one and a list of the others, null where there are none.
-  const heddle_tensor *first() const {
-    return Addresses.empty() ? nullptr : Addresses.front();
-  }
-  const heddle_tensor *const *others() const {
-    return Addresses.empty() ? nullptr : Addresses.data() + 1;
-  }
-
-  explicit Handles(const std::vector<Tensor> &Of) {
-    for (const Tensor &T : Of)
-      Values.push_back(T.handle());
-    for (const heddle_tensor &Value : Values)
-      Addresses.push_back(&Value);
-  }
-  std::vector<heddle_tensor> Values;
-  std::vector<const heddle_tensor *> Addresses;
-};
-
-} // namespace
-
 ErrorText Runner::launch(const RunTensors &Inputs, OutputTensors &Out) {
-  const Handle Q(Inputs.Q), K(Inputs.K), V(Inputs.V), O(Out.O);
-  const Handle Lse(Out.Lse, Out.Lse.exists());
-  const Handle RowMax(Out.RowMax, Out.RowMax.exists());
-  const Handles ColumnSums(Out.ColumnSums), BlockMax(Out.BlockMax);
-  const Handle StateIn(Inputs.State, Inputs.State.exists());
-  const Handle SumsIn(Inputs.Sums, Inputs.Sums.exists());
-  const Handle StateOut(Out.State, Out.State.exists());
-  const Handle SumsOut(Out.Sums, Out.Sums.exists());
-  const Handles MoreK(Inputs.MoreK), MoreV(Inputs.MoreV);
-  heddle_tensors All = {};
-  All.q = Q.get();
-  All.k = K.get();
-  All.v = V.get();
-  All.o = O.get();
-  All.lse = Lse.get();
-  All.scale = Options->Scale;
-  All.more_k = MoreK.Addresses.data();
-  All.more_v = MoreV.Addresses.data();
-  All.row_max = RowMax.get();
-  All.column_sums = ColumnSums.first();
-  All.block_max = BlockMax.first();
-  All.more_column_sums = ColumnSums.others();
-  All.more_block_max = BlockMax.others();
-  All.state_in = StateIn.get();
-  All.state_out = StateOut.get();
-  All.sums_in = SumsIn.get();
-  All.sums_out = SumsOut.get();
-  return toText(heddle_launch(Plan.get(), &All, Pool.get()));
+  if (On) {
+    std::vector<double> Seconds;
+    return There.run(Inputs, Out, Options->Scale, 1, Seconds);
+  }
+  const LaunchTensors Tensors(Inputs, Out, Options->Scale);
+  return toText(heddle_launch(Plan.get(), &Tensors.all(), Pool.get()));
 }
 
 /// A parameter's value as the report shows it.
@@ -270,6 +217,15 @@ ErrorText Runner::run(RunTensors &Data, Report &Out) {
   if (Entry->form == HEDDLE_LINEAR)
     Out.Recurrence = describeRecurrence(Data.State.exists(), Out.Stats);
   std::vector<double> Times;
+  if (On) {
+    Out.Device = On->describe();
+    Out.PlanBytes += There.bytes();
+    if (ErrorText Bad =
+            There.run(Data, Data.Out, Options->Scale, Options->Repeat, Times))
+      return Bad;
+    Out.MedianSeconds = median(std::move(Times));
+    return std::nullopt;
+  }
   for (int64_t I = 0; I < Options->Repeat; ++I) {
     Clock::time_point Start = Clock::now();
     if (ErrorText Bad = launch(Data, Data.Out))
@@ -297,6 +253,10 @@ ErrorText Runner::runBeside(Runner &Dense, OutputTensors &DenseOut,
   Out.DenseSeconds = median(std::move(DenseTimes));
   Out.SparseSeconds = median(std::move(Times));
   return std::nullopt;
+}
+
+double Runner::rounding() const {
+  return On ? deviceTolerance(static_cast<heddle_dtype>(Entry->dtype)) : 0;
 }
 
 ErrorText frontend::checkOutputs(const RunOptions &Options) {

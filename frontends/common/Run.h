@@ -16,6 +16,7 @@
 #ifndef HEDDLE_FRONTENDS_COMMON_RUN_H
 #define HEDDLE_FRONTENDS_COMMON_RUN_H
 
+#include "frontends/common/Accelerator.h"
 #include "frontends/common/Inputs.h"
 #include "frontends/common/Report.h"
 #include "frontends/common/RunOptions.h"
@@ -38,17 +39,20 @@ ErrorText kernelTypes(const heddle_entry &Entry, const RunOptions &Options,
 /// (bundle, options, values) must outlive it.
 class Runner {
 public:
-  /// Starts the threads and plans the problem. `Code` null means the best level
-  /// that this machine can run.
+  /// Starts the threads and plans the problem, on a device unless that is null.
+  /// `Code` null means the best level that this machine, or the device, can
+  /// run.
   ErrorText prepare(const heddle_kernel *Kernel, const heddle_code *Code,
                     const Problem &Sizes, const PatternValues &Values,
-                    const RunOptions &Options);
+                    const RunOptions &Options,
+                    const Accelerator *Device = nullptr);
 
   /// Launches once, into `Out`.
   ErrorText launch(const RunTensors &Inputs, OutputTensors &Out);
 
   /// Launches `Options.repeat` times into the tensors' own outputs and fills
-  /// the report: counts, times, and the machine's peak on as many threads.
+  /// the report: counts, times (of a device those of its own clock), and on the
+  /// processor its peak on as many threads.
   ErrorText run(RunTensors &Data, Report &Out);
 
   /// Launches in turn with `Dense`, which has every pair of the same problem
@@ -59,6 +63,10 @@ public:
   /// What a report says about the recurrence that was planned.
   RecurrenceReport describeRecurrence(bool IsContinued,
                                       const heddle_stats &Stats) const;
+
+  /// By how much o may differ from what it should be because of roundings that
+  /// a device does; 0 on the processor.
+  double rounding() const;
 
   const heddle_code &code() const { return *heddle_plan_code(Plan.get()); }
   const heddle_plan *plan() const { return Plan.get(); }
@@ -80,6 +88,8 @@ private:
   std::unique_ptr<heddle_pool, Destroy> Pool;
   std::unique_ptr<heddle_plan, Destroy> Plan;
   double PlanMilliseconds = 0;
+  const Accelerator *On = nullptr;
+  AcceleratedPlan There;
 };
 
 /// Checks that the files of all outputs can be written.

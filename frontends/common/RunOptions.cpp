@@ -2,6 +2,7 @@
 
 #include "frontends/common/RunOptions.h"
 
+#include "codegen/nv/host/Arch.h"
 #include "frontends/common/Numbers.h"
 #include "runtime/npy/Header.h"
 #include "runtime/npy/Npy.h"
@@ -78,6 +79,9 @@ void frontend::addRunOptions(CLI::App &Command, RunOptions &Options) {
                      "parts that a sequence of a recurrence is cut into, to be "
                      "computed side by side, at most (default: 1 where every "
                      "thread has a head, else as heads and length suggest)");
+  Command.add_option("--device", Options.DeviceText,
+                     "run on a device: cuda, or cuda:N for number N, not on "
+                     "the processor (cpu, the default)");
   Command.add_option("--threads", Options.ThreadsText,
                      "threads (default: one per core)");
   Command.add_option("--repeat", Options.RepeatText,
@@ -156,6 +160,26 @@ static ErrorText parseMoreKeys(const std::string &Text,
   return std::nullopt;
 }
 
+/// "cuda:1"
+static ErrorText parseDevice(const std::string &Text, RunOptions &Out) {
+  const std::string Name = nv::DeviceName;
+  if (Text == "cpu")
+    return std::nullopt;
+  Out.OnDevice = true;
+  if (Text == Name)
+    return std::nullopt;
+  int64_t Ordinal = 0;
+  if (Text.compare(0, Name.size() + 1, Name + ":") != 0)
+    return fmt::format("--device is '{}', expected cpu, {} or {}:N", Text, Name,
+                       Name);
+  if (ErrorText Bad =
+          parseInteger(Text.substr(Name.size() + 1), "the number in --device",
+                       0, INT32_MAX, Ordinal))
+    return Bad;
+  Out.Ordinal = static_cast<int32_t>(Ordinal);
+  return std::nullopt;
+}
+
 /// Two outputs must not have one file.
 static ErrorText checkDistinct(const RunOptions &Options) {
   const std::vector<OutputPlace> Files = Options.outputFiles();
@@ -200,6 +224,9 @@ ErrorText RunOptions::parse() {
       return fmt::format("--scale is '{}', expected an f32 other than zero",
                          ScaleText);
   }
+  if (!DeviceText.empty())
+    if (ErrorText Bad = parseDevice(DeviceText, *this))
+      return Bad;
   int64_t Count = 0;
   if (!ThreadsText.empty()) {
     if (ErrorText Bad = parseInteger(ThreadsText, "--threads", 1, 1024, Count))

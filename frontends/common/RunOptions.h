@@ -40,7 +40,7 @@ struct RunOptions {
   /// The texts of what `parse` turns into the fields below.
   std::string OriginText, LayoutText, ScaleText, ThreadsText, RepeatText;
   std::string CuSeqlensQText, CuSeqlensKText, MoreKeysText, BlockMaxText;
-  std::string SegmentsText;
+  std::string SegmentsText, DeviceText;
   bool Check = false, Json = false, Trusted = false;
 
   int64_t Origin = 0;
@@ -48,6 +48,9 @@ struct RunOptions {
   /// 0 for 1/sqrt(d).
   float Scale = 0;
   int32_t Threads = 0;
+  /// Run on a device, on that of this number, not on the processor.
+  bool OnDevice = false;
+  int32_t Ordinal = 0;
   int64_t Repeat = 5;
   /// Of the sequences of a recurrence, at most; 0 leaves them to the plan.
   int64_t Segments = 0;

@@ -93,10 +93,12 @@ static Tensor spreadBlocks(const Tensor &Packed, const Problem &Sizes,
 
 /// Puts a comparison into the report. A disagreement that has no size, such as
 /// a NaN against a number, counts as infinite.
-static CheckResult toReport(const attn::Comparison &Found, bool HasMore) {
+static CheckResult toReport(const attn::Comparison &Found,
+                            const attn::Tolerance &Allowed, bool HasMore) {
   using attn::ComparedOutput;
   CheckResult Result;
   Result.Against = "the interpreter";
+  Result.Tolerance = Allowed.of(ComparedOutput::O);
   Result.LargestO = Found.error(ComparedOutput::O);
   Result.LargestLse = Found.error(ComparedOutput::Lse);
   Result.HasMore = HasMore;
@@ -123,12 +125,12 @@ static CheckResult toReport(const attn::Comparison &Found, bool HasMore) {
 
 ErrorText Interpreter::check(const Problem &Sizes, const TensorTypes &Types,
                              const OutputTensors &Data, Report &Out,
-                             std::string &Why) const {
+                             std::string &Why, double Rounded) const {
   llvm::Expected<attn::ReferenceResult> Expected = compute(Types);
   if (!Expected)
     return "the interpreter cannot run the pattern: " +
            llvm::toString(Expected.takeError());
-  const attn::Tolerance Allowed{CheckTolerance};
+  const attn::Tolerance Allowed{CheckTolerance, Rounded};
   auto View = [](const Tensor &T) {
     return T.exists() ? T.view() : heddle_view();
   };
@@ -155,8 +157,8 @@ ErrorText Interpreter::check(const Problem &Sizes, const TensorTypes &Types,
       attn::compare(*Expected, Views, Allowed);
   if (!Found)
     return llvm::toString(Found.takeError());
-  Out.Check =
-      toReport(*Found, Types.RowMax || Types.ColumnSums || Types.hasBlockMax());
+  Out.Check = toReport(*Found, Allowed,
+                       Types.RowMax || Types.ColumnSums || Types.hasBlockMax());
   llvm::raw_string_ostream Text(Why);
   if (!Found->passed())
     Found->print(Text, Allowed);

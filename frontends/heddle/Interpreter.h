@@ -42,11 +42,11 @@ public:
   }
 
   /// Compares outputs and counts with the interpreter's; `Why` says what
-  /// differs.
+  /// differs. `Rounded` is what o may differ by if that is more than usual.
   ErrorText check(const frontend::Problem &Sizes,
                   const frontend::TensorTypes &Types,
                   const frontend::OutputTensors &Data, frontend::Report &Out,
-                  std::string &Why) const;
+                  std::string &Why, double Rounded = 0) const;
 
 private:
   Interpreter(Source From, attn::Variant Meaning)

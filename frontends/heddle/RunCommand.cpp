@@ -2,6 +2,7 @@
 
 #include "frontends/common/Run.h"
 #include "frontends/heddle/Commands.h"
+#include "frontends/heddle/Emulation.h"
 #include "frontends/heddle/Interpreter.h"
 #include "frontends/heddle/KernelArguments.h"
 #include "frontends/heddle/RecurrenceCheck.h"
@@ -21,7 +22,7 @@ namespace {
 
 struct RunArguments : KernelArguments {
   std::string Trace;
-  bool Efficiency = false;
+  bool Efficiency = false, Emulate = false;
 };
 
 using SteadyClock = std::chrono::steady_clock;
@@ -102,6 +103,36 @@ static ErrorText measureEfficiency(const RunArguments &Args,
   return Main.runBeside(Other, DenseOut, Data, Out);
 }
 
+/// Opens the device to run on, if there is to be one: where the options ask for
+/// it, and where there is no other code.
+static ErrorText openDevice(const RunArguments &Args, const Program &Compiled,
+                            std::optional<Accelerator> &Out) {
+  const heddle_entry &Entry = *heddle_kernel_entry(Compiled.kernel());
+  const heddle_code *OfDevice = nullptr;
+  bool HasOther = false;
+  for (int64_t I = Entry.num_codes; I-- > 0;) {
+    HasOther |= !Entry.codes[I].device;
+    if (Entry.codes[I].device)
+      OfDevice = &Entry.codes[I];
+  }
+  const RunOptions &Options = Args.Run;
+  if (!Args.Emulate && !Options.OnDevice && HasOther)
+    return std::nullopt;
+  if (!OfDevice)
+    return fmt::format("{} runs code for a device; choose a level of one with "
+                       "--target (see heddle targets)",
+                       Args.Emulate ? "--emulate" : "--device");
+  const heddle_driver *Driver = nullptr;
+  if (Args.Emulate)
+    if (ErrorText Bad = emulate(*OfDevice->device, Options.Threads, Driver))
+      return Bad;
+  Out.emplace();
+  ErrorText Bad = Out->open(Driver, Options.Ordinal);
+  if (Bad && !Args.Emulate)
+    *Bad += "; --emulate runs the code without a device";
+  return Bad;
+}
+
 static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
                      const Asked &What,
                      std::vector<std::pair<std::string, double>> Before) {
@@ -119,9 +150,16 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
     return fail(*Bad);
 
   // Before the tensors are made: a problem that cannot be planned fails fast.
+  std::optional<Accelerator> Device;
+  if (ErrorText Bad = openDevice(Args, *Compiled, Device))
+    return fail(*Bad);
+  if (Device && Args.Efficiency)
+    return fail("--efficiency compares times of the processor, found code for "
+                "a device");
   Runner Main;
-  if (ErrorText Bad = Main.prepare(Compiled->kernel(), nullptr, What.Sizes,
-                                   What.Values, Options))
+  if (ErrorText Bad =
+          Main.prepare(Compiled->kernel(), nullptr, What.Sizes, What.Values,
+                       Options, Device ? &*Device : nullptr))
     return fail(*Bad);
   RunTensors Data;
   if (ErrorText Bad =
@@ -129,6 +167,8 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
     return fail(*Bad);
   if (ErrorText Bad = Main.run(Data, Out))
     return fail(*Bad);
+  if (Args.Emulate)
+    Out.Emulated = listEmulated();
   if (Args.Efficiency)
     if (ErrorText Bad =
             measureEfficiency(Args, Build, With, What.Sizes, Main, Data, Out))
@@ -142,8 +182,8 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
         With, What.Loaded, Options, What.Sizes, What.Values, Data);
     if (!Reference)
       return fail(Reference.failure());
-    if (ErrorText Bad =
-            Reference->check(What.Sizes, Types, Data.Out, Out, Difference))
+    if (ErrorText Bad = Reference->check(What.Sizes, Types, Data.Out, Out,
+                                         Difference, Main.rounding()))
       return fail(*Bad);
   }
   if (Difference.empty())
@@ -188,6 +228,9 @@ static int run(const CLI::App &Line, RunArguments &Args) {
   std::optional<attn::TracePoint> Point;
   if (ErrorText Bad = parseOptions(Args, Build, Point))
     return failUsage(Line, *Bad);
+  // An emulation takes long, and its time says nothing.
+  if (Args.Emulate && Args.Run.RepeatText.empty())
+    Args.Run.Repeat = 1;
   const RunOptions &Options = Args.Run;
 
   SteadyClock::time_point Start = SteadyClock::now();
@@ -238,6 +281,11 @@ Command cli::addRunCommand(CLI::App &Program) {
   Line->add_flag("--efficiency", Args->Efficiency,
                  "also time dense attention of the same shape, in turn, and "
                  "report dense time * density / time");
+  Line->add_flag("--emulate", Args->Emulate,
+                 "run the code of a device (see --target) on the processor, "
+                 "and report what it does wrong")
+      ->excludes(Line->get_option("--device"))
+      ->excludes(Line->get_option("--efficiency"));
   CLI::Option *Trace = Line->add_option(
       "--trace", Args->Trace,
       "explain one row, as in b=0,h=3,q=17: its kept keys, scores, weights and "
@@ -274,6 +322,8 @@ Command cli::addRunCommand(CLI::App &Program) {
       "  HEDDLE_LEVEL         the level to run, where --target is not given\n"
       "  HEDDLE_CPU_FEATURES  hide instruction-set extensions that are not in "
       "this list\n"
-      "  HEDDLE_PIN=0         leave threads unpinned");
+      "  HEDDLE_PIN=0         leave threads unpinned\n"
+      "  HEDDLE_DRIVER        the library of the device driver, instead of "
+      "this machine's");
   return {Line, [Line, Args] { return run(*Line, *Args); }};
 }

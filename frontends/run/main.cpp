@@ -149,13 +149,15 @@ static std::string listKernels(const heddle_bundle *Bundle) {
                      tilesOf(Entry, Code),
                      *Code.features ? fmt::format("needs {}", Code.features)
                                     : "runs everywhere",
-                     Bad ? " (not on this machine)" : "");
+                     Code.device ? " (on a device)"
+                     : Bad       ? " (not on this machine)"
+                                 : "");
     }
   }
   return Out;
 }
 
-/// The levels beside `Used` that this machine can run, to check against. That
+/// The levels beside `Used` that the processor can run, to check against. That
 /// there is none is a failure: nobody may take silence for a check.
 static ErrorText findOtherLevels(const heddle_kernel *Kernel,
                                  const heddle_code &Used,
@@ -181,13 +183,14 @@ static ErrorText findOtherLevels(const heddle_kernel *Kernel,
   return std::nullopt;
 }
 
-/// Compares the results with those of other levels; keeps the worst.
+/// Compares the results with those of other levels; keeps the worst. `Rounded`
+/// is what o may differ by if that is more than usual.
 static ErrorText checkLevels(const heddle_kernel *Kernel,
                              const std::vector<const heddle_code *> &Levels,
                              const Problem &Sizes, const PatternValues &Values,
                              const TensorTypes &Types,
                              const RunOptions &Options, const RunTensors &Data,
-                             std::optional<CheckResult> &Out) {
+                             double Rounded, std::optional<CheckResult> &Out) {
   std::string Against;
   for (const heddle_code *Level : Levels) {
     Runner Other;
@@ -199,7 +202,7 @@ static ErrorText checkLevels(const heddle_kernel *Kernel,
     if (ErrorText Bad = Other.launch(Data, Outputs))
       return Bad;
     Against += (Against.empty() ? "" : ", ") + std::string(Level->level);
-    CheckResult Result = compareOutputs(Data.Out, Outputs, Against);
+    CheckResult Result = compareOutputs(Data.Out, Outputs, Against, Rounded);
     if (!Out || Result.largest() > Out->largest())
       Out = Result;
     Out->Against = Against;
@@ -221,6 +224,11 @@ static ErrorText run(Arguments &Args) {
   if (ErrorText Bad =
           chooseKernel(Bundle.get(), Args.Bundle, Args.Kernel, &Kernel))
     return Bad;
+
+  Accelerator Device;
+  if (Options.OnDevice)
+    if (ErrorText Bad = Device.open(nullptr, Options.Ordinal))
+      return Bad;
 
   const heddle_entry &Entry = *heddle_kernel_entry(Kernel);
   const std::vector<Parameter> Parameters = parametersOf(Entry);
@@ -258,7 +266,8 @@ static ErrorText run(Arguments &Args) {
 
   // Before the tensors are made: a problem that cannot be planned fails fast.
   Runner Main;
-  if (ErrorText Bad = Main.prepare(Kernel, nullptr, Sizes, Values, Options))
+  if (ErrorText Bad = Main.prepare(Kernel, nullptr, Sizes, Values, Options,
+                                   Options.OnDevice ? &Device : nullptr))
     return Bad;
   std::vector<const heddle_code *> Others;
   if (Options.Check)
@@ -273,7 +282,7 @@ static ErrorText run(Arguments &Args) {
     return Bad;
   if (Options.Check)
     if (ErrorText Bad = checkLevels(Kernel, Others, Sizes, Values, Types,
-                                    Options, Data, Out.Check))
+                                    Options, Data, Main.rounding(), Out.Check))
       return Bad;
   bool Passed = !Out.Check || Out.Check->passed();
   if (Passed)
@@ -306,7 +315,9 @@ int main(int Argc, char **Argv) {
              "  HEDDLE_LEVEL         the level to run, instead of the best\n"
              "  HEDDLE_CPU_FEATURES  hide instruction-set extensions that are "
              "not in this list\n"
-             "  HEDDLE_PIN=0         leave threads unpinned");
+             "  HEDDLE_PIN=0         leave threads unpinned\n"
+             "  HEDDLE_DRIVER        the library of the device driver, instead "
+             "of this machine's");
   try {
     App.parse(Argc, Argv);
   } catch (const CLI::ParseError &Error) {

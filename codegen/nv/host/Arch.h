@@ -14,6 +14,9 @@ namespace heddle::nv {
 /// The name of the target in a bundle.
 inline constexpr const char *TargetName = "nv";
 
+/// What devices are called where one is chosen: "cuda:1".
+inline constexpr const char *DeviceName = "cuda";
+
 /// "sm_90"
 inline std::string archName(int32_t Arch) {
   return "sm_" + std::to_string(Arch);

@@ -2,6 +2,7 @@
 
 #include "codegen/nv/host/Libcuda.h"
 
+#include <cstdlib>
 #include <dlfcn.h>
 #include <memory>
 #include <mutex>
@@ -85,11 +86,20 @@ const heddle_driver *nv::loadDriver(const char *Path, std::string &Why) {
   return Table.release();
 }
 
+/// The library, in memory that lasts as long as the driver's table.
+static const char *pathOfDriver() {
+  static const std::string Path = [] {
+    const char *Named = std::getenv("HEDDLE_DRIVER");
+    return std::string(Named && *Named ? Named : "libcuda.so.1");
+  }();
+  return Path.c_str();
+}
+
 const heddle_driver *nv::findDriver(std::string &Why) {
   static std::mutex Access;
   static const heddle_driver *Found = nullptr;
   std::lock_guard<std::mutex> Lock(Access);
   if (!Found)
-    Found = loadDriver("libcuda.so.1", Why);
+    Found = loadDriver(pathOfDriver(), Why);
   return Found;
 }

@@ -13,7 +13,8 @@ namespace heddle::nv {
 /// had, with the reason in `Why`.
 const heddle_driver *loadDriver(const char *Path, std::string &Why);
 
-/// That of this machine: libcuda.so.1, loaded when first asked for.
+/// That of this machine, loaded when first asked for: libcuda.so.1, or what the
+/// environment variable HEDDLE_DRIVER names.
 const heddle_driver *findDriver(std::string &Why);
 
 } // namespace heddle::nv

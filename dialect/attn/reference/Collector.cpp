@@ -66,7 +66,7 @@ void Collector::add(const ComparedElement &Element, double Scale) {
     Largest = Error;
     Worst = Element;
   }
-  if (Error > Allowed)
+  if (Error > Allowed.of(Element.Output))
     fail(Element);
 }
 
@@ -78,7 +78,8 @@ bool Collector::agreeNonFinite(const ComparedElement &Element) const {
   if (std::isfinite(Expected))
     return Element.Output == ComparedOutput::O && !std::isnan(Found) &&
            std::signbit(Found) == std::signbit(Expected) &&
-           std::fabs(Expected) * (1 + Allowed) >= overflowOf(Type);
+           std::fabs(Expected) * (1 + Allowed.of(ComparedOutput::O)) >=
+               overflowOf(Type);
   const bool IsLevel = Element.Output == ComparedOutput::Lse ||
                        Element.Output == ComparedOutput::RowMax;
   if (IsLevel && Expected < 0)

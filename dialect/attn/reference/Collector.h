@@ -13,7 +13,7 @@ namespace heddle::attn {
 class Collector {
 public:
   /// `Type` is that of o; the others are f32.
-  Collector(Comparison &Out, double Allowed, heddle_dtype Type)
+  Collector(Comparison &Out, const Tolerance &Allowed, heddle_dtype Type)
       : Out(Out), Allowed(Allowed), Type(Type) {}
 
   void add(const ComparedElement &Element, double Scale);
@@ -23,7 +23,7 @@ private:
   void fail(const ComparedElement &Element);
 
   Comparison &Out;
-  double Allowed;
+  Tolerance Allowed;
   heddle_dtype Type;
 };
 

@@ -204,7 +204,7 @@ heddle::attn::compare(const ReferenceResult &Expected, const ResultViews &Found,
     return E;
 
   Comparison Out;
-  Collector Collect(Out, Allowed.Relative, Found.Type);
+  Collector Collect(Out, Allowed, Found.Type);
   compareOutput(Expected, Found.O, Found.Type, Collect);
   for (const Line &L : Lines)
     if (L.View)
@@ -233,12 +233,14 @@ void Comparison::print(llvm::raw_ostream &Os, const Tolerance &Allowed) const {
       Any = true;
     }
   Os << llvm::format(", tolerance %.0e", Allowed.Relative);
+  if (const double OfO = Allowed.of(ComparedOutput::O); OfO > Allowed.Relative)
+    Os << llvm::format(", in o %.0e", OfO);
   if (passed())
     return;
   Os << "\n" << Failures << " elements differ, the first is ";
   printElement(Os, *FirstFailure);
   for (size_t I = 0; I < NumComparedOutputs; ++I)
-    if (Worst[I] && Errors[I] > Allowed.Relative) {
+    if (Worst[I] && Errors[I] > Allowed.of(static_cast<ComparedOutput>(I))) {
       Os << "\nthe worst is ";
       printElement(Os, *Worst[I]);
     }

@@ -8,14 +8,10 @@
 #include "dialect/attn/reference/Reference.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace heddle::attn {
-
-/// Largest error allowed, relative as described at `Comparison`.
-struct Tolerance {
-  double Relative = 2e-5;
-};
 
 /// The outputs of a kernel: views of o (B, Hq, Sq, Dv), and of those of the
 /// others that are to be compared, f32: lse and row_max (B, Hq, Sq, 1),
@@ -46,6 +42,18 @@ enum class ComparedOutput : uint8_t {
 constexpr size_t NumComparedOutputs = 7;
 /// "o", "lse", "row_max", …
 llvm::StringRef nameOf(ComparedOutput Output);
+
+/// Largest error allowed, relative as described at `Comparison`.
+struct Tolerance {
+  double Relative = 2e-5;
+  /// Of o, where it is more: of code that rounds weights before it multiplies
+  /// them with v.
+  double Rounded = 0;
+
+  double of(ComparedOutput Output) const {
+    return Output == ComparedOutput::O ? std::max(Relative, Rounded) : Relative;
+  }
+};
 
 /// One element of an output; `Source` says whose keys. `Row` is a row of q, of
 /// column_sums a key, of block_max a row of blocks, of the state and the sums a

@@ -82,7 +82,7 @@ heddle::attn::compareLinear(const LinearResult &Expected,
 
   Comparison Out;
   Out.IsLinear = true;
-  Collector Collect(Out, Allowed.Relative, Found.Type);
+  Collector Collect(Out, Allowed, Found.Type);
   compareRows(Expected, Found.O, Found.Type, Collect);
   if (Found.State)
     compareStates(Expected, *Found.State, ComparedOutput::State, Collect);

@@ -38,6 +38,7 @@ typedef struct heddle_device_plan heddle_device_plan;
 typedef struct heddle_timer heddle_timer;
 
 /// The driver of this machine, loaded when first asked for and never unloaded.
+/// The environment variable HEDDLE_DRIVER names another library to load.
 /// Fails with HEDDLE_UNSUPPORTED where there is none, or one too old.
 HEDDLE_API heddle_error *heddle_driver_find(const heddle_driver **out);
 
