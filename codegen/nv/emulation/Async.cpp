@@ -42,14 +42,14 @@ void runCopy(WarpState &W, const Inst &I) {
       Size = 0;
     if (Size > I.Bytes)
       return W.fault(FaultKind::OutOfBounds, int(L),
-                     "a copy of " + Twine(I.Bytes) + " bytes cannot take " +
+                     "a copy of " + Twine(unsigned(I.Bytes)) + " bytes cannot take " +
                          Twine(Size) + " from its source");
     if (!Target.locate(L, To[L], I.Bytes))
       return;
     if (From[L] % I.Bytes)
       return W.fault(FaultKind::Misaligned, int(L),
                      "the source of the copy is no multiple of " +
-                         Twine(I.Bytes) + " bytes");
+                         Twine(unsigned(I.Bytes)) + " bytes");
     // Whether the source is there shows where the copy is made.
     if (Size && (!Source.locate(L, From[L], 1) ||
                  !Source.locate(L, From[L] + Size - 1, 1)))

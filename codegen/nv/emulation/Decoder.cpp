@@ -176,6 +176,9 @@ uint32_t Decoder::source(const Operand &O, Type Of, unsigned *Wider) {
   if (Known->Is == Symbol::Variable) {
     if (Of.Width < 32)
       fail("the address of '" + O.Text + "' needs 32 or 64 bits");
+    if (Known->In == Space::Shared && Known->Fixed)
+      Frame.Into.SharedEnd =
+          std::max(Frame.Into.SharedEnd, Known->Offset + Known->Bytes);
     if (Known->Fixed)
       return Frame.constant(Known->Offset + O.Offset, Of);
     Special What;
@@ -192,8 +195,8 @@ uint32_t Decoder::source(const Operand &O, Type Of, unsigned *Wider) {
   bool Fits =
       Known->Of.Width == Of.Width || (Wider && Known->Of.Width > Of.Width);
   if (!Fits)
-    fail("'" + O.Text + "' has " + Twine(Known->Of.Width) +
-         " bits, the instruction reads " + Twine(Of.Width));
+    fail("'" + O.Text + "' has " + Twine(unsigned(Known->Of.Width)) +
+         " bits, the instruction reads " + Twine(unsigned(Of.Width)));
   if (O.Negated && !Of.isPredicate())
     fail("'!' before '" + O.Text + "', which is no predicate");
   if (Wider)
@@ -217,8 +220,8 @@ uint32_t Decoder::target(const Operand &O, Type Of, unsigned *Wider) {
     return 0;
   }
   if (Known->Of.Width != Of.Width && !(Wider && Known->Of.Width > Of.Width))
-    fail("'" + O.Text + "' has " + Twine(Known->Of.Width) +
-         " bits, the instruction writes " + Twine(Of.Width));
+    fail("'" + O.Text + "' has " + Twine(unsigned(Known->Of.Width)) +
+         " bits, the instruction writes " + Twine(unsigned(Of.Width)));
   if (Wider)
     *Wider = std::max(2U, Known->Of.bytes());
   return Known->Place;

@@ -59,7 +59,7 @@ void decodePack(Decoder &D, Type Of, bool Packs) {
   D.I.Count = uint8_t(Parts.size());
   if (Parts.empty() || Of.bytes() % Parts.size() ||
       Of.bytes() / Parts.size() < 2)
-    return D.fail("a register of " + llvm::Twine(Of.Width) +
+    return D.fail("a register of " + llvm::Twine(unsigned(Of.Width)) +
                   " bits does not split into " + llvm::Twine(Parts.size()));
   Type Each{TypeClass::Bits, uint8_t(Of.Width / Parts.size()), false};
   D.I.Bytes = uint8_t(Each.bytes());

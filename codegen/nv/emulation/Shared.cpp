@@ -97,7 +97,7 @@ bool SharedMemory::afterWrite(const Access &A, unsigned Lane, const Cell &C,
     A.By.fault(FaultKind::Pending, Lane < WarpSize ? int(Lane) : -1,
                "byte " + Twine(Offset) + " of shared memory is " + Does +
                    " while the asynchronous copy of warp " +
-                   Twine(C.WriteWarp) + " lane " + Twine(C.WriteLane) +
+                   Twine(unsigned(C.WriteWarp)) + " lane " + Twine(unsigned(C.WriteLane)) +
                    " at line " + Twine(C.WriteLine) +
                    " is in flight: it was not waited for");
     return false;

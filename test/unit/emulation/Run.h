@@ -50,14 +50,14 @@ struct Outcome {
   }
 };
 
-struct Setup {
+struct Scene {
   uint32_t Threads = 32;
   uint32_t Ctas = 1;
   uint64_t Shared = 0;
   size_t Words = 1024;
   /// First words of the output before the kernel runs.
-  std::vector<uint32_t> Initial;
-  Options How;
+  std::vector<uint32_t> Initial = {};
+  Options How = {};
 };
 
 inline std::unique_ptr<Program> parsed(const std::string &Text) {
@@ -68,7 +68,7 @@ inline std::unique_ptr<Program> parsed(const std::string &Text) {
   return nullptr;
 }
 
-inline Outcome runText(const std::string &Text, const Setup &With = {}) {
+inline Outcome runText(const std::string &Text, const Scene &With = {}) {
   Outcome Result;
   std::unique_ptr<Program> Code = parsed(Text);
   if (!Code)
@@ -89,13 +89,13 @@ inline Outcome runText(const std::string &Text, const Setup &With = {}) {
   return Result;
 }
 
-inline Outcome runBody(const std::string &Body, const Setup &With = {},
+inline Outcome runBody(const std::string &Body, const Scene &With = {},
                        const std::string &Globals = "") {
   return runText(kernel(Body, Globals), With);
 }
 
 /// The output of a run that must not fault.
-inline Outcome outcome(const std::string &Body, const Setup &With = {},
+inline Outcome outcome(const std::string &Body, const Scene &With = {},
                        const std::string &Globals = "") {
   Outcome Result = runBody(Body, With, Globals);
   EXPECT_FALSE(Result.Found) << Result.Found->describe();
@@ -107,7 +107,7 @@ inline void expectFault(const Outcome &Result, FaultKind Kind,
                         std::initializer_list<const char *> Words) {
   ASSERT_TRUE(Result.Found);
   std::string Said = Result.Found->describe();
-  EXPECT_EQ(faultName(Result.Found->Kind), faultName(Kind)) << Said;
+  EXPECT_EQ(faultName(Result.Found->Kind).str(), faultName(Kind).str()) << Said;
   for (const char *Word : Words)
     EXPECT_NE(Said.find(Word), std::string::npos)
         << "'" << Word << "' is not in: " << Said;
