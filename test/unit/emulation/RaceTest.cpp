@@ -45,7 +45,7 @@ TEST(PtxRace, BetweenWarps) {
         "no barrier orders the warps"});
   fine("st.shared.b32 [%rd2], %t; bar.sync 0; ld.shared.b32 %r1, [%rd4];");
   // Reading and then writing the same bytes.
-  racy("setp.ge.u32 %p1, %t, 32; st.shared.b32 [%rd2], %t; bar.sync 0;"
+  racy("setp.lt.u32 %p1, %t, 32; st.shared.b32 [%rd2], %t; bar.sync 0;"
        "ld.shared.b32 %r1, [%rd2]; @%p1 st.shared.b32 [%rd4], %r1;",
        {"written here, read by warp"});
   fine("st.shared.b32 [%rd2], %t; bar.sync 0; ld.shared.b32 %r1, [%rd4];"
