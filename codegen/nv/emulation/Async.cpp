@@ -142,6 +142,8 @@ void heddle::ptx::addAsyncInstructions(DecodeTable &Into) {
   Into["cp"] = [](Decoder &D) {
     if (!D.take("async"))
       return D.fail("unknown instruction '" + D.From.Opcode + "'");
+    if (D.take("bulk"))
+      return decodeBulkCopy(D);
     if (D.take("commit_group")) {
       D.expect(0);
       D.I.Run = runCommit;

@@ -193,6 +193,8 @@ void heddle::ptx::addAtomicInstructions(DecodeTable &Into) {
     D.I.Run = runFence;
   };
   Into["fence"] = [](Decoder &D) {
+    if (decodeProxyFence(D))
+      return;
     D.ignore({"sc", "acq_rel", "acquire", "release", "cta", "cluster", "gpu",
               "sys"});
     D.I.Run = runFence;

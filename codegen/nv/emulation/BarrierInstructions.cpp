@@ -112,5 +112,8 @@ void heddle::ptx::addBarrierInstructions(DecodeTable &Into) {
   Into["bar"] = [](Decoder &D) {
     D.take("warp") ? decodeWarpSync(D) : decodeBarrier(D);
   };
-  Into["barrier"] = decodeBarrier;
+  Into["barrier"] = [](Decoder &D) {
+    if (!decodeClusterBarrier(D))
+      decodeBarrier(D);
+  };
 }

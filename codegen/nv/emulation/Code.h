@@ -106,6 +106,8 @@ struct Function {
   /// Functions that are called, and whether dynamic shared memory is used.
   std::vector<unsigned> Callees;
   bool UsesDynamicShared = false;
+  /// Whether anything runs beside the warps (AsyncState.h).
+  bool UsesAsync = false;
   uint64_t SharedEnd = 0; ///< static shared memory used lies below
   bool Defined = false;
 

@@ -31,13 +31,17 @@ bool CtaState::run(uint64_t Number) {
   Id[2] = uint32_t(Number / Grid[0] / Grid[1]);
   Random.seed(Launch.How.Seed + Number);
   Turn = 0;
-  Shared.reset(Launch.SharedBytes, unsigned(Warps.size()), Launch.How.Races,
-               LastClock);
+  auto NumWarps = unsigned(Warps.size());
+  unsigned NumClocks = AsyncState::clocks(NumWarps, Launch.UsesAsync);
+  Shared.reset(Launch.SharedBytes, NumClocks, Launch.How.Races, LastClock);
+  Async.reset(NumWarps, Shared.base());
+  // The second half: what is known through the async proxy.
+  size_t Size = Launch.UsesAsync ? 2 * size_t(NumClocks) : NumClocks;
   std::vector<WarpState *> Ready;
   for (auto &W : Warps) {
-    W->Clock.assign(Warps.size(), Shared.base());
+    W->Clock.assign(Size, Shared.base());
     W->Clock[W->Index] = Shared.base() + 1;
-    W->Seen = W->Fenced = std::vector<uint32_t>(Warps.size(), 0);
+    W->Seen = W->Fenced = std::vector<uint32_t>(Size, 0);
     W->start(Launch.Entry, Launch.Threads - W->Index * WarpSize);
     Ready.push_back(W.get());
   }
@@ -76,12 +80,16 @@ bool CtaState::run(uint64_t Number) {
         Ready.push_back(W.get());
       Left |= W->Live != 0;
     }
-    if (Ready.empty() && Left)
+    if (Ready.empty() && Left && !Async.retry(Ready))
       deadlock();
   }
+  if (!Found && Launch.UsesAsync)
+    Async.finish();
   Counts.Instructions += Executed;
   for (auto &W : Warps)
     LastClock = std::max(LastClock, W->Clock[W->Index]);
+  if (Launch.UsesAsync)
+    LastClock = std::max(LastClock, Async.lastClock());
   return !Found;
 }
 
@@ -104,6 +112,8 @@ void CtaState::deadlock() {
             std::to_string(Barriers[G.On].Expected ? Barriers[G.On].Expected
                                                    : Launch.Threads) +
             " threads arrived";
+      if (G.For == Wait::Event)
+        Where += " " + Async.describe(G.On);
       Where += " (" + W->where(*G.Frame, Pc) + ")";
     }
   First->faultAt(FaultKind::Deadlock, -1,
@@ -124,7 +134,7 @@ void CtaState::arrive(WarpState &By, const Inst &I, const Arrival &What) {
   if (!B.Open) {
     B.Open = true;
     B.Expected = What.Expected;
-    B.Clock.assign(Warps.size(), 0);
+    B.Clock.assign(By.Clock.size(), 0);
     B.First = "warp " + std::to_string(By.Index) + " at " +
               By.where(*By.Frame, By.here());
   } else if (B.Expected != What.Expected) {
@@ -166,6 +176,8 @@ void CtaState::threadsLeft() {
     if (B.Open && B.Arrived >= (B.Expected ? B.Expected : Left))
       complete(B, N);
   }
+  if (Launch.UsesAsync)
+    Async.threadsLeft();
 }
 
 void CtaState::complete(Barrier &B, unsigned Number) {

@@ -5,6 +5,7 @@
 #ifndef HEDDLE_CODEGEN_NV_EMULATION_CTA_H
 #define HEDDLE_CODEGEN_NV_EMULATION_CTA_H
 
+#include "codegen/nv/emulation/AsyncState.h"
 #include "codegen/nv/emulation/Launch.h"
 #include "codegen/nv/emulation/Shared.h"
 #include "codegen/nv/emulation/WarpState.h"
@@ -27,6 +28,7 @@ struct LaunchState {
   uint64_t StaticShared = 0; ///< the dynamic array begins here
   uint64_t SharedBytes = 0;  ///< of both
   unsigned Threads = 0;      ///< of a CTA
+  bool UsesAsync = false;    ///< some function of the module does
 };
 
 /// What bar.red asks of the predicates of all threads.
@@ -54,7 +56,14 @@ public:
   /// Some lanes have exited: barriers of the whole CTA may be complete.
   void threadsLeft();
 
+  template <typename Visitor> void forEachWarp(Visitor Visit) {
+    for (auto &W : Warps)
+      Visit(*W);
+  }
+  WarpState &warp(unsigned Number) { return *Warps[Number]; }
+
   const LaunchState &Launch;
+  AsyncState Async{*this};
   uint32_t Id[3] = {0, 0, 0};
   SharedMemory Shared;
   Stats Counts;

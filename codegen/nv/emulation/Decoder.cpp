@@ -275,7 +275,9 @@ const DecodeTable &heddle::ptx::instructions() {
           addTranscendentalInstructions, addCompareInstructions,
           addConvertInstructions, addMoveInstructions, addMemoryInstructions,
           addAtomicInstructions, addControlInstructions, addWarpInstructions,
-          addBarrierInstructions, addAsyncInstructions, addMatrixInstructions})
+          addBarrierInstructions, addAsyncInstructions, addMatrixInstructions,
+          addMbarrierInstructions, addWgmmaInstructions,
+          addClusterInstructions})
       Add(Out);
     return Out;
   }();

@@ -168,6 +168,14 @@ void addWarpInstructions(DecodeTable &Into);
 void addBarrierInstructions(DecodeTable &Into);
 void addAsyncInstructions(DecodeTable &Into);
 void addMatrixInstructions(DecodeTable &Into);
+void addMbarrierInstructions(DecodeTable &Into);
+void addWgmmaInstructions(DecodeTable &Into);
+void addClusterInstructions(DecodeTable &Into);
+/// cp.async.bulk, after these words.
+void decodeBulkCopy(Decoder &D);
+/// fence.proxy and fence.mbarrier_init; barrier.cluster. False: it is neither.
+bool decodeProxyFence(Decoder &D);
+bool decodeClusterBarrier(Decoder &D);
 
 /// bar.warp.sync, which shares its name with the barriers of the CTA.
 void decodeWarpSync(Decoder &D);

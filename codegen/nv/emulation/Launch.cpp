@@ -100,6 +100,8 @@ std::optional<Fault> heddle::ptx::run(const Program &Of, const Kernel &Entry,
   L.StaticShared = llvm::alignTo(Entry.SharedBytes, L.Code.DynamicSharedAlign);
   L.SharedBytes = (Config.DynamicShared ? L.StaticShared : Entry.SharedBytes) +
                   Config.DynamicShared;
+  for (const Function &F : L.Code.Functions)
+    L.UsesAsync |= F.UsesAsync;
   L.Threads = Config.Block[0] * Config.Block[1] * Config.Block[2];
   if (std::string Why = refusal(L); !Why.empty()) {
     Fault F;

@@ -2,7 +2,7 @@
 
 #include "codegen/nv/emulation/Shared.h"
 
-#include "codegen/nv/emulation/WarpState.h"
+#include "codegen/nv/emulation/Cta.h"
 
 using namespace heddle::ptx;
 using llvm::Twine;
@@ -78,7 +78,7 @@ bool SharedMemory::each(const Access &A, unsigned Lane, uint64_t Offset,
 static void raceFault(const Access &A, unsigned Lane, uint64_t Offset,
                       const char *Does, const char *Did, unsigned Warp,
                       unsigned OtherLane, uint32_t Line) {
-  std::string Other = "warp " + std::to_string(Warp);
+  std::string Other = A.By.Cta.Async.agentName(Warp);
   if (OtherLane < WarpSize)
     Other += " lane " + std::to_string(OtherLane);
   if (Line)
@@ -94,11 +94,13 @@ static void raceFault(const Access &A, unsigned Lane, uint64_t Offset,
 bool SharedMemory::afterWrite(const Access &A, unsigned Lane, const Cell &C,
                               uint64_t Offset, const char *Does) {
   if (C.Flags & Pending) {
+    std::string Owner = A.By.Cta.Async.agentName(C.WriteWarp);
+    if (C.WriteLane < WarpSize)
+      Owner = "the asynchronous copy of " + Owner + " lane " +
+              std::to_string(C.WriteLane);
     A.By.fault(FaultKind::Pending, Lane < WarpSize ? int(Lane) : -1,
                "byte " + Twine(Offset) + " of shared memory is " + Does +
-                   " while the asynchronous copy of warp " +
-                   Twine(unsigned(C.WriteWarp)) + " lane " + Twine(unsigned(C.WriteLane)) +
-                   " at line " + Twine(C.WriteLine) +
+                   " while " + Owner + " at line " + Twine(C.WriteLine) +
                    " is in flight: it was not waited for");
     return false;
   }
@@ -108,10 +110,18 @@ bool SharedMemory::afterWrite(const Access &A, unsigned Lane, const Cell &C,
                      ? C.WriteClock < A.Own ||
                            (C.WriteLane == Lane && Lane != CollectiveLane)
                      : C.WriteClock <= A.Clock[C.WriteWarp];
-  if (!Ordered)
+  if (Ordered)
+    return true;
+  if (A.Generic && C.WriteClock <= A.Generic[C.WriteWarp])
+    A.By.fault(FaultKind::Race, Lane < WarpSize ? int(Lane) : -1,
+               "byte " + Twine(Offset) + " of shared memory is " + Does +
+                   " through the async proxy, but was written by " +
+                   A.By.Cta.Async.agentName(C.WriteWarp) + " at line " +
+                   Twine(C.WriteLine) + " and no fence.proxy.async followed");
+  else
     raceFault(A, Lane, Offset, Does, "written", C.WriteWarp, C.WriteLane,
               C.WriteLine);
-  return Ordered;
+  return false;
 }
 
 bool SharedMemory::touchRead(const Access &A, unsigned Lane, Cell &C,

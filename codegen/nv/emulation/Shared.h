@@ -33,6 +33,9 @@ struct Access {
   uint32_t Own, Line;
   uint8_t Warp;
   bool Strong;
+  /// Of an access through the async proxy, whose clocks are those of that
+  /// proxy: the clocks of the generic one.
+  const uint32_t *Generic = nullptr;
 };
 
 class SharedMemory {
