@@ -268,29 +268,6 @@ TEST_F(CodeTest, TheCpuPassesItOver) {
 // Launches
 //===----------------------------------------------------------------------===//
 
-/// Points a list of tensors at the twins of a stage's.
-static heddle_tensors allTensors(DeviceTensors &There, Stage &T,
-                                 const heddle_tensor **More) {
-  heddle_tensors Tensors = {};
-  Tensors.q = There.copy(T.Q);
-  Tensors.k = There.copy(T.K);
-  Tensors.v = There.copy(T.V);
-  Tensors.o = There.copy(T.O);
-  Tensors.lse = There.copy(T.Lse);
-  Tensors.row_max = There.copy(T.RowMax);
-  Tensors.column_sums = There.copy(T.ColumnSums);
-  Tensors.block_max = There.copy(T.BlockMax);
-  More[0] = There.copy(T.MoreK);
-  More[1] = There.copy(T.MoreV);
-  More[2] = There.copy(T.MoreSums);
-  More[3] = There.copy(T.MoreBlocks);
-  Tensors.more_k = &More[0];
-  Tensors.more_v = &More[1];
-  Tensors.more_column_sums = &More[2];
-  Tensors.more_block_max = &More[3];
-  return Tensors;
-}
-
 /// Launches on the fake device and compares everything.
 template <int32_t In, int32_t Out, int NumSources>
 static void runOnDevice(Scene &S) {
