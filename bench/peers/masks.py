@@ -4,9 +4,10 @@ arrays of positions. The operations are those that numpy and torch share."""
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
-from common import Problem
+if TYPE_CHECKING:  # bench/gpu has a problem of its own, with the same names
+    from common import Problem
 
 Mask = Callable[[Any, Any, Any, Any], Any]
 
@@ -28,6 +29,16 @@ def a_shape(of: Problem) -> Mask:
 def blocks_64(of: Problem) -> Mask:
     rows = of.operands["rows"]
     return lambda b, h, q, k: rows[b, h, q // 64, k // 64]
+
+
+def blocks_128(of: Problem) -> Mask:
+    rows = of.operands["rows"]
+    return lambda b, h, q, k: rows[b, h, q // 128, k // 128]
+
+
+def documents(of: Problem) -> Mask:
+    doc = of.operands["doc"]
+    return lambda b, h, q, k: (q >= k) & (doc[b, q] == doc[b, k])
 
 
 def vertical_slash(of: Problem) -> Mask:
@@ -77,8 +88,8 @@ def power_block(of: Problem) -> Mask:
 
 FORMULAS: dict[str, Callable[[Problem], Mask]] = {
     function.__name__: function
-    for function in (causal, sliding_window, a_shape, blocks_64, vertical_slash, neighborhood_1d,
-                     natten_2d, natten_3d, power_block)
+    for function in (causal, sliding_window, a_shape, blocks_64, blocks_128, documents, vertical_slash,
+                     neighborhood_1d, natten_2d, natten_3d, power_block)
 }
 
 
