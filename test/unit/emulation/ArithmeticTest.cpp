@@ -21,6 +21,28 @@ uint32_t eval16(const std::string &Code) {
   return eval(Code + "\n cvt.u32.u16 %r0, %h0;");
 }
 
+/// An instruction on registers with these bits: types that take no numbers.
+uint32_t evalBits(const std::string &Opcode,
+                  const std::vector<uint32_t> &Sources) {
+  std::string Moves, Names;
+  for (size_t I = 0; I < Sources.size(); ++I) {
+    std::string Name = "%r" + std::to_string(I + 1);
+    Moves += "mov.b32 " + Name + ", " + std::to_string(Sources[I]) + "; ";
+    Names += ", " + Name;
+  }
+  return eval(Moves + Opcode + " %r0" + Names + ";");
+}
+uint32_t evalHalves(const std::string &Opcode,
+                    const std::vector<uint32_t> &Sources) {
+  std::string Moves, Names;
+  for (size_t I = 0; I < Sources.size(); ++I) {
+    std::string Name = "%h" + std::to_string(I + 1);
+    Moves += "mov.b16 " + Name + ", " + std::to_string(Sources[I]) + "; ";
+    Names += ", " + Name;
+  }
+  return eval16(Moves + Opcode + " %h0" + Names + ";");
+}
+
 TEST(PtxInteger, Arithmetic) {
   EXPECT_EQ(eval("add.s32 %r0, 2147483647, 1;"), 0x80000000u);
   EXPECT_EQ(eval("add.sat.s32 %r0, 2147483647, 1;"), 0x7fffffffu);
@@ -50,7 +72,7 @@ TEST(PtxInteger, Arithmetic) {
   EXPECT_EQ(eval16("add.s16 %h0, 32767, 1;"), 0x8000u);
   EXPECT_EQ(eval16("mul.lo.s16 %h0, -1, -1;"), 1u);
   EXPECT_EQ(eval("dp4a.s32.s32 %r0, 0xff010203, 0x01010101, 10;"), 15u);
-  EXPECT_EQ(eval("min.s16x2 %r0, 0xffff0001, 0x00010002;"), 0xffff0001u);
+  EXPECT_EQ(evalBits("min.s16x2", {0xffff0001, 0x00010002}), 0xffff0001u);
 }
 
 TEST(PtxInteger, Carry) {
@@ -165,16 +187,16 @@ TEST(PtxFloat, Extremes) {
 
 TEST(PtxFloat, Halves) {
   // 0x3c00 = 1, 0x4000 = 2 of f16; 0x3f80 = 1, 0x4000 = 2 of bf16.
-  EXPECT_EQ(eval16("add.rn.f16 %h0, 0x3c00, 0x3c00;"), 0x4000u);
-  EXPECT_EQ(eval16("fma.rn.bf16 %h0, 0x4000, 0x4000, 0x3f80;"), 0x40a0u);
-  EXPECT_EQ(eval("mul.rn.f16x2 %r0, 0x3c004000, 0x40004000;"), 0x40004400u);
-  EXPECT_EQ(eval("fma.rn.bf16x2 %r0, 0x40003f80, 0x3f803f80, 0x3f803f80;"),
+  EXPECT_EQ(evalHalves("add.rn.f16", {0x3c00, 0x3c00}), 0x4000u);
+  EXPECT_EQ(evalHalves("fma.rn.bf16", {0x4000, 0x4000, 0x3f80}), 0x40a0u);
+  EXPECT_EQ(evalBits("mul.rn.f16x2", {0x3c004000, 0x40004000}), 0x40004400u);
+  EXPECT_EQ(evalBits("fma.rn.bf16x2", {0x40003f80, 0x3f803f80, 0x3f803f80}),
             0x40404000u);
-  EXPECT_EQ(eval("fma.rn.relu.f16x2 %r0, 0xbc003c00, 0x3c003c00, 0x00000000;"),
+  EXPECT_EQ(evalBits("fma.rn.relu.f16x2", {0xbc003c00, 0x3c003c00, 0x00000000}),
             0x00003c00u);
-  EXPECT_EQ(eval("max.bf16x2 %r0, 0x7fff3f80, 0x40004000;"), 0x40004000u);
-  EXPECT_EQ(eval("neg.bf16x2 %r0, 0x3f80bf80;"), 0xbf803f80u);
-  EXPECT_EQ(eval16("abs.f16 %h0, 0xbc00;"), 0x3c00u);
+  EXPECT_EQ(evalBits("max.bf16x2", {0x7fff3f80, 0x40004000}), 0x40004000u);
+  EXPECT_EQ(evalBits("neg.bf16x2", {0x3f80bf80}), 0xbf803f80u);
+  EXPECT_EQ(evalHalves("abs.f16", {0xbc00}), 0x3c00u);
 }
 
 TEST(PtxFloat, Functions) {
@@ -189,7 +211,7 @@ TEST(PtxFloat, Functions) {
   EXPECT_EQ(eval("tanh.approx.f32 %r0, 0f00000000;"), 0u);
   EXPECT_EQ(eval("sin.approx.f32 %r0, 0f00000000;"), 0u);
   EXPECT_EQ(eval("cos.approx.f32 %r0, 0f00000000;"), 0x3f800000u);
-  EXPECT_EQ(eval("ex2.approx.f16x2 %r0, 0x3c004000;"), 0x40004400u);
+  EXPECT_EQ(evalBits("ex2.approx.f16x2", {0x3c004000}), 0x40004400u);
 }
 
 TEST(PtxCompare, Relations) {
@@ -207,7 +229,9 @@ TEST(PtxCompare, Relations) {
   EXPECT_EQ(Holds("setp.neu.f32 %p1, 0f7FC00000, 0f7FC00000;"), 1u);
   EXPECT_EQ(Holds("setp.nan.f32 %p1, 0f7FC00000, 0f3F800000;"), 1u);
   EXPECT_EQ(Holds("setp.num.f32 %p1, 0f7FC00000, 0f3F800000;"), 0u);
-  EXPECT_EQ(Holds("setp.gt.f16 %p1, 0x4000, 0x3c00;"), 1u);
+  EXPECT_EQ(Holds("mov.b16 %h1, 0x4000; mov.b16 %h2, 0x3c00; setp.gt.f16 %p1, "
+                  "%h1, %h2;"),
+            1u);
   EXPECT_EQ(Holds("setp.eq.s32 %p2, 1, 1; setp.eq.and.s32 %p1|%p3, 1, 2, %p2;"
                   " not.pred %p1, %p1;"),
             1u);
