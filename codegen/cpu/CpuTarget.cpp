@@ -143,6 +143,9 @@ std::string CpuTarget::checkSchedule(attn::ScheduleAttr Schedule,
     if (Size > MaxTile)
       return llvm::formatv("found '{0}' {1}, expected at most {2}", Name, Size,
                            MaxTile);
+  if (Schedule.getStages() != 0)
+    return llvm::formatv("found {0} stages, expected none for level '{1}'",
+                         Schedule.getStages(), Level);
   int64_t Products = Schedule.getRows() * Schedule.getUnroll() *
                      (Schedule.getQueryTile() / Schedule.getLanes());
   if (Products > MaxUnrolledProducts)

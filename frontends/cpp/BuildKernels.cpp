@@ -24,10 +24,9 @@ static int64_t product(llvm::ArrayRef<int64_t> Sizes) {
 static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
                                                const BuildPlan &What,
                                                const ScheduleOptions &Options,
-                                               const Level &L) {
+                                               const LevelOfTarget &L) {
   mlir::MLIRContext *Context = Module.getContext();
-  attn::ScheduleAttr Base =
-      What.Of->chooseSchedule(Context, L.Name, What.Shape);
+  attn::ScheduleAttr Base = L.Of->chooseSchedule(Context, L.name(), What.Shape);
   int64_t Sizes[] = {Options.QueryTile, Options.KeyTile, Options.Rows,
                      Options.Lanes,     Options.Unroll,  Options.Stages};
   if (Options.QueryBox.empty() != Options.KeyBox.empty())
@@ -70,15 +69,15 @@ static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
       Sizes[5]);
   if (!Schedule)
     return Diagnostics.failure("the schedule is not valid");
-  if (std::string Error = What.Of->checkSchedule(Schedule, L.Name);
+  if (std::string Error = L.Of->checkSchedule(Schedule, L.name());
       !Error.empty())
     return Failure("the schedule cannot be built: " + Error);
   return Schedule;
 }
 
 /// `<kernel>_<level>` in the letters of C identifiers and of the kernel's name.
-static std::string functionName(const BuildPlan &What, const Level &L) {
-  std::string Suffix = L.Name;
+static std::string functionName(const BuildPlan &What, const LevelOfTarget &L) {
+  std::string Suffix = L.name();
   std::replace_if(
       Suffix.begin(), Suffix.end(), [](char C) { return !llvm::isAlnum(C); },
       '_');
@@ -103,10 +102,10 @@ public:
 
   /// A function of q, then k and v of every source, scale, origin and the
   /// parameters, that returns o, lse and the outputs asked for.
-  void buildAttention(const Level &L, attn::ScheduleAttr Schedule);
+  void buildAttention(const LevelOfTarget &L, attn::ScheduleAttr Schedule);
   /// A function of q, k, v, scale, origin, the state before, its sums if there
   /// are any, and the parameters, that returns o, the state after and its sums.
-  void buildLinear(attn::RecurrenceOp Recurrence, const Level &L,
+  void buildLinear(attn::RecurrenceOp Recurrence, const LevelOfTarget &L,
                    attn::ScheduleAttr Schedule);
 
 private:
@@ -119,7 +118,7 @@ private:
     return mlir::RankedTensorType::get({Dynamic}, Builder.getIndexType());
   }
   /// Starts a function; the builder then stands in its body.
-  mlir::Block *start(const Level &L, mlir::TypeRange Inputs,
+  mlir::Block *start(const LevelOfTarget &L, mlir::TypeRange Inputs,
                      mlir::TypeRange Results);
   mlir::FlatSymbolRefAttr symbol() const {
     return mlir::FlatSymbolRefAttr::get(Builder.getContext(), What.Pattern);
@@ -134,13 +133,14 @@ private:
 
 } // namespace
 
-mlir::Block *KernelBuilder::start(const Level &L, mlir::TypeRange Inputs,
+mlir::Block *KernelBuilder::start(const LevelOfTarget &L,
+                                  mlir::TypeRange Inputs,
                                   mlir::TypeRange Results) {
   auto Function =
       mlir::func::FuncOp::create(Builder, Loc, functionName(What, L),
                                  Builder.getFunctionType(Inputs, Results));
   Function->setAttr(KernelNameAttr, Builder.getStringAttr(What.Kernel));
-  Function->setAttr(LevelAttr, Builder.getStringAttr(L.Name));
+  Function->setAttr(LevelAttr, Builder.getStringAttr(L.name()));
   if (What.ShortQueries)
     Function->setAttr(ShortQueriesAttr, Builder.getUnitAttr());
   mlir::Block *Body = Function.addEntryBlock();
@@ -148,7 +148,7 @@ mlir::Block *KernelBuilder::start(const Level &L, mlir::TypeRange Inputs,
   return Body;
 }
 
-void KernelBuilder::buildAttention(const Level &L,
+void KernelBuilder::buildAttention(const LevelOfTarget &L,
                                    attn::ScheduleAttr Schedule) {
   mlir::Type F32 = Builder.getF32Type();
   mlir::Type PerRow =
@@ -191,7 +191,8 @@ void KernelBuilder::buildAttention(const Level &L,
   mlir::func::ReturnOp::create(Builder, Loc, Attention.getResults());
 }
 
-void KernelBuilder::buildLinear(attn::RecurrenceOp Recurrence, const Level &L,
+void KernelBuilder::buildLinear(attn::RecurrenceOp Recurrence,
+                                const LevelOfTarget &L,
                                 attn::ScheduleAttr Schedule) {
   mlir::Type F32 = Builder.getF32Type();
   const int64_t StateRows = Recurrence.numStateRows(What.Shape.Qk);
@@ -232,7 +233,7 @@ heddle::buildKernels(mlir::ModuleOp From, const BuildPlan &What,
     Builder.clone(*Symbol);
   mlir::Operation *Pattern =
       mlir::SymbolTable::lookupSymbolIn(*Module, What.Pattern);
-  for (const Level &L : What.Levels) {
+  for (const LevelOfTarget &L : What.Levels) {
     Result<attn::ScheduleAttr> Sizes = makeSchedule(From, What, Schedule, L);
     if (!Sizes)
       return Sizes.failure();

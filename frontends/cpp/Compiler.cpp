@@ -2,6 +2,7 @@
 
 #include "frontends/cpp/Compiler.h"
 
+#include "dialect/tile/Tile.h"
 #include "frontends/cpp/Header.h"
 #include "frontends/cpp/Jit.h"
 #include "frontends/cpp/Kernels.h"
@@ -15,6 +16,7 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
@@ -48,6 +50,14 @@ std::vector<LevelInfo> heddle::listLevels() {
   return Result;
 }
 
+/// The device target whose assembly text is called so, or null.
+static const Target *findTargetOfAssembly(llvm::StringRef Name) {
+  for (const Target *T : targets())
+    if (!Name.empty() && T->assemblyName() == Name)
+      return T;
+  return nullptr;
+}
+
 std::optional<Stage> heddle::findStage(std::string_view Name) {
   if (Name == "attn")
     return Stage::Attn;
@@ -57,7 +67,7 @@ std::optional<Stage> heddle::findStage(std::string_view Name) {
     return Stage::Target;
   if (Name == "llvm")
     return Stage::Llvm;
-  if (Name == "asm")
+  if (Name == "asm" || findTargetOfAssembly(Name))
     return Stage::Assembly;
   if (Name == "obj")
     return Stage::Object;
@@ -68,7 +78,11 @@ std::vector<std::string> heddle::stageNames() {
   std::vector<std::string> Names = {"attn", "tile"};
   for (const Target *T : targets())
     Names.push_back(T->name().str());
-  Names.insert(Names.end(), {"llvm", "asm", "obj"});
+  Names.insert(Names.end(), {"llvm", "asm"});
+  for (const Target *T : targets())
+    if (!T->assemblyName().empty())
+      Names.push_back(T->assemblyName().str());
+  Names.emplace_back("obj");
   return Names;
 }
 
@@ -160,10 +174,25 @@ public:
   /// Checks options and builds the module; false with a failure.
   bool start(const std::string &Pattern, const CompileOptions &Options,
              bool HereOnly);
-  /// Runs the passes up to the target's level or the LLVM dialect.
+  /// Runs the passes up to a target's level, or makes modules in the LLVM
+  /// dialect: those of devices if all levels are of devices and `Until` is text
+  /// of theirs, otherwise that of this machine, with the devices' code in it.
   bool runPasses(Stage Until);
   /// Makes code of the module in the LLVM dialect.
   bool emit(Stage Until, llvm::raw_pwrite_stream &Out);
+  /// Prints the modules of a stage before that.
+  void print(Stage Until, llvm::raw_ostream &Out);
+
+  /// Up to here devices have stages of their own.
+  bool isDevices(Stage Until) const {
+    return What->isForDevices() && Until >= Stage::Target &&
+           Until <= Stage::Assembly;
+  }
+  llvm::SmallVector<mlir::ModuleOp> deviceModules();
+  bool lowerDevices(Stage Until);
+  bool run(mlir::PassManager &Passes, mlir::ModuleOp On);
+  /// Adds what `Work` takes of the emitter's times; false with a failure.
+  bool emitWith(Emitter &E, llvm::function_ref<llvm::Error()> Work);
 
   bool fail(Failure F) {
     Why.emplace(std::move(F));
@@ -197,30 +226,94 @@ bool Compilation::start(const std::string &Pattern,
   return true;
 }
 
-bool Compilation::runPasses(Stage Until) {
+llvm::SmallVector<mlir::ModuleOp> Compilation::deviceModules() {
+  return llvm::to_vector(llvm::make_filter_range(
+      Module->getOps<mlir::ModuleOp>(),
+      [](mlir::ModuleOp M) { return M->hasAttr(tile::kDeviceAttr); }));
+}
+
+static const Target &targetOf(mlir::ModuleOp Device) {
+  return *findTargetOfLevel(
+      Device->getAttrOfType<mlir::StringAttr>(tile::kDeviceAttr).getValue());
+}
+
+bool Compilation::run(mlir::PassManager &Passes, mlir::ModuleOp On) {
   Clock Time;
-  if (Until >= Stage::Target)
-    What->Of->setModuleAttributes(*Module);
-  mlir::PassManager &Passes = Shared.passes(*What->Of, Until);
-  bool Ok = mlir::succeeded(Passes.run(*Module)) &&
-            mlir::succeeded(mlir::verify(*Module));
+  bool Ok = mlir::succeeded(Passes.run(On));
   Spent.Passes += Time.elapsed();
   return Ok || fail(Diagnostics.failure("the passes failed"));
 }
 
-bool Compilation::emit(Stage Until, llvm::raw_pwrite_stream &Out) {
-  Emitter &E = Shared.emitter(*What->Of);
+/// To the level of their targets or to the LLVM dialect; and, where they are
+/// for a bundle, to code.
+bool Compilation::lowerDevices(Stage Until) {
+  for (mlir::ModuleOp Device : deviceModules()) {
+    const Target &T = targetOf(Device);
+    T.setModuleAttributes(Device);
+    if (!run(Shared.passes(T, Until), Device))
+      return false;
+    if (Until < Stage::Llvm || isDevices(Until))
+      continue;
+    if (mlir::failed(mlir::verify(Device)))
+      return fail(Diagnostics.failure("the passes failed"));
+    Emitter &E = Shared.emitter(T);
+    if (!emitWith(E, [&] { return E.embed(Device); }))
+      return false;
+  }
+  return true;
+}
+
+bool Compilation::runPasses(Stage Until) {
+  if (!run(Shared.passes(Until), *Module))
+    return false;
+  if (Until >= Stage::Target && !lowerDevices(Until))
+    return false;
+  if (Until >= Stage::Target && !isDevices(Until)) {
+    const Target &Host = What->host();
+    Host.setModuleAttributes(*Module);
+    if (!run(Shared.passes(Host, Until), *Module))
+      return false;
+  }
+  Clock Time;
+  bool Ok = mlir::succeeded(mlir::verify(*Module));
+  Spent.Passes += Time.elapsed();
+  return Ok || fail(Diagnostics.failure("the passes failed"));
+}
+
+bool Compilation::emitWith(Emitter &E, llvm::function_ref<llvm::Error()> Work) {
   Emitter::Times Before = E.times();
-  llvm::Error Error = Until == Stage::Llvm       ? E.emitLLVM(*Module, Out)
-                      : Until == Stage::Assembly ? E.emitAssembly(*Module, Out)
-                                                 : E.emitObject(*Module, Out);
+  llvm::Error Error = Work();
   const Emitter::Times &After = E.times();
   Spent.Llvm +=
       After.Translate + After.Optimize - Before.Translate - Before.Optimize;
   Spent.Codegen += After.Codegen - Before.Codegen;
+  Spent.Assemble += After.Assemble - Before.Assemble;
   if (Error)
     return fail(Diagnostics.failure(llvm::toString(std::move(Error))));
   return true;
+}
+
+bool Compilation::emit(Stage Until, llvm::raw_pwrite_stream &Out) {
+  const bool IsDevice = isDevices(Until);
+  mlir::ModuleOp From = IsDevice ? deviceModules().front() : *Module;
+  Emitter &E = Shared.emitter(IsDevice ? targetOf(From) : What->host());
+  return emitWith(E, [&] {
+    return Until == Stage::Llvm       ? E.emitLLVM(From, Out)
+           : Until == Stage::Assembly ? E.emitAssembly(From, Out)
+                                      : E.emitObject(From, Out);
+  });
+}
+
+void Compilation::print(Stage Until, llvm::raw_ostream &Out) {
+  if (!isDevices(Until)) {
+    Module->print(Out);
+    Out << "\n";
+    return;
+  }
+  for (mlir::ModuleOp Device : deviceModules()) {
+    Device->print(Out);
+    Out << "\n";
+  }
 }
 
 Result<int64_t> Compiler::countStateRows(const Source &From,
@@ -294,13 +387,25 @@ Result<std::string> Compiler::emit(const Source &From,
   if (!Pattern)
     return Pattern.failure();
   Compilation C(*Content->Shared, From, From.Content->Text.get());
-  if (!C.start(*Pattern, Options, /*HereOnly=*/false) || !C.runPasses(Until))
+  if (!C.start(*Pattern, Options, /*HereOnly=*/false))
+    return *C.Why;
+  if (C.isDevices(Until) && Until >= Stage::Llvm && C.What->Levels.size() > 1)
+    return Failure(
+        llvm::formatv("the code of a device is one level's, but {0} are asked "
+                      "for; name one of {1} as the target",
+                      C.What->Levels.size(),
+                      llvm::join(llvm::map_range(C.What->Levels,
+                                                 [](const LevelOfTarget &L) {
+                                                   return "'" + L.name() + "'";
+                                                 }),
+                                 ", "))
+            .str());
+  if (!C.runPasses(Until))
     return *C.Why;
   if (Until < Stage::Llvm) {
     std::string Text;
     llvm::raw_string_ostream Out(Text);
-    C.Module->print(Out);
-    Out << "\n";
+    C.print(Until, Out);
     return Text;
   }
   llvm::SmallVector<char, 0> Bytes;
@@ -308,6 +413,38 @@ Result<std::string> Compiler::emit(const Source &From,
   if (!C.emit(Until, Out))
     return *C.Why;
   return std::string(Bytes.begin(), Bytes.end());
+}
+
+Result<std::string> Compiler::emit(const Source &From,
+                                   const CompileOptions &Options,
+                                   std::string_view StageName) {
+  std::optional<Stage> Until = findStage(StageName);
+  if (!Until)
+    return Failure(llvm::formatv("unknown stage '{0}'; expected one of {1}",
+                                 StageName, llvm::join(stageNames(), ", "))
+                       .str());
+  const Target *Only = findTarget(StageName);
+  if (!Only)
+    Only = findTargetOfAssembly(StageName);
+  if (!Only)
+    return emit(From, Options, *Until);
+  CompileOptions Narrowed = Options;
+  Narrowed.Targets = {Only->name().str()};
+  if (!Options.Targets.empty()) {
+    Result<std::vector<LevelOfTarget>> Levels = findLevels(Options.Targets);
+    if (!Levels)
+      return Levels.failure();
+    Narrowed.Targets.clear();
+    for (const LevelOfTarget &L : *Levels)
+      if (L.Of == Only)
+        Narrowed.Targets.push_back(L.name());
+    if (Narrowed.Targets.empty())
+      return Failure(llvm::formatv("stage '{0}' is one of target '{1}', but no "
+                                   "level of it is asked for",
+                                   StageName, Only->name())
+                         .str());
+  }
+  return emit(From, Narrowed, *Until);
 }
 
 Result<Timings> Compiler::writeBundle(const Source &From,

@@ -100,7 +100,7 @@ enum class Stage {
 };
 
 /// The stage called `Name` ("attn", "tile", the name of a target, "llvm",
-/// "asm", "obj"), and all those names.
+/// "asm", what a device calls its assembly text, "obj"), and all those names.
 std::optional<Stage> findStage(std::string_view Name);
 std::vector<std::string> stageNames();
 
@@ -130,7 +130,8 @@ struct CompileOptions {
   /// The kernel's name in the bundle; empty: that of the pattern.
   std::string Kernel;
   /// Names of targets (all their levels) and of levels. Empty: the default
-  /// target. A JIT takes the best level among them that this machine runs.
+  /// target. A JIT takes the best level among them that this machine runs, and
+  /// those of devices.
   std::vector<std::string> Targets;
   /// Element type of q, k and v in memory: "f32", "f16" or "bf16".
   std::string Dtype = "f32";
@@ -149,13 +150,16 @@ struct CompileOptions {
 
 /// Where the time of a compilation went, in milliseconds.
 struct Timings {
-  double Parse = 0;   ///< text to verified module
-  double Passes = 0;  ///< pattern level to LLVM dialect
-  double Llvm = 0;    ///< translation to LLVM IR and its optimisation
-  double Codegen = 0; ///< LLVM IR to object
-  double Link = 0;    ///< object to file, or to memory
+  double Parse = 0;    ///< text to verified module
+  double Passes = 0;   ///< pattern level to LLVM dialect
+  double Llvm = 0;     ///< translation to LLVM IR and its optimisation
+  double Codegen = 0;  ///< LLVM IR to object
+  double Assemble = 0; ///< text of devices to their code, by another program
+  double Link = 0;     ///< object to file, or to memory
 
-  double total() const { return Parse + Passes + Llvm + Codegen + Link; }
+  double total() const {
+    return Parse + Passes + Llvm + Codegen + Assemble + Link;
+  }
 };
 
 /// A parsed and verified text. Keeps the compiler's context alive.
@@ -234,9 +238,17 @@ public:
   Result<std::string> findShortQueriesObstacle(const Source &From,
                                                const CompileOptions &Options);
 
-  /// The text of a stage, or the bytes of an object file.
+  /// The text of a stage, or the bytes of an object file. Where all levels are
+  /// of devices, those up to assembly are the devices' own, the last two of one
+  /// level only.
   Result<std::string> emit(const Source &From, const CompileOptions &Options,
                            Stage Until);
+
+  /// The same by the name of the stage. That of a target, or of a device's
+  /// assembly text, chooses the levels of that target among those asked for, or
+  /// all of them where none is asked for.
+  Result<std::string> emit(const Source &From, const CompileOptions &Options,
+                           std::string_view StageName);
 
   /// Writes a bundle to `Path`, and, unless `HeaderPath` is empty, a C header
   /// that describes it. Writes both or, on failure, none.

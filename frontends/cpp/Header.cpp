@@ -106,8 +106,8 @@ std::string heddle::writeHeader(const BuildPlan &What,
   if (llvm::isDigit(Prefix.front()))
     Prefix.insert(0, "K");
   std::string Levels;
-  for (const Level &L : What.Levels)
-    Levels += (Levels.empty() ? "" : ", ") + L.Name;
+  for (const LevelOfTarget &L : What.Levels)
+    Levels += (Levels.empty() ? "" : ", ") + L.name();
 
   std::string Text;
   llvm::raw_string_ostream Out(Text);

@@ -10,8 +10,6 @@
 
 using namespace heddle;
 
-using LevelOfTarget = std::pair<const Target *, Level>;
-
 /// "'a', 'b' and 'c'" without the grammar: "'a', 'b', 'c'".
 static std::string quotedList(llvm::ArrayRef<std::string> Names) {
   std::string Result;
@@ -46,22 +44,31 @@ heddle::findLevels(const std::vector<std::string> &Names) {
     for (const Level &L : T->levels())
       if (llvm::is_contained(Wanted, T->name()) ||
           llvm::is_contained(Wanted, L.Name))
-        Result.emplace_back(T, L);
+        Result.push_back({T, L});
   return Result;
 }
 
-/// Keeps the first level that this machine runs.
+/// Keeps the first level that this machine runs, and those of devices.
 static Result<std::vector<LevelOfTarget>>
 bestHere(std::vector<LevelOfTarget> Levels) {
   std::string Lacks;
+  std::vector<LevelOfTarget> Kept;
+  bool HasHost = false;
   for (LevelOfTarget &L : Levels) {
-    if (L.second.runsHere())
-      return std::vector<LevelOfTarget>{std::move(L)};
-    Lacks += llvm::formatv("{0}'{1}' needs {2}", Lacks.empty() ? "" : "; ",
-                           L.second.Name, llvm::join(L.second.Missing, ", "));
+    if (L.Of->isDevice()) {
+      Kept.push_back(std::move(L));
+    } else if (!L.Variant.runsHere()) {
+      Lacks += llvm::formatv("{0}'{1}' needs {2}", Lacks.empty() ? "" : "; ",
+                             L.name(), llvm::join(L.Variant.Missing, ", "));
+    } else if (!HasHost) {
+      HasHost = true;
+      Kept.push_back(std::move(L));
+    }
   }
-  return Failure("this machine cannot run the code: " + Lacks +
-                 ", which it lacks");
+  if (!HasHost && !Lacks.empty())
+    return Failure("this machine cannot run the code: " + Lacks +
+                   ", which it lacks");
+  return Kept;
 }
 
 static Result<mlir::Type> findElementType(mlir::MLIRContext *Context,
@@ -190,14 +197,23 @@ Result<BuildPlan> heddle::makePlan(mlir::Operation *Pattern,
     Levels = bestHere(std::move(*Levels));
   if (!Levels)
     return Levels.failure();
-  P.Of = Levels->front().first;
-  for (LevelOfTarget &L : *Levels) {
-    if (L.first != P.Of)
-      return Failure(llvm::formatv("targets '{0}' and '{1}' cannot be in one "
-                                   "bundle; compile one each",
-                                   P.Of->name(), L.first->name())
-                         .str());
-    P.Levels.push_back(std::move(L.second));
-  }
+  P.Levels = std::move(*Levels);
+  for (const LevelOfTarget &L : P.Levels)
+    if (std::string Problem = L.Of->checkShape(P.Shape, L.name());
+        !Problem.empty())
+      return Failure("'" + P.Pattern + "' has no code: " + Problem);
   return P;
+}
+
+bool BuildPlan::isForDevices() const {
+  return llvm::all_of(Levels,
+                      [](const LevelOfTarget &L) { return L.Of->isDevice(); });
+}
+
+const Target &BuildPlan::host() const {
+  for (const LevelOfTarget &L : Levels)
+    if (!L.Of->isDevice())
+      return *L.Of;
+  return **llvm::find_if(targets(),
+                         [](const Target *T) { return !T->isDevice(); });
 }

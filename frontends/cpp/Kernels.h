@@ -9,10 +9,17 @@
 
 namespace heddle {
 
+/// A level with its target.
+struct LevelOfTarget {
+  const Target *Of = nullptr;
+  Level Variant;
+
+  const std::string &name() const { return Variant.Name; }
+};
+
 /// Options that have been checked: what exactly is to be built.
 struct BuildPlan {
-  const Target *Of = nullptr;
-  std::vector<Level> Levels; ///< Best first, all of that target.
+  std::vector<LevelOfTarget> Levels; ///< Best first, target by target.
   std::string Pattern;
   std::string Kernel;
   mlir::Type InputType, OutputType;
@@ -23,15 +30,20 @@ struct BuildPlan {
   int64_t StateRows = 0;
 
   bool isRecurrence() const { return StateRows > 0; }
+  /// Nothing is for this machine but what counts and checks for devices.
+  bool isForDevices() const;
+  /// The target of this machine: that of the first level which is not a
+  /// device's, or the default one.
+  const Target &host() const;
 };
 
 /// The levels that `Names` (targets and levels) stand for.
-Result<std::vector<std::pair<const Target *, Level>>>
+Result<std::vector<LevelOfTarget>>
 findLevels(const std::vector<std::string> &Names);
 
 /// Checks everything in `Options` but the schedule, for a pattern or
-/// combination or recurrence. With `HereOnly`, keeps only the best level that
-/// this machine runs.
+/// combination or recurrence. With `HereOnly`, keeps of the levels that are not
+/// of devices only the best one that this machine runs.
 Result<BuildPlan> makePlan(mlir::Operation *Pattern,
                            const CompileOptions &Options, bool HereOnly);
 

@@ -39,24 +39,44 @@ Emitter &Session::emitter(const Target &T) {
   return *Slot;
 }
 
-mlir::PassManager &Session::passes(const Target &T, Stage Until) {
+mlir::PassManager &Session::pipeline(const Target *T, Stage Until,
+                                     bool &IsNew) {
   std::unique_ptr<mlir::PassManager> &Slot =
-      Pipelines[{&T, static_cast<int>(std::min(Until, Stage::Llvm))}];
-  if (Slot)
-    return *Slot;
-  Slot = std::make_unique<mlir::PassManager>(&Context);
-  // The module is verified once, at the end, and by heddle-opt after each pass.
-  Slot->enableVerifier(false);
-  buildAttnPipeline(*Slot);
-  if (Until >= Stage::Tile)
-    buildTilePipeline(*Slot);
-  if (Until >= Stage::Target)
-    T.addLoweringPasses(*Slot);
-  if (Until >= Stage::Llvm) {
-    Slot->addPass(createAttnEmitEntry());
-    T.addLLVMPasses(*Slot);
+      Pipelines[{T, static_cast<int>(Until)}];
+  IsNew = !Slot;
+  if (IsNew) {
+    Slot = std::make_unique<mlir::PassManager>(&Context);
+    // The module is verified once, at the end, and by heddle-opt after each
+    // pass.
+    Slot->enableVerifier(false);
   }
   return *Slot;
+}
+
+mlir::PassManager &Session::passes(Stage Until) {
+  bool IsNew = false;
+  mlir::PassManager &Passes =
+      pipeline(nullptr, std::min(Until, Stage::Tile), IsNew);
+  if (!IsNew)
+    return Passes;
+  buildAttnPipeline(Passes);
+  if (Until >= Stage::Tile)
+    buildTilePipeline(Passes);
+  return Passes;
+}
+
+mlir::PassManager &Session::passes(const Target &T, Stage Until) {
+  bool IsNew = false;
+  mlir::PassManager &Passes = pipeline(&T, std::min(Until, Stage::Llvm), IsNew);
+  if (!IsNew)
+    return Passes;
+  T.addLoweringPasses(Passes);
+  if (Until >= Stage::Llvm) {
+    if (!T.isDevice())
+      Passes.addPass(createAttnEmitEntry());
+    T.addLLVMPasses(Passes);
+  }
+  return Passes;
 }
 
 DiagnosticCollector::DiagnosticCollector(mlir::MLIRContext &Context,

@@ -28,13 +28,22 @@ struct Session {
   /// The emitter of a target, made once.
   Emitter &emitter(const Target &T);
 
-  /// The passes from pattern text to `Until` (all stages of code are alike),
-  /// made once: setting up conversions costs more than running some of them.
+  // Passes, made once: setting up conversions costs more than running some of
+  // them.
+
+  /// From pattern text to the schedules, or to the tile level.
+  mlir::PassManager &passes(Stage Until);
+  /// From the tile level to the level of a target, or to the LLVM dialect (all
+  /// stages of code are alike). A device target's are for its own modules; the
+  /// others' emit the entry on the way.
   mlir::PassManager &passes(const Target &T, Stage Until);
 
   mlir::MLIRContext Context;
 
 private:
+  /// The place of a pipeline; `IsNew` when it is still to be filled.
+  mlir::PassManager &pipeline(const Target *T, Stage Until, bool &IsNew);
+
   llvm::DenseMap<std::pair<const Target *, int>,
                  std::unique_ptr<mlir::PassManager>>
       Pipelines;

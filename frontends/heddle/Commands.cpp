@@ -87,8 +87,9 @@ Result<LoadedPattern> cli::loadPattern(Compiler &With,
 }
 
 const char *const cli::ScheduleHelp =
-    "sizes of the kernel: query_tile=N,key_tile=N,rows=N,lanes=N,unroll=N, and "
-    "query_box=NxN,key_box=NxN on a token grid, each optional; query_tile is "
+    "sizes of the kernel: query_tile=N,key_tile=N,rows=N,lanes=N,unroll=N, "
+    "stages=N on devices, and query_box=NxN,key_box=NxN on a token grid, each "
+    "optional; query_tile is "
     "the chunk of a recurrence";
 
 /// "8x16", outermost axis first.
@@ -109,7 +110,8 @@ ErrorText cli::parseSchedule(std::string_view Text, ScheduleOptions &Out) {
       {"key_tile", &Out.KeyTile},
       {"rows", &Out.Rows},
       {"lanes", &Out.Lanes},
-      {"unroll", &Out.Unroll}};
+      {"unroll", &Out.Unroll},
+      {"stages", &Out.Stages}};
   const std::pair<const char *, std::vector<int64_t> *> Boxes[] = {
       {"query_box", &Out.QueryBox}, {"key_box", &Out.KeyBox}};
   for (std::string_view Item : frontend::split(Text, ',')) {
@@ -123,10 +125,11 @@ ErrorText cli::parseSchedule(std::string_view Text, ScheduleOptions &Out) {
     const auto *Box = Find(Boxes);
     if (Equals == Item.npos ||
         (Size == std::end(Sizes) && Box == std::end(Boxes)))
-      return fmt::format("--schedule has '{}', expected size=number with one "
-                         "of query_tile, key_tile, rows, lanes, unroll, or "
-                         "query_box or key_box and extents, as in 8x16",
-                         Item);
+      return fmt::format(
+          "--schedule has '{}', expected size=number with one "
+          "of query_tile, key_tile, rows, lanes, unroll, "
+          "stages, or query_box or key_box and extents, as in 8x16",
+          Item);
     if (Box != std::end(Boxes) ? !Box->second->empty() : *Size->second != 0)
       return fmt::format("--schedule gives '{}' twice", Name);
     const std::string What = fmt::format("'{}' in --schedule", Name);
@@ -142,9 +145,13 @@ ErrorText cli::parseSchedule(std::string_view Text, ScheduleOptions &Out) {
 
 std::vector<std::pair<std::string, double>>
 cli::listTimings(const Timings &Spent) {
-  return {{"parse", Spent.Parse},
-          {"passes", Spent.Passes},
-          {"llvm", Spent.Llvm},
-          {"codegen", Spent.Codegen},
-          {"link", Spent.Link}};
+  std::vector<std::pair<std::string, double>> All = {
+      {"parse", Spent.Parse},
+      {"passes", Spent.Passes},
+      {"llvm", Spent.Llvm},
+      {"codegen", Spent.Codegen}};
+  if (Spent.Assemble > 0)
+    All.emplace_back("assemble", Spent.Assemble);
+  All.emplace_back("link", Spent.Link);
+  return All;
 }

@@ -126,17 +126,16 @@ static int writeBundle(CompileArguments &Args, Compiler &With,
       Spent->total(), Parts));
 }
 
-static int emit(CompileArguments &Args, Compiler &With, const Source &From,
-                Stage Until) {
+static int emit(CompileArguments &Args, Compiler &With, const Source &From) {
   if (Args.Output.empty() || Args.Output == "-") {
-    Result<std::string> Text = With.emit(From, Args.Build, Until);
+    Result<std::string> Text = With.emit(From, Args.Build, Args.Emit);
     return Text ? print(*Text) : fail(Text.failure());
   }
   // Known to be writable before any work is done.
   Result<OutputFile> File = OutputFile::create(Args.Output);
   if (!File)
     return fail(File.failure());
-  Result<std::string> Text = With.emit(From, Args.Build, Until);
+  Result<std::string> Text = With.emit(From, Args.Build, Args.Emit);
   if (!Text)
     return fail(Text.failure());
   if (std::string Bad = File->write(*Text); !Bad.empty())
@@ -169,7 +168,7 @@ static int compile(const CLI::App &Line, CompileArguments &Args) {
                       Loaded->Info.Recurrence ? "recurrence" : "pattern",
                       Loaded->Name, *Obstacle));
   }
-  return Until ? emit(Args, With, Loaded->From, *Until)
+  return Until ? emit(Args, With, Loaded->From)
                : writeBundle(Args, With, Loaded->From);
 }
 
