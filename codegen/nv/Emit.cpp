@@ -319,7 +319,7 @@ llvm::Error NvEmitter::embed(mlir::ModuleOp Module) {
   Module->setAttr(tile::kCodeAttr, B.getDictionaryAttr(Code));
   for (mlir::LLVM::LLVMFuncOp Kernel : kernelsOf(Module)) {
     Kernel->setAttr(tile::kResourcesAttr, resourcesOf(Kernel, *Cubin));
-    Kernel.getBody().getBlocks().clear();
+    Kernel.eraseBody();
   }
   for (mlir::Operation &Op :
        llvm::make_early_inc_range(llvm::reverse(*Module.getBody())))

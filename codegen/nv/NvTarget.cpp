@@ -124,11 +124,11 @@ std::string NvTarget::checkShape(const KernelShape &Shape,
 
 void NvTarget::addLoweringPasses(mlir::OpPassManager &Passes) const {
   Passes.addPass(createTileToNv());
-  Passes.addPass(createNvAssignRoles());
-  Passes.addPass(createNvLowerRings());
 }
 
 void NvTarget::addLLVMPasses(mlir::OpPassManager &Passes) const {
+  Passes.addPass(createNvAssignRoles());
+  Passes.addPass(createNvLowerRings());
   Passes.addPass(mlir::createSCFToControlFlowPass());
   Passes.addPass(mlir::createConvertToLLVMPass());
   Passes.addPass(mlir::createReconcileUnrealizedCastsPass());

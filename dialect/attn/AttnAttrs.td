@@ -167,7 +167,7 @@ def Attn_ScheduleAttr : Attn_Attr<"Schedule", "schedule"> {
   let assemblyFormat = [{
     `<` `query_tile` `=` $queryTile `,` `key_tile` `=` $keyTile `,`
         `rows` `=` $rows `,` `lanes` `=` $lanes `,` `unroll` `=` $unroll
-        custom<BoxesAndStages>($queryBox, $keyBox, $stages) `>`
+        `` custom<BoxesAndStages>($queryBox, $keyBox, $stages) `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -46,7 +46,8 @@ std::vector<LevelInfo> heddle::listLevels() {
   std::vector<LevelInfo> Result;
   for (const Target *T : targets())
     for (const Level &L : T->levels())
-      Result.push_back({T->name().str(), L.Name, L.Features, L.Missing});
+      Result.push_back(
+          {T->name().str(), L.Name, L.Features, L.Missing, T->isDevice()});
   return Result;
 }
 

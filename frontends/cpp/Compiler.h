@@ -84,6 +84,8 @@ struct LevelInfo {
   /// this machine lacks.
   std::vector<std::string> Features;
   std::vector<std::string> Missing;
+  /// Its code runs on a device beside this machine; the runtime looks for one.
+  bool IsDevice = false;
 };
 
 /// Every level of every target, the default target first, best level first.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontends/common/Numbers.h"
+#include "frontends/common/Run.h"
 #include "frontends/common/RunOptions.h"
 #include "frontends/cpp/OutputFile.h"
 #include "frontends/heddle/Commands.h"
+#include "frontends/heddle/ResourceReport.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -23,7 +25,7 @@ namespace {
 struct CompileArguments {
   PatternOptions Pattern;
   std::string Output, Header, HeadDim, Schedule, Emit, Outputs;
-  bool Verbose = false;
+  bool Verbose = false, Report = false;
   CompileOptions Build;
 };
 
@@ -85,6 +87,8 @@ static ErrorText parseOptions(CompileArguments &Args,
     if (!Until)
       return fmt::format("--emit is '{}', expected one of {}", Args.Emit,
                          llvm::join(stageNames(), ", "));
+    if (Args.Report)
+      return "--report is about a bundle; leave out --emit";
     if (!Args.Header.empty())
       return "--header describes a bundle; leave out --emit";
     if (Until == Stage::Object && (Args.Output.empty() || Args.Output == "-") &&
@@ -108,12 +112,25 @@ static std::string describeFile(const std::string &Path) {
   return fmt::format("{} ({} bytes)", Path, Bytes);
 }
 
+/// Prints what the manifest of the new bundle says of its kernels.
+static int report(const std::string &Path) {
+  heddle_bundle *Bundle = nullptr;
+  if (ErrorText Bad = toText(heddle_bundle_open(Path.c_str(), &Bundle)))
+    return fail(*Bad);
+  const std::string Manifest = heddle_bundle_manifest(Bundle);
+  heddle_bundle_close(Bundle);
+  return print(resourceTable(Manifest));
+}
+
 static int writeBundle(CompileArguments &Args, Compiler &With,
                        const Source &From) {
   Result<Timings> Spent =
       With.writeBundle(From, Args.Build, Args.Output, Args.Header);
   if (!Spent)
     return fail(Spent.failure());
+  if (Args.Report)
+    if (int Status = report(Args.Output))
+      return Status;
   if (!Args.Verbose && !::isatty(STDOUT_FILENO))
     return 0;
   std::string Parts;
@@ -204,6 +221,10 @@ Command cli::addCompileCommand(CLI::App &Program) {
       "heads of a group; the runtime takes what is less work");
   Line->add_option("--emit", Args->Emit,
                    "print a stage instead: " + llvm::join(stageNames(), ", "));
+  Line->add_flag("--report", Args->Report,
+                 "print what kernels for devices take: threads, shared memory, "
+                 "stages of the ring, and registers and spilled bytes where "
+                 "there is a ptxas");
   Line->add_flag("--verbose,-v", Args->Verbose,
                  "say what was written, and how long it took");
   Line->footer(
@@ -212,6 +233,16 @@ Command cli::addCompileCommand(CLI::App &Program) {
       "a_shape.h\n"
       "  heddle compile examples/causal.mlir -o causal.so --head-dim 128,64 "
       "--name causal128\n"
-      "  heddle compile examples/causal.mlir --emit=tile");
+      "  heddle compile examples/causal.mlir -o causal.so --dtype bf16 "
+      "--target cpu,sm_80,sm_90 --report\n"
+      "  heddle compile examples/causal.mlir --emit=tile\n"
+      "  heddle compile examples/causal.mlir --dtype f16 --target sm_80 "
+      "--emit=ptx\n"
+      "\n"
+      "environment:\n"
+      "  HEDDLE_PTXAS  the assembler for NVIDIA devices, or none to leave that "
+      "to the driver\n"
+      "                (default: ptxas of $CUDA_HOME, of $PATH, of "
+      "/usr/local/cuda)");
   return {Line, [Line, Args] { return compile(*Line, *Args); }};
 }

@@ -264,6 +264,11 @@ static int explain(const CLI::App &Line, ExplainArguments &Args) {
   Result<Scheduled> Kernel = scheduleKernel(With, What.Loaded.From, Build);
   if (!Kernel)
     return fail(Kernel.failure());
+  if (Kernel->Of->isDevice())
+    return fail(fmt::format("level '{}' is for a device, and only levels of "
+                            "this machine can be explained; leave out --target "
+                            "or name one of them",
+                            Kernel->Spec.entry.getLevel().str()));
   // A level of another machine has its tiles counted by code for this one.
   Build.Targets = {Kernel->Spec.entry.getLevel().str()};
   if (!Kernel->RunsHere)

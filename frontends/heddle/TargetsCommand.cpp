@@ -29,7 +29,9 @@ static int printText(const std::vector<LevelInfo> &Levels, size_t Default) {
       Text += fmt::format("{}\n", Target);
     }
     Text += fmt::format("  {:<{}}  ", L.Name, Width);
-    if (!runsHere(L))
+    if (L.IsDevice)
+      Text += "for a device beside this machine";
+    else if (!runsHere(L))
       Text += fmt::format("does not run here: lacks {}",
                           llvm::join(L.Missing, ", "));
     else
@@ -54,6 +56,7 @@ static int printJson(const std::vector<LevelInfo> &Levels, size_t Default) {
         Json.attribute("level", L.Name);
         Json.attribute("features", llvm::json::Array(L.Features));
         Json.attribute("missing", llvm::json::Array(L.Missing));
+        Json.attribute("device", L.IsDevice);
         Json.attribute("runs_here", runsHere(L));
         Json.attribute("default", I == Default);
       });
