@@ -174,7 +174,7 @@ def write(report: dict[str, Any], prefix: Path) -> None:
     for suffix, text in ((".json", render_json(report)), (".md", render_markdown(report))):
         path = prefix.with_name(prefix.name + suffix)
         path.write_text(text)
-        print(path)
+        print(path, flush=True)
 
 
 def compile_only(options: argparse.Namespace) -> int:
