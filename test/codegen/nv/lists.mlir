@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: heddle-opt %s --tile-to-nv | FileCheck %s
+
+// Tables and sets: elements by loads, questions by calls of the device library.
+
+#entry = #attn.entry<"f", @any, "sm_80", qk = 16, v = 16, types = f16 to f16,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
+  <query_tile = 16, key_tile = 16, rows = 16, lanes = 16, unroll = 1, stages = 1>>
+
+// CHECK-DAG: llvm.func @heddle_device_rank(!llvm.ptr, i64, i64) -> i64
+// CHECK-DAG: llvm.func @heddle_device_member(!llvm.ptr, i64, i64) -> i64
+// CHECK-DAG: llvm.func @heddle_device_seek(!llvm.ptr, i64, i64, i64, i64, i32) -> i64
+// CHECK-DAG: llvm.func @heddle_device_span(!llvm.ptr, i64, i64, i64, !llvm.ptr)
+// CHECK-DAG: llvm.func @heddle_device_probe(!llvm.ptr, i64, i64, i64, i64, i64, !llvm.ptr)
+
+// Eight elements of a thread: each asks for its bit of the set.
+// CHECK-LABEL: llvm.func @member
+// CHECK-COUNT-8: arith.shrui %{{.*}}, %{{.*}} : i64
+// CHECK-NOT: llvm.call
+// CHECK: llvm.return
+func.func @member(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
+    %k: !attn.view<16xf16>, %v: !attn.view<16xf16>, %o: !attn.view<16xf16>,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32, %set: !attn.set)
+    attributes {tile.kernel = "task", tile.entry = #entry} {
+  %n = tile.dim position of %k : !attn.view<16xf16>
+  %partial = arith.constant 1 : i32
+  %bits = tile.bits #attn.formula<q - k in p0[b, h]> at(%b, %h) queries(%origin)
+    keys(%tile) of %n status(%partial) params(%set : !attn.set) : tensor<16x16xi1>
+  %s = tile.fill 0.0 : tensor<16x16xf32>
+  %w = tile.mask %s, %bits : tensor<16x16xf32>, tensor<16x16xi1>
+  tile.store %w, %o[%b, %h, %tile] : tensor<16x16xf32>, !attn.view<16xf16>
+  return
+}
+
+// All threads walk the members together; each stores its share of the list, which
+// is complete behind a barrier, and where rows are fetched from.
+// CHECK-LABEL: llvm.func @collect
+// CHECK: llvm.call @heddle_device_rank
+// CHECK: nvvm.barrier0
+// CHECK: %[[END:.*]]:3 = scf.while
+// CHECK: arith.cmpi slt
+// CHECK: } do {
+// CHECK: llvm.call @heddle_device_member
+// CHECK: llvm.call @heddle_device_rank
+// CHECK: scf.for
+// CHECK: %[[TOKEN:.*]] = llvm.call @heddle_device_member
+// CHECK: llvm.store %[[TOKEN]], %{{.*}} : i64, !llvm.ptr<3>
+// CHECK: scf.for
+// CHECK: llvm.store %{{.*}}, %{{.*}} : i64, !llvm.ptr<3>
+// CHECK: nvvm.barrier0
+// CHECK: nvvm.barrier0
+// CHECK: llvm.load %{{.*}} : !llvm.ptr<3> -> i64
+// CHECK: nvvm.cp.async.shared.global
+// CHECK: llvm.return
+func.func @collect(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
+    %k: !attn.view<16xf16>, %v: !attn.view<16xf16>, %o: !attn.view<16xf16>,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32, %set: !attn.set, %n: index)
+    attributes {tile.kernel = "task", tile.entry = #entry} {
+  %c0 = arith.constant 0 : index
+  %true = arith.constant true
+  %p, %next = tile.collect %set[%b, %h] from %c0 below %n tile 16 {
+  ^bb0(%k0: index):
+    tile.yield %true, %n : i1, index
+  } : tensor<16xindex>
+  %rows = tile.load %q[%b, %h, %tile] : !attn.view<16xf16> -> tensor<16x16xf32>
+  %keys = tile.load %k[%b, %h, %p : tensor<16xindex>]
+    : !attn.view<16xf16> -> tensor<16x16xf32>
+  %s = tile.scores %rows, %keys
+    : tensor<16x16xf32>, tensor<16x16xf32> -> tensor<16x16xf32>
+  tile.store %s, %o[%b, %h, %tile] : tensor<16x16xf32>, !attn.view<16xf16>
+  return
+}
+
+// CHECK-LABEL: llvm.func @questions
+// CHECK: llvm.call @heddle_device_span
+// CHECK: llvm.call @heddle_device_seek
+// CHECK: llvm.call @heddle_device_probe
+// CHECK: llvm.return
+func.func @questions(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
+    %k: !attn.view<16xf16>, %v: !attn.view<16xf16>, %o: !attn.view<16xf16>,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32, %t: tensor<?x?xindex>, %set: !attn.set)
+    attributes {tile.kernel = "task", tile.entry = #entry} {
+  %lo, %hi = attn.span %t[%b : %h to %tile] : tensor<?x?xindex>
+  %at = attn.seek %t[%b : %lo] in %lo to %hi : tensor<?x?xindex>
+  %some, %every, %next, %previous = attn.probe %set[%b : %h to %tile] for %lo to %at
+  %x = arith.select %some, %next, %previous : index
+  %f = tile.fill 1.0 : tensor<16x16xf32>
+  tile.store %f, %o[%b, %h, %x] : tensor<16x16xf32>, !attn.view<16xf16>
+  return
+}
