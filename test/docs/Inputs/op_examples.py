@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-OPERATION = re.compile(r'^def \w+ : (Attn|Tile)_Op<"(\w+)"', re.MULTILINE)
+OPERATION = re.compile(r'^def \w+ : (Attn|Tile|Nv)_Op<"(\w+)"', re.MULTILINE)
 EXAMPLE = re.compile(r"Example:\n\s*\n\s*```mlir\n(.*?)```", re.DOTALL)
 
 
