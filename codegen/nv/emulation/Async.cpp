@@ -42,8 +42,9 @@ void runCopy(WarpState &W, const Inst &I) {
       Size = 0;
     if (Size > I.Bytes)
       return W.fault(FaultKind::OutOfBounds, int(L),
-                     "a copy of " + Twine(unsigned(I.Bytes)) + " bytes cannot take " +
-                         Twine(Size) + " from its source");
+                     "a copy of " + Twine(unsigned(I.Bytes)) +
+                         " bytes cannot take " + Twine(Size) +
+                         " from its source");
     if (!Target.locate(L, To[L], I.Bytes))
       return;
     if (From[L] % I.Bytes)
@@ -57,20 +58,17 @@ void runCopy(WarpState &W, const Inst &I) {
     if (!W.Cta.Shared.beginCopy(Owner, L, To[L], I.Bytes))
       return;
     W.Copies.push_back({From[L], uint32_t(To[L]), I.Bytes, uint8_t(Size),
-                        uint8_t(L), W.CopyGroups[L], &I});
+                        uint8_t(L), W.CopyGroups[L], &I, W.CopiesBegun++});
     W.Cta.Counts.AsyncBytes += Size;
   }
 }
 
-/// Makes the copies of the executing lanes that belong to groups before the
-/// last `Keep` committed ones.
-void finishCopies(WarpState &W, uint32_t Keep, bool Uncommitted) {
+/// Makes the copies that `Done` says are waited for.
+template <typename Predicate> void finish(WarpState &W, Predicate Done) {
   Access Owner(W);
   size_t Left = 0;
   for (PendingCopy &C : W.Copies) {
-    bool Done =
-        W.on(C.Lane) && (Uncommitted || C.Group + Keep < W.CopyGroups[C.Lane]);
-    if (!Done) {
+    if (!Done(C)) {
       W.Copies[Left++] = C;
       continue;
     }
@@ -82,16 +80,25 @@ void finishCopies(WarpState &W, uint32_t Keep, bool Uncommitted) {
   W.Copies.resize(Left);
 }
 
+/// The copies of the executing lanes that belong to groups before the last
+/// `Keep` committed ones.
+void finishGroups(WarpState &W, uint32_t Keep, bool Uncommitted) {
+  finish(W, [&](const PendingCopy &C) {
+    return W.on(C.Lane) &&
+           (Uncommitted || C.Group + Keep < W.CopyGroups[C.Lane]);
+  });
+}
+
 void runCommit(WarpState &W, const Inst &I) {
   for (unsigned L = 0; L < WarpSize; ++L)
     if (W.on(L))
       ++W.CopyGroups[L];
 }
 void runWait(WarpState &W, const Inst &I) {
-  finishCopies(W, I.Aux, /*Uncommitted=*/false);
+  finishGroups(W, I.Aux, /*Uncommitted=*/false);
 }
 void runWaitAll(WarpState &W, const Inst &I) {
-  finishCopies(W, 0, /*Uncommitted=*/true);
+  finishGroups(W, 0, /*Uncommitted=*/true);
 }
 
 /// [a, src-size] or [a, ignore-src]: the fourth operand.
@@ -138,12 +145,20 @@ void decodeCopy(Decoder &D) {
 
 } // namespace
 
+void heddle::ptx::finishCopies(WarpState &W, unsigned Lane, uint64_t End) {
+  finish(W, [&](const PendingCopy &C) {
+    return C.Lane == Lane && C.Number < End;
+  });
+}
+
 void heddle::ptx::addAsyncInstructions(DecodeTable &Into) {
   Into["cp"] = [](Decoder &D) {
     if (!D.take("async"))
       return D.fail("unknown instruction '" + D.From.Opcode + "'");
     if (D.take("bulk"))
       return decodeBulkCopy(D);
+    if (D.take("mbarrier"))
+      return decodeCopyArrive(D);
     if (D.take("commit_group")) {
       D.expect(0);
       D.I.Run = runCommit;

@@ -162,6 +162,48 @@ bool AsyncState::arrive(WarpState &By, unsigned Lane, uint64_t Address,
   return true;
 }
 
+bool AsyncState::arriveLate(WarpState &By, unsigned Lane, uint64_t Address,
+                            bool Counted) {
+  Mbarrier *Object = object(By, Lane, Address);
+  if (!Object)
+    return false;
+  Barrier &B = Barriers[uint32_t(Address)];
+  if (Counted ? !Object->expectArrival() : !Object->valid())
+    return refused(By, Lane, B);
+  if (!usable(Cta, By, Lane, Address))
+    return false;
+  B.Late.push_back(
+      {&By,
+       Lane,
+       By.CopiesBegun,
+       By.Clock,
+       {By.Frame, By.here(), By.Index, By.Frame->Of->Places[By.here()].Line}});
+  wake(uint32_t(Address));
+  return true;
+}
+
+/// Makes the copies that arrivals at an mbarrier wait for, and these arrivals.
+bool AsyncState::arriveNow(WarpState &By, uint32_t Offset) {
+  Barrier &B = Barriers[Offset];
+  std::vector<LateArrival> Late = std::move(B.Late);
+  B.Late.clear();
+  for (LateArrival &A : Late) {
+    finishCopies(*A.By, A.Lane, A.End);
+    // The copies count as what the warp does last.
+    uint32_t &Own = A.By->Clock[A.By->Index];
+    A.Known[A.By->Index] = Own++;
+    joinClocks(B.Arrived, A.Known);
+    uint64_t Before = B.Object.phase();
+    if (!B.Object.arrive()) {
+      By.faultAt(FaultKind::Barrier, int(A.Lane), B.Object.error(),
+                 *A.From.Frame, A.From.Pc);
+      return false;
+    }
+    phaseMayEnd(B, Before, Offset);
+  }
+  return true;
+}
+
 bool AsyncState::completeBytes(WarpState &By, unsigned Lane, uint64_t Address,
                                uint32_t Bytes) {
   Mbarrier *Object = object(By, Lane, Address);
@@ -203,7 +245,7 @@ bool AsyncState::test(WarpState &By, unsigned Lane, uint64_t Address,
   };
   std::optional<bool> Done = Look();
   if (Done && !*Done) {
-    if (!carryOut(By, uint32_t(Address)))
+    if (!carryOut(By, uint32_t(Address)) || !arriveNow(By, uint32_t(Address)))
       return false;
     Done = Look();
   }

@@ -114,6 +114,9 @@ public:
   bool test(WarpState &By, unsigned Lane, uint64_t Address, uint64_t Phase,
             bool Parity, bool Acquire, bool &Complete);
 
+  /// cp.async.mbarrier.arrive; `Counted` without .noinc.
+  bool arriveLate(WarpState &By, unsigned Lane, uint64_t Address, bool Counted);
+
   // --- bulk copies ---
   bool beginCopy(WarpState &By, unsigned Lane, BulkCopy What);
   void commitCopies(WarpState &By, unsigned Lane);
@@ -150,9 +153,18 @@ public:
   uint32_t lastClock() const;
 
 private:
+  /// An arrival of cp.async.mbarrier.arrive: made with the copies.
+  struct LateArrival {
+    WarpState *By = nullptr;
+    unsigned Lane = 0;
+    uint64_t End = 0; ///< copies with lower numbers come first
+    Clocks Known;
+    Origin From;
+  };
   struct Barrier {
     Mbarrier Object;
     Clocks Arrived, Done;
+    std::vector<LateArrival> Late;
     std::string First; ///< where it was initialised
   };
   struct BulkGroups {
@@ -171,6 +183,7 @@ private:
   void phaseMayEnd(Barrier &B, uint64_t Before, uint32_t Offset);
   bool refused(WarpState &By, unsigned Lane, const Barrier &B);
   bool carryOut(WarpState &By, uint32_t Barrier);
+  bool arriveNow(WarpState &By, uint32_t Barrier);
   void toShared(WarpState &By, unsigned Lane, const BulkCopy &What);
   bool toGlobal(WarpState &By, unsigned Lane, const BulkCopy &What);
   bool run(WarpState &By, Warpgroup &Of, unsigned Number, Product &What);

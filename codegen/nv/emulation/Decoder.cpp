@@ -133,12 +133,12 @@ static std::optional<SpecialKind> specialRegister(StringRef Name) {
       .Case("%ntid.x", SpecialKind::NtidX)
       .Case("%ntid.y", SpecialKind::NtidY)
       .Case("%ntid.z", SpecialKind::NtidZ)
-      .Case("%ctaid.x", SpecialKind::CtaidX)
-      .Case("%ctaid.y", SpecialKind::CtaidY)
-      .Case("%ctaid.z", SpecialKind::CtaidZ)
-      .Case("%nctaid.x", SpecialKind::NctaidX)
-      .Case("%nctaid.y", SpecialKind::NctaidY)
-      .Case("%nctaid.z", SpecialKind::NctaidZ)
+      .Cases({"%ctaid.x", "%clusterid.x"}, SpecialKind::CtaidX)
+      .Cases({"%ctaid.y", "%clusterid.y"}, SpecialKind::CtaidY)
+      .Cases({"%ctaid.z", "%clusterid.z"}, SpecialKind::CtaidZ)
+      .Cases({"%nctaid.x", "%nclusterid.x"}, SpecialKind::NctaidX)
+      .Cases({"%nctaid.y", "%nclusterid.y"}, SpecialKind::NctaidY)
+      .Cases({"%nctaid.z", "%nclusterid.z"}, SpecialKind::NctaidZ)
       .Case("%laneid", SpecialKind::Lane)
       .Case("%warpid", SpecialKind::WarpNumber)
       .Case("%nwarpid", SpecialKind::NumWarps)
@@ -148,6 +148,18 @@ static std::optional<SpecialKind> specialRegister(StringRef Name) {
       .Case("%lanemask_ge", SpecialKind::MaskGe)
       .Case("%lanemask_gt", SpecialKind::MaskGt)
       .Case("%dynamic_smem_size", SpecialKind::DynamicSharedBytes)
+      .Default(std::nullopt);
+}
+
+/// Special registers of clusters, which have one CTA.
+static std::optional<uint64_t> clusterRegister(StringRef Name) {
+  return llvm::StringSwitch<std::optional<uint64_t>>(Name)
+      .Cases({"%cluster_ctaid.x", "%cluster_ctaid.y", "%cluster_ctaid.z",
+              "%cluster_ctarank", "%is_explicit_cluster"},
+             0)
+      .Cases({"%cluster_nctaid.x", "%cluster_nctaid.y", "%cluster_nctaid.z",
+              "%cluster_nctarank"},
+             1)
       .Default(std::nullopt);
 }
 
@@ -162,6 +174,8 @@ uint32_t Decoder::source(const Operand &O, Type Of, unsigned *Wider) {
     fail("expected a register or a number");
     return 0;
   }
+  if (std::optional<uint64_t> Always = clusterRegister(O.Text))
+    return Frame.constant(*Always, Of);
   if (std::optional<SpecialKind> Known = specialRegister(O.Text)) {
     Special What;
     What.Kind = *Known;

@@ -173,6 +173,8 @@ void addWgmmaInstructions(DecodeTable &Into);
 void addClusterInstructions(DecodeTable &Into);
 /// cp.async.bulk, after these words.
 void decodeBulkCopy(Decoder &D);
+/// cp.async.mbarrier, after these words.
+void decodeCopyArrive(Decoder &D);
 /// fence.proxy and fence.mbarrier_init; barrier.cluster. False: it is neither.
 bool decodeProxyFence(Decoder &D);
 bool decodeClusterBarrier(Decoder &D);

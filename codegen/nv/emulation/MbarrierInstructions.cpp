@@ -119,6 +119,13 @@ static void runTry(WarpState &W, const Inst &I) {
   W.storePredicate(I.Op[0], Complete);
 }
 
+static void runCopyArrive(WarpState &W, const Inst &I) {
+  for (unsigned L = 0; L < WarpSize; ++L)
+    if (W.on(L) && !W.Cta.Async.arriveLate(W, L, sharedAddressOf(W, I, 0, 0, L),
+                                           I.Flags & Counts))
+      return;
+}
+
 static void runPendingCount(WarpState &W, const Inst &I) {
   const auto *Token = W.reg<uint64_t>(I.Op[1]);
   alignas(64) uint32_t Out[WarpSize];
@@ -169,6 +176,19 @@ static void decodeWait(Decoder &D, Handler Run) {
   if (D.count() == 4)
     D.source(3, U32);
   D.I.Run = Run;
+}
+
+void heddle::ptx::decodeCopyArrive(Decoder &D) {
+  D.Frame.Into.UsesAsync = true;
+  if (!D.take("arrive"))
+    D.fail("expected '.arrive'");
+  D.I.Flags = D.take("noinc") ? 0 : Counts;
+  D.space();
+  if (D.type().Width != 64)
+    D.fail("an mbarrier has 64 bits");
+  D.expect(1);
+  moreAddress(D, 0, 0);
+  D.I.Run = runCopyArrive;
 }
 
 void heddle::ptx::addMbarrierInstructions(DecodeTable &Into) {

@@ -80,7 +80,10 @@ struct PendingCopy {
   uint8_t Bytes = 0, SourceBytes = 0, Lane = 0;
   uint32_t Group = 0; ///< cp.async groups of the lane committed before
   const Inst *Code = nullptr;
+  uint64_t Number = 0; ///< of the copies that the warp began
 };
+/// Makes the copies of a lane with numbers below `End`.
+void finishCopies(WarpState &W, unsigned Lane, uint64_t End);
 
 class WarpState {
 public:
@@ -162,6 +165,7 @@ public:
   /// the last fence.
   std::vector<uint32_t> Seen, Fenced;
   std::vector<PendingCopy> Copies;
+  uint64_t CopiesBegun = 0;
   std::array<uint32_t, WarpSize> CopyGroups{};
   std::vector<char> Local[WarpSize];
 
