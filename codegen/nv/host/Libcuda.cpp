@@ -82,6 +82,9 @@ const heddle_driver *nv::loadDriver(const char *Path, std::string &Why) {
     dlclose(Handle);
     return nullptr;
   }
+  // No driver has it, but an emulation may.
+  D.explain = reinterpret_cast<const char *(*)()>(
+      dlsym(Handle, "heddle_driver_explain"));
   // The driver cannot be unloaded: it keeps threads and exit handlers.
   return Table.release();
 }
