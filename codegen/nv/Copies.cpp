@@ -11,6 +11,9 @@ using arith::CmpIPredicate;
 
 namespace {
 
+/// Copies that one thread starts in a row without a loop.
+constexpr int64_t MostAtOnce = 16;
+
 /// One copy of rows into a tile.
 struct RowCopy {
   NvBuilder &B;
@@ -19,31 +22,68 @@ struct RowCopy {
 
   /// By cp.async; rows start at multiples of 16 bytes.
   void emitChunk(Value Number);
+  /// All of them, where rows are consecutive and a thread always has the same
+  /// chunk of them.
+  void emitConsecutive();
+  bool isRegular() const {
+    int64_t Threads = B.config().threads(), Chunks = To.chunks();
+    return From.First && Threads % Chunks == 0 &&
+           To.Rows * Chunks % Threads == 0 &&
+           To.Rows * Chunks / Threads <= MostAtOnce;
+  }
+  /// The bytes of a chunk that a row has; the rest is padding.
+  Value bytesOf(Value Chunk);
   /// Element by element.
   void emitElement(Value Number);
 };
 
 } // namespace
 
+Value RowCopy::bytesOf(Value Chunk) {
+  int64_t Full = From.Features * byteWidth(From.Element);
+  Value Whole = B.i32(SharedTile::ChunkBytes);
+  if (Full == To.rowBytes())
+    return Whole;
+  Value Left = B.sub(B.i32(Full), B.mul(Chunk, SharedTile::ChunkBytes));
+  return B.min(Whole, B.max(Left, B.i32(0)));
+}
+
+/// Bytes beyond `Bytes` become zero; of none, the address does not matter (PTX
+/// ISA, cp.async).
+static void emitCpAsync(NvBuilder &B, Value To, Value From, Value Bytes) {
+  NVVM::CpAsyncOp::create(B, To, From, SharedTile::ChunkBytes,
+                          NVVM::LoadCacheModifierKind::CG, Bytes);
+}
+
 void RowCopy::emitChunk(Value Number) {
   Value Row = B.div(Number, To.chunks()), Chunk = B.rem(Number, To.chunks());
   Value Position = From.Position(B, Row);
-  Value Exists = From.exists(B, Position);
-  int64_t Full = From.Features * byteWidth(From.Element);
-  Value Bytes = B.i32(SharedTile::ChunkBytes);
-  if (Full < To.rowBytes()) {
-    Value Left = B.sub(B.i32(Full), B.mul(Chunk, SharedTile::ChunkBytes));
-    Bytes = B.min(Bytes, B.max(Left, B.i32(0)));
-    Exists = B.bitAnd(Exists, B.cmp(CmpIPredicate::sgt, Left, 0));
-  }
   Value Source =
       B.bytes(From.row(B, Position), B.mul(Chunk, SharedTile::ChunkBytes));
-  // Bytes beyond the source's size become zero (PTX ISA, cp.async); of a row
-  // that does not exist none are read, and the address stays inside the tensor.
-  NVVM::CpAsyncOp::create(
-      B, To.chunk(B, Row, Chunk), B.select(Exists, Source, From.Base),
-      SharedTile::ChunkBytes, NVVM::LoadCacheModifierKind::CG,
-      B.select(Exists, Bytes, B.i32(0)));
+  emitCpAsync(B, To.chunk(B, Row, Chunk), Source,
+              B.select(From.exists(B, Position), bytesOf(Chunk), B.i32(0)));
+}
+
+void RowCopy::emitConsecutive() {
+  int64_t Chunks = To.chunks(), Step = B.config().threads() / Chunks;
+  Value Row = B.div(B.thread(), Chunks), Chunk = B.rem(B.thread(), Chunks);
+  Value Bytes = bytesOf(Chunk), Position = B.add(From.First, B.toI64(Row));
+  Value Source =
+      B.bytes(From.row(B, Position), B.mul(Chunk, SharedTile::ChunkBytes));
+  Value StepBytes = B.mul(From.Stride, Step * byteWidth(From.Element));
+  // The rows from this one on that exist are [Begin, Begin + Count).
+  auto Clamp = [&](Value X) {
+    return B.toI32(B.min(B.max(X, B.i64(0)), B.i64(To.Rows)));
+  };
+  Value Begin = Clamp(B.sub(B.i64(0), Position));
+  Value End = Clamp(B.sub(From.Length, Position));
+  Value Count = B.sub(B.max(Begin, End), Begin);
+  for (int64_t I = 0; I < To.Rows; I += Step) {
+    Value Exists = B.cmp(CmpIPredicate::ult, B.sub(B.i32(I), Begin), Count);
+    emitCpAsync(B, To.chunk(B, B.add(Row, I), Chunk), Source,
+                B.select(Exists, Bytes, B.i32(0)));
+    Source = B.bytes(Source, StepBytes);
+  }
 }
 
 void RowCopy::emitElement(Value Number) {
@@ -70,8 +110,11 @@ void heddle::nv::emitCopy(NvBuilder &B, const RowSource &From,
   B.branch(
       From.isAligned(B, SharedTile::ChunkBytes),
       [&] {
-        forEachOfCta(B, To.Rows * To.chunks(),
-                     [&](Value Number) { Copy.emitChunk(Number); });
+        if (Copy.isRegular())
+          Copy.emitConsecutive();
+        else
+          forEachOfCta(B, To.Rows * To.chunks(),
+                       [&](Value Number) { Copy.emitChunk(Number); });
       },
       [&] {
         B.loop(B.thread(), B.i32(To.Rows * To.Columns), B.config().threads(),

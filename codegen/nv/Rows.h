@@ -25,6 +25,9 @@ struct RowSource {
   std::function<mlir::Value(NvBuilder &B, mlir::Value Row)> Position;
   /// Elements of a row.
   int64_t Features = 1;
+  /// The position (i64) of row 0 where those of the rows are known to be
+  /// consecutive, as `Position` says too; else null.
+  mlir::Value First = {};
 
   /// Consecutive positions from `First` (i64) on.
   static std::function<mlir::Value(NvBuilder &B, mlir::Value Row)>

@@ -112,6 +112,8 @@ RowSource TileLowering::rowSource(Value View, Value Batch, Value Head,
   Source.Stride = viewStride(View, 2);
   Source.Length = sequenceLength(View);
   Source.Position = places(Row).At;
+  if (!isTile(Row))
+    Source.First = scalarI64(Row);
   Source.Features = Type.getWidth();
   return Source;
 }

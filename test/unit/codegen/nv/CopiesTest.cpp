@@ -53,31 +53,42 @@ TEST_P(Copies, BringRowsThatExist) {
   auto [Type, Features] = GetParam();
   constexpr int64_t Rows = 48;
   // Base, stride, length, first position, list of positions or null, output.
-  NvKernel Kernel(
-      twoWarps(Rows), Type, {P, I, I, I, P, P},
-      [Features = Features](NvBuilder &B, Value Shared, ArrayRef<Value> A) {
-        const nv::Config &C = B.config();
-        SharedTile T = SharedTile::get(Shared, C.KeyTile, Features, C.Input);
-        Value Listed = B.cmp(arith::CmpIPredicate::ne, B.address(A[4]), 0);
-        RowSource From{C.Input, A[0], A[1], A[2], {}, Features};
-        From.Position = [&](NvBuilder &B, Value Row) {
-          NvBuilder::Values Token = B.branch(
-              Listed, {B.getI64Type()},
-              [&]() -> NvBuilder::Values {
-                return {B.load(B.getI64Type(),
-                               B.offset(A[4], Row, B.getI64Type()))};
-              },
-              [&]() -> NvBuilder::Values {
-                return {B.add(A[3], B.toI64(Row))};
-              });
-          return Token.front();
-        };
-        emitCopy(B, From, T);
-        commitCopies(B);
-        waitCopies(B, 0);
-        B.barrier();
-        dump(B, T, A[5]);
-      });
+  auto Make = [Features = Features](NvBuilder &B, Value Shared,
+                                    ArrayRef<Value> A, bool KnowsFirst) {
+    const nv::Config &C = B.config();
+    SharedTile T = SharedTile::get(Shared, C.KeyTile, Features, C.Input);
+    Value Listed = B.cmp(arith::CmpIPredicate::ne, B.address(A[4]), 0);
+    RowSource From{C.Input, A[0], A[1], A[2], {}, Features};
+    if (KnowsFirst)
+      From.First = A[3];
+    From.Position = [&](NvBuilder &B, Value Row) {
+      NvBuilder::Values Token = B.branch(
+          Listed, {B.getI64Type()},
+          [&]() -> NvBuilder::Values {
+            return {
+                B.load(B.getI64Type(), B.offset(A[4], Row, B.getI64Type()))};
+          },
+          [&]() -> NvBuilder::Values { return {B.add(A[3], B.toI64(Row))}; });
+      return Token.front();
+    };
+    emitCopy(B, From, T);
+    commitCopies(B);
+    waitCopies(B, 0);
+    B.barrier();
+    dump(B, T, A[5]);
+  };
+  NvKernel Kernels[2] = {{twoWarps(Rows),
+                          Type,
+                          {P, I, I, I, P, P},
+                          [&](NvBuilder &B, Value Shared, ArrayRef<Value> A) {
+                            Make(B, Shared, A, /*KnowsFirst=*/false);
+                          }},
+                         {twoWarps(Rows),
+                          Type,
+                          {P, I, I, I, P, P},
+                          [&](NvBuilder &B, Value Shared, ArrayRef<Value> A) {
+                            Make(B, Shared, A, /*KnowsFirst=*/true);
+                          }}};
   bool Wide = llvm::StringRef(Type) == "f32";
   int64_t Width = Wide ? 4 : 2, Padded = roundUp(Features, 16);
   ptx::Device On;
@@ -100,16 +111,18 @@ TEST_P(Copies, BringRowsThatExist) {
       for (int64_t R = 0; R < Length; ++R)
         for (int64_t T = 0; T < Features; ++T)
           In.set(R * Stride + T, Value(R, T));
-      for (int64_t First : {int64_t{0}, int64_t{-3}, int64_t{20}, Length})
-        for (bool Listed : {false, true}) {
+      for (int64_t First :
+           {int64_t{0}, int64_t{-3}, int64_t{-50}, int64_t{20}, Length})
+        for (int Kind = 0; Kind < 3; ++Kind) {
+          bool Listed = Kind == 2;
           if (Listed && First != 0)
             continue;
-          Kernel.run(On,
-                     {In.address(), static_cast<uint64_t>(Stride),
-                      static_cast<uint64_t>(Length),
-                      static_cast<uint64_t>(First), Listed ? List.address() : 0,
-                      Out.address()},
-                     Rows * Padded * Width);
+          Kernels[Kind % 2].run(On,
+                                {In.address(), static_cast<uint64_t>(Stride),
+                                 static_cast<uint64_t>(Length),
+                                 static_cast<uint64_t>(First),
+                                 Listed ? List.address() : 0, Out.address()},
+                                Rows * Padded * Width);
           for (int64_t R = 0; R < Rows; ++R)
             for (int64_t T = 0; T < Padded; ++T) {
               int64_t Row = Listed ? Tokens[R] : First + R;

@@ -74,6 +74,7 @@ static void build(NvBuilder &B, Value Shared, ArrayRef<Value> A) {
   RowSource Lse{B.getF32Type(), A[4], B.i64(1), NumQueries, {}, 1};
   Value FirstQuery = B.toI64(B.mul(B.cta(), C.QueryTile));
   Q.Position = O.Position = Lse.Position = RowSource::from(FirstQuery);
+  Q.First = FirstQuery;
 
   SharedTile Queries = SharedTile::get(Shared, C.QueryTile, C.Qk, C.Input);
   SharedTile Keys = SharedTile::get(Value(), C.KeyTile, C.Qk, C.Input);
@@ -87,7 +88,8 @@ static void build(NvBuilder &B, Value Shared, ArrayRef<Value> A) {
   };
   auto Fetch = [&](Value Tile) {
     Slot(Tile);
-    K.Position = V.Position = RowSource::from(B.toI64(B.mul(Tile, C.KeyTile)));
+    K.First = V.First = B.toI64(B.mul(Tile, C.KeyTile));
+    K.Position = V.Position = RowSource::from(K.First);
     emitCopy(B, K, Keys);
     emitCopy(B, V, Values);
   };
