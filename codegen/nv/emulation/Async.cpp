@@ -85,7 +85,7 @@ template <typename Predicate> void finish(WarpState &W, Predicate Done) {
 void finishGroups(WarpState &W, uint32_t Keep, bool Uncommitted) {
   finish(W, [&](const PendingCopy &C) {
     return W.on(C.Lane) &&
-           (Uncommitted || C.Group + Keep < W.CopyGroups[C.Lane]);
+           (Uncommitted || uint64_t(C.Group) + Keep < W.CopyGroups[C.Lane]);
   });
 }
 

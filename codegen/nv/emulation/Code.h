@@ -114,6 +114,10 @@ struct Function {
   uint32_t frameBytes() const { return RegisterBytes + uint32_t(Image.size()); }
 };
 
+/// Local memory of a thread (CUDA C++ Programming Guide, Technical
+/// Specifications per Compute Capability).
+inline constexpr uint64_t MaxLocalBytes = 512 * 1024;
+
 /// A variable in global or constant memory.
 struct GlobalVariable {
   std::string Name;

@@ -153,6 +153,10 @@ template <bool IsLoad> void decodeTransfer(Decoder &D) {
   }
 }
 
+struct Same {
+  static uint64_t of(uint64_t X) { return X; }
+};
+
 void nothing(WarpState &W, const Inst &I) {}
 
 } // namespace
@@ -161,6 +165,15 @@ void heddle::ptx::addMemoryInstructions(DecodeTable &Into) {
   Into["ld"] = decodeTransfer<true>;
   Into["ldu"] = decodeTransfer<true>;
   Into["st"] = decodeTransfer<false>;
+  // A policy of caches is a number that nothing looks at.
+  Into["createpolicy"] = [](Decoder &D) {
+    while (!D.allTaken())
+      D.takeNext();
+    D.expect(1, 4);
+    D.I.Op[0] = D.target(0, B64);
+    D.I.Op[1] = D.Frame.constant(0, B64);
+    D.I.Run = unary<uint64_t, uint64_t, Same>;
+  };
   // Hints: that they name memory that is not there is no fault.
   for (llvm::StringRef Name :
        {"prefetch", "prefetchu", "applypriority", "discard"})

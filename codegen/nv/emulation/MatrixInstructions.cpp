@@ -39,6 +39,9 @@ template <bool IsLoad> void runMatrices(WarpState &W, const Inst &I) {
     char *Row = At.locate(L, Address[L], RowBytes);
     if (!Row)
       return;
+    if (!At.inShared())
+      return W.fault(FaultKind::OutOfBounds, int(L),
+                     "a row of a matrix does not lie in shared memory");
     uint64_t Offset = uint64_t(Row - W.Cta.Shared.at(0));
     bool Fine = IsLoad
                     ? W.Cta.Shared.read(All, CollectiveLane, Offset, RowBytes)

@@ -27,6 +27,9 @@ public:
   /// The same, without noting the access to shared memory.
   char *locate(unsigned Lane, uint64_t Address, unsigned Bytes);
 
+  /// Whether the last address was one of shared memory.
+  bool inShared() const { return IsShared; }
+
 private:
   char *global(unsigned Lane, uint64_t Address, unsigned Bytes);
   char *parameter(unsigned Lane, uint64_t Address, unsigned Bytes);

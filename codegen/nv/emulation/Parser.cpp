@@ -142,13 +142,23 @@ Parser::Declared Parser::declared() {
       Out.Count = 0;
       continue;
     }
-    Out.Count *= uint64_t(At.number());
+    auto Length = uint64_t(At.number());
     At.expect("]");
+    if (Length && Out.Count > ~uint64_t(0) / 16 / Length)
+      At.fail("the array '" + Out.Name + "' is too large");
+    else
+      Out.Count *= Length;
   }
   uint64_t Each = std::max(1U, Out.Of.bytes());
   Out.Bytes = Each * Out.Count;
   if (!Out.Align)
     Out.Align = Each;
+  constexpr uint64_t MaxBytes = uint64_t(1) << 32, MaxAlign = 1 << 20;
+  if (!llvm::isPowerOf2_64(Out.Align) || Out.Align > MaxAlign)
+    At.fail("'" + Out.Name + "' has the alignment " + Twine(Out.Align) +
+            ": expected a power of two up to " + Twine(MaxAlign));
+  if (Out.Bytes > MaxBytes || Out.Count > MaxBytes)
+    At.fail("'" + Out.Name + "' has more than " + Twine(MaxBytes) + " bytes");
   return Out;
 }
 
@@ -289,6 +299,11 @@ std::vector<Function::Slot> Parser::parameters(bool Entry, uint32_t &Bytes,
     }
     Declared What = declared();
     uint64_t Total = Bytes;
+    constexpr uint64_t MaxParameters = 32764;
+    if (Total + What.Bytes > MaxParameters) {
+      At.fail("more than " + Twine(MaxParameters) + " bytes of parameters");
+      return Out;
+    }
     auto Offset = uint32_t(allot(Total, What));
     Bytes = uint32_t(Total);
     Align = std::max(Align, What.Align);

@@ -125,6 +125,10 @@ void Parser::local(FrameBuilder &Frame) {
   Known.Kind = SpecialKind::Local;
   Known.Bytes = What.Bytes;
   Known.Offset = allot(Total, What);
+  if (Total > MaxLocalBytes)
+    return At.fail("'" + Twine(Current->Name) + "' has " + Twine(Total) +
+                   " bytes of local memory: a thread can have " +
+                   Twine(MaxLocalBytes));
   Current->LocalBytes = uint32_t(Total);
   if (!Frame.declare(What.Name, Known))
     At.fail("'" + What.Name + "' is declared twice");
@@ -134,6 +138,9 @@ void Parser::local(FrameBuilder &Frame) {
 void Parser::callParameter(FrameBuilder &Frame) {
   Declared What = declared();
   uint64_t Total = CallBytes;
+  constexpr uint64_t MaxParameters = 1 << 20;
+  if (What.Bytes > MaxParameters)
+    return At.fail("'" + What.Name + "' is too large for a parameter");
   Symbol Known;
   Known.Is = Symbol::Variable;
   Known.In = Space::Param;

@@ -151,11 +151,15 @@ int64_t Cursor::number() {
 Operand Cursor::list(Operand::Kind Is, StringRef Close) {
   Operand Out;
   Out.Is = Is;
+  constexpr unsigned MaxDepth = 16;
+  if (++Depth > MaxDepth)
+    fail("brackets are nested too deep");
   while (!failed() && !peek().is(Close)) {
     Out.Items.push_back(operand());
     if (!accept(","))
       break;
   }
+  --Depth;
   expect(Close);
   return Out;
 }

@@ -95,6 +95,7 @@ private:
   Operand address();
   std::vector<Token> Tokens;
   size_t Next = 0;
+  unsigned Depth = 0; ///< of lists in lists
 };
 
 } // namespace heddle::ptx

@@ -128,11 +128,15 @@ void WarpState::fillSpecials(CallFrame &In) {
 void WarpState::call(const Inst &I, const Function &Callee) {
   if (LaneMask Stay = Active & ~Exec)
     Others.push_back({Frame, Pc, Stay, Wait::None, 0});
-  constexpr unsigned MaxDepth = 64;
-  if (Frame->Depth == MaxDepth) {
+  constexpr unsigned MaxDepth = 1024;
+  if (Frame->Depth == MaxDepth || Frame->LocalBase +
+                                          uint64_t(Frame->Of->LocalBytes) +
+                                          Callee.LocalBytes + 16 >
+                                      MaxLocalBytes) {
     fault(FaultKind::OutOfBounds, -1,
-          "calls are nested more than " + Twine(MaxDepth) +
-              " deep: the stack overflows");
+          "calls are nested too deep: the stack of "
+          "a thread has " +
+              Twine(MaxLocalBytes) + " bytes");
     return;
   }
   CallFrame *Parent = Frame, *New = makeFrame(Callee, Parent);
