@@ -73,6 +73,11 @@ struct Product {
     char *Registers = nullptr;
     const uint32_t *Operands = nullptr; ///< frame offsets: D, then A
     std::vector<WarpRegister> Before;
+    /// The registers of A, which nobody may change meanwhile.
+    std::vector<WarpRegister> Fragment;
+    bool same(const Part &Other) const {
+      return Registers == Other.Registers && Operands[0] == Other.Operands[0];
+    }
   };
   Part Parts[WgmmaShape::Warps];
   unsigned Issued = 0; ///< warps, one bit each
@@ -186,7 +191,8 @@ private:
   bool arriveNow(WarpState &By, uint32_t Barrier);
   void toShared(WarpState &By, unsigned Lane, const BulkCopy &What);
   bool toGlobal(WarpState &By, unsigned Lane, const BulkCopy &What);
-  bool run(WarpState &By, Warpgroup &Of, unsigned Number, Product &What);
+  bool runFirst(WarpState &By, Warpgroup &Of, unsigned Number);
+  bool untouched(WarpState &By, const Product &What, unsigned Warp);
   bool operand(WarpState &By, const Product &What, bool IsB, unsigned Agent,
                uint32_t Own, std::vector<float> &Out);
 

@@ -54,11 +54,8 @@ bool AsyncState::issue(WarpState &By, const Product &What) {
   Part.Registers = By.Registers;
   Part.Operands = By.Frame->Of->Operands.data() + What.Code->More;
   bool Free = true;
-  for (uint64_t I = 0; I < Mine - Of.First; ++I) {
-    const Product::Part &Other = Of.Queue[I].Parts[InGroup];
-    Free &= Other.Registers != Part.Registers ||
-            Other.Operands[0] != Part.Operands[0];
-  }
+  for (uint64_t I = 0; I < Mine - Of.First; ++I)
+    Free &= !Of.Queue[I].Parts[InGroup].same(Part);
   if (Free)
     for (unsigned R = 0; R < P.Shape.registersD(); ++R) {
       auto *Register = By.reg<uint32_t>(Part.Operands[R]);
@@ -66,6 +63,12 @@ bool AsyncState::issue(WarpState &By, const Product &What) {
       std::copy(Register, Register + WarpSize, Saved.begin());
       std::fill(Register, Register + WarpSize, Owned);
     }
+  for (unsigned R = 0; P.RegisterA && R < WgmmaShape::registersA(); ++R) {
+    const auto *Register =
+        By.reg<uint32_t>(Part.Operands[P.Shape.registersD() + R]);
+    std::copy(Register, Register + WarpSize,
+              Part.Fragment.emplace_back().begin());
+  }
   P.Issued |= 1U << InGroup;
   Of.Groups[InGroup].issue(Mine);
   if (P.Issued == (1U << WgmmaShape::Warps) - 1) {
@@ -132,13 +135,39 @@ bool AsyncState::operand(WarpState &By, const Product &What, bool IsB,
   return true;
 }
 
-bool AsyncState::run(WarpState &By, Warpgroup &Of, unsigned Number,
-                     Product &What) {
+/// Nobody may write registers that a product owns (PTX ISA, wgmma.mma_async,
+/// wgmma.wait_group).
+bool AsyncState::untouched(WarpState &By, const Product &What, unsigned Warp) {
+  const Product::Part &Part = What.Parts[Warp];
+  auto Register = [&](unsigned N) {
+    return reinterpret_cast<const uint32_t *>(Part.Registers +
+                                              Part.Operands[N]);
+  };
+  const char *Changed = nullptr;
+  for (unsigned R = 0; R < What.Shape.registersD(); ++R)
+    if (std::any_of(Register(R), Register(R) + WarpSize,
+                    [](uint32_t X) { return X != Owned; }))
+      Changed = "an accumulator";
+  for (unsigned R = 0; R < Part.Fragment.size(); ++R)
+    if (!std::equal(Part.Fragment[R].begin(), Part.Fragment[R].end(),
+                    Register(What.Shape.registersD() + R)))
+      Changed = "a register of matrix A";
+  if (Changed)
+    By.fault(FaultKind::Race, -1,
+             Twine(Changed) + " of warp " +
+                 Twine(What.From.Warp / WgmmaShape::Warps * WgmmaShape::Warps +
+                       Warp) +
+                 " was written while the product was in flight");
+  return !Changed;
+}
+
+bool AsyncState::runFirst(WarpState &By, Warpgroup &Of, unsigned Number) {
+  Product &What = Of.Queue.front();
   const WgmmaShape &Shape = What.Shape;
   unsigned Agent = productAgent(Number);
   uint32_t Own = ++Of.Clock;
   std::vector<float> A, B, Rows;
-  // What is wrong with the operands is wrong at the product, not at the wait.
+  // What is wrong is wrong at the product, not at the wait.
   CallFrame *Frame = By.Frame;
   uint32_t Pc = By.Pc;
   By.Frame = const_cast<CallFrame *>(What.From.Frame);
@@ -146,35 +175,34 @@ bool AsyncState::run(WarpState &By, Warpgroup &Of, unsigned Number,
   bool Fine =
       operand(By, What, /*IsB=*/true, Agent, Own, B) &&
       (What.RegisterA || operand(By, What, /*IsB=*/false, Agent, Own, A));
+  for (unsigned W = 0; Fine && W < WgmmaShape::Warps; ++W)
+    Fine = untouched(By, What, W);
   By.Frame = Frame;
   By.Pc = Pc;
   if (!Fine)
     return false;
-  std::vector<WarpRegister> D(Shape.registersD());
   for (unsigned W = 0; W < WgmmaShape::Warps; ++W) {
     Product::Part &Part = What.Parts[W];
-    auto Register = [&](unsigned N) {
-      return reinterpret_cast<uint32_t *>(Part.Registers + Part.Operands[N]);
-    };
-    for (unsigned R = 0; R < D.size(); ++R)
-      if (Part.Before.empty())
-        std::copy(Register(R), Register(R) + WarpSize, D[R].begin());
-      else
-        D[R] = Part.Before[R];
     const float *Left = A.data() + size_t(W) * WgmmaShape::RowsPerWarp *
                                        (What.RegisterA ? 0 : Shape.k());
     if (What.RegisterA) {
-      WarpRegister Fragment[WgmmaShape::registersA()];
-      for (unsigned R = 0; R < WgmmaShape::registersA(); ++R) {
-        const uint32_t *From = Register(unsigned(D.size()) + R);
-        std::copy(From, From + WarpSize, Fragment[R].begin());
-      }
-      rowsFromRegisters(Shape, Fragment, Rows);
+      rowsFromRegisters(Shape, Part.Fragment.data(), Rows);
       Left = Rows.data();
     }
-    multiplyWarpgroup(Shape, What.How, Left, B.data(), D.data());
-    for (unsigned R = 0; R < D.size(); ++R)
-      std::copy(D[R].begin(), D[R].end(), Register(R));
+    multiplyWarpgroup(Shape, What.How, Left, B.data(), Part.Before.data());
+    // The next product with the same accumulators owns them from now on.
+    Product::Part *Next = nullptr;
+    for (size_t I = 1; !Next && I < Of.Queue.size(); ++I)
+      if (Product::Part &Other = Of.Queue[I].Parts[W]; Other.same(Part))
+        Next = &Other;
+    if (Next) {
+      Next->Before = std::move(Part.Before);
+      continue;
+    }
+    for (unsigned R = 0; R < Part.Before.size(); ++R)
+      std::copy(
+          Part.Before[R].begin(), Part.Before[R].end(),
+          reinterpret_cast<uint32_t *>(Part.Registers + Part.Operands[R]));
   }
   return true;
 }
@@ -192,7 +220,7 @@ bool AsyncState::waitProducts(WarpState &By, unsigned Allowed) {
       return false;
     }
   while (Of.First < End) {
-    if (!run(By, Of, Number, Of.Queue.front()))
+    if (!runFirst(By, Of, Number))
       return false;
     Of.Queue.pop_front();
     ++Of.First;

@@ -6,6 +6,7 @@
 
 #include "codegen/nv/emulation/semantics/Convert.h"
 
+#include <cmath>
 #include <random>
 
 using namespace heddle::ptx;
@@ -125,6 +126,19 @@ TEST(Async, BrokenKernelsAreCaught) {
   Text = {};
   Text.SkipWgmmaWait = true;
   expectFault(Text, FaultKind::Pending, "wgmma.wait_group is missing");
+  Text = {};
+  Text.WriteEarly = true;
+  expectFault(Text, FaultKind::Race, "accumulator of warp 0 was written");
+  Text = {};
+  Text.RegisterA = Text.ReuseA = true;
+  expectFault(Text, FaultKind::Race, "matrix A of warp 0 was written");
+  // Whoever reads accumulators too early finds NaNs.
+  Text = {};
+  Text.ReadEarly = true;
+  GemmResult Early = run(Text);
+  EXPECT_FALSE(Early.Found) << said(Early.Found);
+  for (float X : Early.Is)
+    ASSERT_TRUE(std::isnan(X));
   // A descriptor with another swizzle reads other elements.
   Text = {};
   Text.SwizzleCode = 2;

@@ -118,13 +118,15 @@ std::string GemmText::text() const {
          "." + Type + " {" + Sums + "}, " + First + ", %rd3, " +
          (Step ? "1" : "0") + ", 1, 1" + (RegisterA ? "" : ", 0") +
          (OuterMajorB ? ", 1;" : ", 0;"));
-    if (RegisterA) {
+    if (RegisterA && !ReuseA) {
       Line("wgmma.commit_group.sync.aligned;");
       Line("wgmma.wait_group.sync.aligned 0;");
     }
   }
   Line("wgmma.commit_group.sync.aligned;");
-  if (!SkipWgmmaWait)
+  if (WriteEarly)
+    Line("mov.b32 %acc3, 0;");
+  if (!SkipWgmmaWait && !ReadEarly)
     Line("wgmma.wait_group.sync.aligned 0;");
   Line("ld.param.u64 %rd4, [f_param_2];");
   Line("mad.lo.u32 %r4, %r2, " + str(N) + ", %r3;");
@@ -134,6 +136,8 @@ std::string GemmText::text() const {
     Line("st.global.b32 [%rd4+" +
          str(4 * (uint64_t(I / 2 % 2) * 8 * N + I / 4 * 8 + I % 2)) +
          "], %acc" + str(I) + ";");
+  if (ReadEarly)
+    Line("wgmma.wait_group.sync.aligned 0;");
   Line("ret;");
   return module(".param .align 64 .b8 f_param_0[128], "
                 ".param .align 64 .b8 f_param_1[128], "

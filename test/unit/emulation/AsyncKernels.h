@@ -19,6 +19,9 @@ struct GemmText {
   bool RegisterA = false;   ///< A by ld.global into registers
   // What breaks the kernel.
   bool SkipWait = false, SkipFence = false, SkipWgmmaWait = false;
+  bool ReuseA = false;        ///< loads the next registers of A before the wait
+  bool WriteEarly = false;    ///< an accumulator is written before the wait
+  bool ReadEarly = false;     ///< results are stored before the wait
   unsigned ExpectedBytes = 0; ///< 0: the right number
   unsigned Arrivals = 1;      ///< that the mbarrier counts
   unsigned ExtraArrivals = 0; ///< that threads make

@@ -10,8 +10,9 @@
 #include "codegen/nv/emulation/Launch.h"
 #include "codegen/nv/emulation/semantics/TensorMap.h"
 
-#include <cstring>
 #include <gtest/gtest.h>
+
+#include <cstring>
 #include <string>
 #include <vector>
 

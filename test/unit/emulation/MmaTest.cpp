@@ -3,8 +3,9 @@
 #include "codegen/nv/emulation/semantics/Convert.h"
 #include "codegen/nv/emulation/semantics/Matrices.h"
 
-#include <cmath>
 #include <gtest/gtest.h>
+
+#include <cmath>
 #include <random>
 #include <vector>
 

@@ -2,6 +2,7 @@
 #include "codegen/nv/emulation/semantics/Swizzle.h"
 
 #include <gtest/gtest.h>
+
 #include <set>
 
 using namespace heddle::ptx;

@@ -2,8 +2,9 @@
 #include "codegen/nv/emulation/semantics/Wgmma.h"
 #include "codegen/nv/emulation/semantics/Convert.h"
 
-#include <algorithm>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 #include <random>
 #include <set>
 #include <vector>
