@@ -235,8 +235,7 @@ class Flex(Peer):
         if self._keep is None:
             return
         of = self._of
-        batch, heads = (of.batch, of.heads) if of.varies else (None, None)
-        self._mask = self._make(self._keep, batch, heads, of.queries, of.keys, device=of.device,
+        self._mask = self._make(self._keep, *of.mask_extents, of.queries, of.keys, device=of.device,
                                 BLOCK_SIZE=self._block)
 
     def run(self) -> None:

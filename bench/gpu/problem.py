@@ -94,9 +94,11 @@ class Problem:
         return mask_of(self)  # type: ignore[arg-type]
 
     @property
-    def varies(self) -> bool:
-        """Whether the mask depends on the sequence or the head."""
-        return bool(self.operands)
+    def mask_extents(self) -> tuple[int | None, int | None]:
+        """Sequences and heads that the mask differs for; None where it does
+        not."""
+        has_sets = any(tensor.dtype == torch.bool for tensor in self.operands.values())
+        return self.batch if self.operands else None, self.heads if has_sets else None
 
     def runtime(self) -> heddle.Problem:
         return heddle.Problem(self.batch, self.heads, self.key_heads, self.queries, self.keys,

@@ -14,7 +14,8 @@ HEADINGS = ("row", "density", "heddle ms", "TFLOP/s", "of own dense",
             *(f"{title} ms" for title in PEERS.values()),
             *(f"over {title}" for title in PEERS.values()), "over flex, masks counted", "SM MHz")
 NOTE = ("TFLOP/s are useful ones: 4 d for every pair of query and key that is kept. `of own dense` is "
-        "that rate over Heddle's own dense kernel on the same shape, timed in turn (without PyTorch, after it). `over` is how many "
+        "that rate over Heddle's own dense kernel on the same shape, timed in turn (without "
+        "PyTorch, after it). `over` is how many "
         "times longer the peer takes, the median over rounds; `masks counted` adds the block mask of "
         "FlexAttention and the plan of Heddle to both, in the time of the wall.")
 

@@ -10,7 +10,7 @@ from contenders import Heddle, Place, Unserved, make_peer
 from measure import (PEER_TOLERANCE, TOLERANCE, Contender, Options, Record, alternate, attempt,
                      first_line, judge, new_record, void)
 from problem import Problem, Reference, difference
-from rows import Row, dense_of, describe
+from rows import Kernel, Row, dense_of, describe
 
 
 class RowRun:
@@ -74,12 +74,14 @@ class RowRun:
             attempt(record, "failed at the end", contender.close)
 
 
-def run_row(place: Place, row: Row, peers: tuple[str, ...], options: Options,
-            in_time: Callable[[], bool], with_flex: Callable[[], bool]) -> Record:
+def run_row(place: Place, row: Row, peers: list[str], bad: list[str], options: Options,
+            in_time: Callable[[], bool]) -> Record:
+    """`bad` kernels are known to fail and not launched."""
     run = RowRun(place, row)
     tolerance = TOLERANCE[row.kernel.dtype]
     try:
-        heddle = run.add("heddle", "heddle", lambda: Heddle(place, run.problem, row.kernel.name),
+        heddle = run.add("heddle", "heddle",
+                         lambda: Heddle(place, run.problem, sound(row.kernel, bad)),
                          run.reference, tolerance)
         if isinstance(heddle, Heddle):
             pairs = heddle.kept_pairs()
@@ -87,13 +89,9 @@ def run_row(place: Place, row: Row, peers: tuple[str, ...], options: Options,
             run.record["useful_flop"] = 4 * row.kernel.head_dim * pairs
         if row.beside_dense:
             run.add("own dense", "heddle",
-                    lambda: Heddle(place, run.problem, dense_of(row.kernel).name, every_pair=True),
+                    lambda: Heddle(place, run.problem, sound(dense_of(row.kernel), bad), True),
                     Reference(run.problem, every_pair=True), tolerance)
         for name in (name for name in row.peers if name in peers):
-            if name == "flex" and not with_flex():
-                run.record["contenders"].append(
-                    {**new_record(name, "peer"), "void": "not compiled: time is short"})
-                continue
             run.add(name, "peer", lambda: make_peer(name, run.problem), run.reference,
                     PEER_TOLERANCE[row.kernel.dtype])
         run.compare()
@@ -107,6 +105,12 @@ def run_row(place: Place, row: Row, peers: tuple[str, ...], options: Options,
         run.finish()
     judge(run.record)
     return run.record
+
+
+def sound(kernel: Kernel, bad: list[str]) -> str:
+    if kernel.name in bad:
+        raise Unserved("its check failed")
+    return kernel.name
 
 
 def same(one: Any, other: Any) -> bool:
