@@ -95,6 +95,8 @@ LogicalResult TileLowering::lower(scf::ForOp Op) {
 }
 
 LogicalResult TileLowering::lower(scf::WhileOp Op) {
+  if (std::optional<LogicalResult> Gathered = lowerGather(Op))
+    return *Gathered;
   FailureOr<Values> Inits = flatten(Op, Op.getInits());
   if (failed(Inits))
     return failure();

@@ -18,7 +18,8 @@ def TileToNv : Pass<"tile-to-nv", "::mlir::ModuleOp"> {
     equal in the four lanes of a row. Rows of q, k and v lie in shared memory in
     their element type; a factor on queries is applied to the scores. The loop
     over key tiles becomes an `nv.pipeline`: its producer walks the live tiles
-    and starts the copies, its consumer does the rest. Masks are made element by
+    and starts the copies, its consumer does the rest. A loop that gathers columns
+    becomes one too; its producer lists the tokens in the stage. Masks are made element by
     element from the formula, in a branch on the tile's status that all threads
     take. Shared memory and threads are left as `nv.shared_bytes` and
     `nv.threads`.

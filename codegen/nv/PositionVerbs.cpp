@@ -37,19 +37,32 @@ void TileLowering::lower(tile::PositionsOp Op) {
          }});
 }
 
+/// Of a token in a list.
+static constexpr int64_t TokenBytes = 8;
+
+static Value entryOf(NvBuilder &B, Value List, Value Number) {
+  return B.offset(List, Number, B.getI64Type());
+}
+
+Places heddle::nv::listedPlaces(Value List) {
+  return {[List](NvBuilder &B, Value Row) {
+    return B.load(B.getI64Type(), entryOf(B, List, Row));
+  }};
+}
+
+int64_t heddle::nv::listBytes(tile::CollectOp Op) {
+  return cast<RankedTensorType>(Op.getPositions().getType()).getDimSize(0) *
+         TokenBytes;
+}
+
 // All threads walk the members together; each writes its share of the list.
 // Cursor and number found so far are carried. The member at the cursor asks
 // about its key tile: if that is free, so are all members up to where the
 // answer may change, and they are taken as far as there is room; if not, they
 // are skipped. A free member that there is no room for ends the walk: the
 // cursor only stops where there is more to find.
-LogicalResult TileLowering::lower(tile::CollectOp Op) {
-  int64_t Room =
-      cast<RankedTensorType>(Op.getPositions().getType()).getDimSize(0);
-  Value List = Shared.allocate(Room * 8);
-  auto Entry = [](NvBuilder &B, Value List, Value Number) {
-    return B.offset(List, Number, B.getI64Type());
-  };
+FailureOr<Value> TileLowering::collect(tile::CollectOp Op, Value List) {
+  int64_t Room = listBytes(Op) / TokenBytes;
   Value Set = scalar(Op.getSet());
   Values Indices = scalarsI64(Op.getIndices());
   Value NumKeys = scalarI64(Op.getNumKeys());
@@ -57,8 +70,6 @@ LogicalResult TileLowering::lower(tile::CollectOp Op) {
   Value Thread = B.toI64(B.thread());
   int64_t Threads = B.config().threads();
   Value End = operands().rank(Set, Indices, NumKeys);
-  // Somebody may still be reading the list before.
-  B.barrier();
 
   LogicalResult Ok = success();
   // One step from a cursor below the end; the third value says whether to go
@@ -80,7 +91,7 @@ LogicalResult TileLowering::lower(tile::CollectOp Op) {
         Free, B.min(B.sub(Stop, Cursor), B.sub(B.i64(Room), Found)), B.i64(0));
     B.loop(Thread, Take, Threads, [&](Value I) {
       Value Token = operands().member(Set, Indices, B.add(Cursor, I));
-      B.store(Token, Entry(B, List, B.add(Found, I)));
+      B.store(Token, entryOf(B, List, B.add(Found, I)));
     });
     Value Next = B.select(Free, B.add(Cursor, Take), Stop);
     return {Next, B.add(Found, Take), B.cmp(CmpIPredicate::ne, Next, Cursor)};
@@ -101,11 +112,21 @@ LogicalResult TileLowering::lower(tile::CollectOp Op) {
         scf::YieldOp::create(B, Step(Args[0], Args[1]));
       });
   B.loop(B.add(While.getResult(1), Thread), B.i64(Room), Threads,
-         [&](Value I) { B.store(B.i64(-1), Entry(B, List, I)); });
+         [&](Value I) { B.store(B.i64(-1), entryOf(B, List, I)); });
   B.barrier();
-  define(Op.getPositions(), Places{[List, Entry](NvBuilder &B, Value Row) {
-           return B.load(B.getI64Type(), Entry(B, List, Row));
-         }});
-  Scalars.map(Op.getNext(), B.toIndex(While.getResult(0)));
-  return Ok;
+  if (failed(Ok))
+    return failure();
+  return B.toIndex(While.getResult(0));
+}
+
+LogicalResult TileLowering::lower(tile::CollectOp Op) {
+  Value List = Shared.allocate(listBytes(Op));
+  // Somebody may still be reading the list before.
+  B.barrier();
+  FailureOr<Value> Next = collect(Op, List);
+  if (failed(Next))
+    return failure();
+  define(Op.getPositions(), listedPlaces(List));
+  Scalars.map(Op.getNext(), *Next);
+  return success();
 }

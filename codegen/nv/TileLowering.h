@@ -39,6 +39,11 @@ struct Coordinates {
   mlir::SmallVector<mlir::Value> key(NvBuilder &B, mlir::Value Column) const;
 };
 
+/// Tokens of a list in shared memory, i64 each.
+Places listedPlaces(mlir::Value List);
+/// Bytes of the list that an operation collects.
+int64_t listBytes(tile::CollectOp Op);
+
 class TileLowering {
 public:
   /// `Kernel` is a checked kernel function, "task" or "columns"; `Entry` the
@@ -121,6 +126,9 @@ private:
 
   void lower(tile::PositionsOp Op);
   mlir::LogicalResult lower(tile::CollectOp Op);
+  /// Writes the tokens of a list that nobody reads, all threads together, there
+  /// for all of them; gives the next cursor (index).
+  mlir::FailureOr<mlir::Value> collect(tile::CollectOp Op, mlir::Value List);
   void lower(tile::DimOp Op);
   void lower(tile::LoadOp Op);
   void lower(tile::StoreOp Op);
@@ -172,8 +180,10 @@ private:
   /// Gives `Old` the values `New`; the tiles are like `Like`.
   void bind(mlir::ValueRange Old, mlir::ValueRange Like, mlir::ValueRange New);
 
-  // The loop over key tiles (KeyPipeline.cpp).
+  // Loops over key tiles (LiveTiles.cpp, GatheredTiles.cpp).
   mlir::LogicalResult lower(tile::ForeachOp Op);
+  /// No value for a loop that does not gather columns.
+  std::optional<mlir::LogicalResult> lowerGather(mlir::scf::WhileOp Op);
   friend class KeyPipeline;
 
   mlir::func::FuncOp Kernel;

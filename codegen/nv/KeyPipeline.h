@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Loops over tiles of keys as pipelines: the producer finds the next tile and
+// starts the copies of its keys and values, the consumer does the rest.
+
+#ifndef HEDDLE_CODEGEN_NV_KEYPIPELINE_H
+#define HEDDLE_CODEGEN_NV_KEYPIPELINE_H
+
+#include "codegen/nv/TileLowering.h"
+#include "dialect/nv/Nv.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace heddle::nv {
+
+/// Lowers one loop whose body works on one tile; which tiles there are is the
+/// business of those who derive from it.
+class KeyPipeline {
+public:
+  using Values = NvBuilder::Values;
+
+  /// `Body`: the operations for one tile.
+  KeyPipeline(TileLowering &L, mlir::Operation *Loop, mlir::Block &Body)
+      : L(L), B(L.B), Loop(Loop), Body(Body) {}
+  virtual ~KeyPipeline() = default;
+
+  /// Builds the pipeline. `Inits` are carried from tile to tile as `Carried`
+  /// and end as `Yielded` of the body; `Results` get the last of them.
+  mlir::LogicalResult run(mlir::ValueRange Inits, mlir::ValueRange Carried,
+                          mlir::ValueRange Yielded, mlir::ValueRange Results);
+
+protected:
+  /// What the producer knows of a tile.
+  struct Found {
+    mlir::Value Live;
+    /// What the consumer is told, and the producer's next state.
+    Values Tile, State;
+  };
+
+  /// The producer's first state.
+  virtual Values start() = 0;
+  /// Types of what the consumer is told.
+  virtual mlir::SmallVector<mlir::Type> tileTypes() = 0;
+  /// Bytes of further slots, behind those of the loads.
+  virtual mlir::SmallVector<int64_t> slots() { return {}; }
+  /// True for a value of the body that the producer knows.
+  virtual bool isKnown(mlir::Value V) = 0;
+  /// In the produce region: finds the next tile, and where there is one, calls
+  /// `copyRows` where the values it knows have been bound.
+  virtual mlir::FailureOr<Found> find(mlir::ValueRange State,
+                                      mlir::ValueRange Slots) = 0;
+  /// In the consume region: binds what the body knows of the tile.
+  virtual void bindTile(mlir::ValueRange Tile, mlir::ValueRange Slots) = 0;
+
+  /// Computes what the loads need, and starts the copies of their rows.
+  mlir::LogicalResult locateRows();
+  void copyRows();
+
+  /// Lets `B` stand where another builder does, and calls `F`.
+  template <typename F> auto at(mlir::OpBuilder &Nested, F Build) {
+    mlir::OpBuilder::InsertionGuard Guard(B);
+    B.restoreInsertionPoint(Nested.saveInsertionPoint());
+    return Build();
+  }
+
+  TileLowering &L;
+  NvBuilder &B;
+  mlir::Operation *Loop;
+  mlir::Block &Body;
+
+  // What others may use of the lowering.
+  mlir::Value scalarI64(mlir::Value V) { return L.scalarI64(V); }
+  Values scalarsI64(mlir::ValueRange V) { return L.scalarsI64(V); }
+  mlir::Value scalar(mlir::Value V) { return L.scalar(V); }
+  mlir::Value operand(mlir::Value V) { return L.operand(V); }
+  void mapScalar(mlir::Value From, mlir::Value To) { L.Scalars.map(From, To); }
+  void skip(mlir::Operation *Op) { L.Hoisted.insert(Op); }
+  void definePlaces(mlir::Value V, Places Is) { L.define(V, std::move(Is)); }
+  mlir::LogicalResult lowerBlock(mlir::Block &Of) { return L.lowerBlock(Of); }
+  mlir::FailureOr<mlir::Value> collect(tile::CollectOp Op, mlir::Value List) {
+    return L.collect(Op, List);
+  }
+  LaneBuilder &lanes() { return L.lanes(); }
+  IndexFunctions &functions() { return L.Functions; }
+
+private:
+  void hoist();
+  void chooseSlots();
+  bool isProducible(mlir::Value V, llvm::SetVector<mlir::Operation *> &Needed);
+  mlir::LogicalResult produce(PipelineOp Pipeline);
+  mlir::LogicalResult consume(PipelineOp Pipeline, mlir::ValueRange Inits,
+                              mlir::ValueRange Carried,
+                              mlir::ValueRange Yielded);
+
+  mlir::SmallVector<tile::LoadOp> Loads;
+  /// What the producer needs of the body to know where rows are.
+  llvm::SetVector<mlir::Operation *> Slice;
+  /// The loads' slots in the produce region.
+  mlir::ValueRange LoadSlots;
+};
+
+} // namespace heddle::nv
+
+#endif // HEDDLE_CODEGEN_NV_KEYPIPELINE_H
