@@ -36,7 +36,8 @@ static std::vector<DeviceTask> listTasks(const heddle_plan &Plan) {
   Result.reserve(Plan.numTasks());
   for (int64_t I = 0; I < Plan.numTasks(); ++I) {
     Task T = Plan.task(I);
-    Result.push_back({T.Batch, T.Head, T.Tile, 0, {}});
+    // Results are whole: each goes to its own sequence.
+    Result.push_back({T.Batch, T.Head, T.Tile, T.Batch, {}});
   }
   return Result;
 }
