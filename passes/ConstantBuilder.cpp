@@ -72,12 +72,16 @@ Constant ConstantBuilder::string(StringRef Text) {
 }
 
 Constant ConstantBuilder::bytes(StringRef Data) {
-  auto Type = LLVM::LLVMArrayType::get(Builder.getI8Type(), Data.size());
-  auto Global = LLVM::GlobalOp::create(
-      Builder, Loc, Type, /*isConstant=*/true, LLVM::Linkage::Private,
-      uniqueName("heddle.bytes"), Builder.getStringAttr(Data),
-      /*alignment=*/64);
-  return Constant::address(FlatSymbolRefAttr::get(Global.getSymNameAttr()));
+  FlatSymbolRefAttr &Known = Blobs[Data];
+  if (!Known) {
+    auto Type = LLVM::LLVMArrayType::get(Builder.getI8Type(), Data.size());
+    auto Global = LLVM::GlobalOp::create(
+        Builder, Loc, Type, /*isConstant=*/true, LLVM::Linkage::Private,
+        uniqueName("heddle.bytes"), Builder.getStringAttr(Data),
+        /*alignment=*/64);
+    Known = FlatSymbolRefAttr::get(Global.getSymNameAttr());
+  }
+  return Constant::address(Known);
 }
 
 Constant ConstantBuilder::array(ArrayRef<Member> Layout,

@@ -37,7 +37,7 @@ public:
   /// A NUL-terminated string; equal strings share a global.
   Constant string(llvm::StringRef Text);
 
-  /// Bytes as they are, aligned to 64.
+  /// Bytes as they are, aligned to 64; equal ones share a global.
   Constant bytes(llvm::StringRef Data);
 
   /// An array of structures; null when there are none.
@@ -59,7 +59,7 @@ private:
   mlir::ModuleOp Module;
   mlir::OpBuilder Builder;
   mlir::Location Loc;
-  llvm::StringMap<mlir::FlatSymbolRefAttr> Strings;
+  llvm::StringMap<mlir::FlatSymbolRefAttr> Strings, Blobs;
   unsigned NumGlobals = 0;
 };
 

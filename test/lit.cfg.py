@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 
 import lit.formats
 
@@ -27,6 +28,25 @@ config.environment["FILECHECK_OPTS"] = "--dump-input=fail"
 for name in ("HEDDLE_LEVEL", "HEDDLE_CPU_FEATURES", "ASAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
+
+# The assembler of devices: where the compiler finds it (see heddle compile
+# --help). Tests of what it says need it.
+for name in ("HEDDLE_PTXAS", "CUDA_HOME"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+ptxas = os.environ.get("HEDDLE_PTXAS") or next(
+    filter(
+        None,
+        (
+            shutil.which("ptxas", path=os.path.join(folder, "bin"))
+            for folder in (os.environ.get("CUDA_HOME", ""), "/usr/local/cuda")
+            if folder
+        ),
+    ),
+    shutil.which("ptxas"),
+)
+if ptxas and ptxas != "none":
+    config.available_features.add("ptxas")
 
 # The build may leave the benchmarks out.
 if config.heddle_bench:

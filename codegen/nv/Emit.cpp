@@ -17,7 +17,6 @@
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/IPO/AlwaysInliner.h"
@@ -255,17 +254,6 @@ static int64_t numberOf(mlir::LLVM::LLVMFuncOp Kernel, llvm::StringRef Name) {
   return Number ? Number.getInt() : 0;
 }
 
-static llvm::Error checkShared(mlir::ModuleOp Module, const NvLevel &Level) {
-  for (mlir::LLVM::LLVMFuncOp Kernel : kernelsOf(Module))
-    if (int64_t Bytes = numberOf(Kernel, SharedBytesAttr);
-        Bytes > Level.SharedLimit)
-      return llvm::createStringError(llvm::formatv(
-          "kernel '{0}' needs {1} bytes of shared memory, but level '{2}' has "
-          "{3}; give a smaller 'query_tile' or 'key_tile', or fewer 'stages'",
-          Kernel.getName(), Bytes, Level.Name, Level.SharedLimit));
-  return llvm::Error::success();
-}
-
 /// What a launch asks for, and what is known of the code. Units where nothing
 /// is.
 static mlir::DictionaryAttr resourcesOf(mlir::LLVM::LLVMFuncOp Kernel,
@@ -299,8 +287,6 @@ llvm::Error NvEmitter::embed(mlir::ModuleOp Module) {
   llvm::Expected<const NvLevel *> Level = levelOf(Module);
   if (!Level)
     return Level.takeError();
-  if (llvm::Error E = checkShared(Module, **Level))
-    return E;
   llvm::Expected<std::string> Ptx = makePtx(Module);
   if (!Ptx)
     return Ptx.takeError();

@@ -119,6 +119,11 @@ std::string NvTarget::checkShape(const KernelShape &Shape,
     return llvm::formatv("level '{0}' does not run recurrences, only patterns; "
                          "compile them for a level of this machine",
                          Level);
+  // A group is a tile of keys, and those are as wide as products are deep.
+  if (Shape.Group % FragmentRows != 0)
+    return llvm::formatv("level '{0}' has groups of a multiple of {1} keys "
+                         "only, found {2}",
+                         Level, FragmentRows, Shape.Group);
   return "";
 }
 

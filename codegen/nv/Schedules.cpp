@@ -50,8 +50,7 @@ struct Candidate {
 
 /// The key tiles that suit the shape, the usual one first.
 static llvm::SmallVector<int64_t> keyTiles(const KernelShape &Shape) {
-  // A tile must hold a whole number of groups; one that is no multiple of a
-  // product's depth is refused where the group cannot be a tile.
+  // The group, or the least number of blocks that products can be of.
   if (Shape.Group)
     return {std::lcm(Shape.Group, FragmentRows)};
   // Scores, weights and outputs of a row of 16 queries are in the registers of
@@ -161,8 +160,7 @@ heddle::nv::weighSchedules(mlir::MLIRContext *Context, const NvLevel &Level,
     One.SlotsPerPair =
         Costs.Full.total() / Pairs +
         Costs.Task.total() / (static_cast<double>(C.QueryTile) * 4096);
-    One.Efficiency = static_cast<double>(Shape.Qk + Shape.V) / Level.TensorFma /
-                     One.SlotsPerPair;
+    One.Efficiency = Costs.Full[Work::Products] / Pairs / One.SlotsPerPair;
     One.IsChosen = Result.size() == 1;
     One.Reason =
         One.IsChosen

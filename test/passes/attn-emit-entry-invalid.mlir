@@ -185,3 +185,50 @@ llvm.func @check(!llvm.ptr, !llvm.ptr) -> i64 attributes {
       types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 64, key_tile = 64, rows = 8, lanes = 16, unroll = 2>,
       state = <rows = 64, sums = false, causal = true>>}
+
+// -----
+
+attn.pattern @all keep(%b, %h, %q, %k)
+    formula #attn.formula<true> {
+  %kept = arith.constant true
+  attn.keep %kept
+}
+
+llvm.func hidden @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
+    tile.host, tile.kernel = "count", tile.features = "", tile.entry = #attn.entry<"all", @all, "sm_80", qk = 64, v = 64,
+      types = f16 to f16, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 64, key_tile = 64, rows = 16, lanes = 16, unroll = 1, stages = 2>>}
+llvm.func hidden @check(!llvm.ptr, !llvm.ptr) -> i64 attributes {
+    tile.host, tile.kernel = "check", tile.features = "", tile.entry = #attn.entry<"all", @all, "sm_80", qk = 64, v = 64,
+      types = f16 to f16, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 64, key_tile = 64, rows = 16, lanes = 16, unroll = 1, stages = 2>>}
+// expected-error@+1 {{expected the attribute 'tile.code' with 'target', 'arch' and 'text'}}
+module @sm_80 attributes {tile.device = "sm_80"} {
+  llvm.func @task(!llvm.ptr) attributes {tile.resources = {threads = 128 : i64, shared_bytes = 41088 : i64, stages = 2 : i64, registers = 168 : i64, spill_store_bytes = unit},
+      tile.kernel = "task", tile.entry = #attn.entry<"all", @all, "sm_80", qk = 64, v = 64,
+      types = f16 to f16, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 64, key_tile = 64, rows = 16, lanes = 16, unroll = 1, stages = 2>>}
+}
+
+// -----
+
+attn.pattern @all keep(%b, %h, %q, %k)
+    formula #attn.formula<true> {
+  %kept = arith.constant true
+  attn.keep %kept
+}
+
+llvm.func hidden @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
+    tile.host, tile.kernel = "count", tile.features = "", tile.entry = #attn.entry<"all", @all, "sm_80", qk = 64, v = 64,
+      types = f16 to f16, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 64, key_tile = 64, rows = 16, lanes = 16, unroll = 1, stages = 2>>}
+llvm.func hidden @check(!llvm.ptr, !llvm.ptr) -> i64 attributes {
+    tile.host, tile.kernel = "check", tile.features = "", tile.entry = #attn.entry<"all", @all, "sm_80", qk = 64, v = 64,
+      types = f16 to f16, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 64, key_tile = 64, rows = 16, lanes = 16, unroll = 1, stages = 2>>}
+module @sm_80 attributes {tile.device = "sm_80", tile.code = {target = "nv", arch = 80 : i64, text = ""}} {
+  // expected-error@+1 {{expected the attribute 'tile.resources' with 'threads' and 'shared_bytes'}}
+  llvm.func @task(!llvm.ptr) attributes {tile.kernel = "task", tile.entry = #attn.entry<"all", @all, "sm_80", qk = 64, v = 64,
+      types = f16 to f16, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 64, key_tile = 64, rows = 16, lanes = 16, unroll = 1, stages = 2>>}
+}

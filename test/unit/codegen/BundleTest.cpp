@@ -5,9 +5,17 @@
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/JSON.h"
 
+#include <cstring>
 #include <thread>
 
 using namespace heddle;
+
+/// The levels of the default target.
+static std::vector<LevelInfo> hostLevels() {
+  std::vector<LevelInfo> Levels = listLevels();
+  llvm::erase_if(Levels, [](const LevelInfo &L) { return L.IsDevice; });
+  return Levels;
+}
 
 /// Reads what the compiler wrote through the runtime, field by field.
 static void checkWindow(const heddle_bundle *Bundle, size_t NumLevels) {
@@ -28,7 +36,7 @@ static void checkWindow(const heddle_bundle *Bundle, size_t NumLevels) {
   EXPECT_EQ(Entry->params[0].default_value.integer, 128);
   EXPECT_STREQ(Entry->params[1].name, "shift");
   EXPECT_EQ(Entry->params[1].has_default, 0);
-  std::vector<LevelInfo> Levels = listLevels();
+  const std::vector<LevelInfo> Levels = hostLevels();
   ASSERT_EQ(Entry->num_codes, static_cast<int64_t>(NumLevels));
   for (size_t I = 0; NumLevels == Levels.size() && I < NumLevels; ++I) {
     EXPECT_EQ(Entry->codes[I].level, Levels[I].Name);
@@ -83,7 +91,7 @@ TEST(Bundle, FileDescribesTheKernel) {
   EXPECT_EQ(Folder.size(), 2u) << "temporary files are left";
   heddle_bundle *Bundle = nullptr;
   ASSERT_EQ(take(heddle_bundle_open(Path.c_str(), &Bundle)), "");
-  checkWindow(Bundle, listLevels().size());
+  checkWindow(Bundle, hostLevels().size());
   heddle_bundle_close(Bundle);
 
   std::string Header = readFile(Folder.file("window.h"));
@@ -114,6 +122,58 @@ TEST(Bundle, ExportsTheDescriptorAndNeedsNothing) {
   EXPECT_EQ(Names, std::vector<std::string>{HEDDLE_DESCRIPTOR_SYMBOL});
   for (auto Needed : {llvm::StringRef("libc.so"), llvm::StringRef("libm.so")})
     EXPECT_EQ(readFile(Path).find(Needed.str()), std::string::npos);
+}
+
+TEST(Bundle, HoldsCodeOfDevicesBesideThatOfThisMachine) {
+  std::vector<std::string> Devices;
+  for (const LevelInfo &L : listLevels())
+    if (L.IsDevice)
+      Devices.push_back(L.Name);
+  ASSERT_GE(Devices.size(), 2u);
+  CompileOptions Options = windowOptions();
+  Options.Dtype = "f16";
+  Options.ShortQueries = true;
+  Options.Targets = {Devices.front(), Devices.back(),
+                     hostLevels().back().Name};
+  Compiler C;
+  Result<Source> From = C.parse(WindowText);
+  ASSERT_TRUE(From);
+  Result<Program> P = C.jit(*From, Options);
+  ASSERT_TRUE(P) << P.failure().str();
+  const heddle_entry *Entry = heddle_kernel_entry(P->kernel());
+  ASSERT_EQ(Entry->num_codes, 3);
+  EXPECT_EQ(Entry->codes[0].level, hostLevels().back().Name);
+  EXPECT_EQ(Entry->codes[0].device, nullptr);
+  EXPECT_NE(Entry->codes[0].task, nullptr);
+  for (int I : {1, 2}) {
+    const heddle_code &Code = Entry->codes[I];
+    EXPECT_EQ(Code.level, I == 1 ? Devices.front() : Devices.back());
+    EXPECT_EQ(Code.task, nullptr);
+    EXPECT_NE(Code.count, nullptr);
+    EXPECT_NE(Code.check, nullptr);
+    ASSERT_NE(Code.packed, nullptr);
+    EXPECT_LT(Code.packed->query_tile, Code.query_tile);
+    EXPECT_NE(Code.packed->count, nullptr);
+    for (const heddle_code *One : {&Code, Code.packed}) {
+      ASSERT_NE(One->device, nullptr);
+      const heddle_device_code &D = *One->device;
+      EXPECT_STREQ(D.target, "nv");
+      EXPECT_EQ("sm_" + std::to_string(D.arch), Code.level);
+      EXPECT_EQ(static_cast<int64_t>(std::strlen(D.ptx)), D.ptx_bytes);
+      const std::string Ptx(D.ptx);
+      EXPECT_NE(Ptx.find(".entry " + std::string(D.task) + "("), Ptx.npos);
+      EXPECT_EQ(D.columns, nullptr);
+      EXPECT_EQ(D.threads, 32 * One->query_tile / 16);
+      EXPECT_GT(D.shared_bytes, 0);
+      EXPECT_EQ(D.columns_threads, 0);
+      EXPECT_EQ(D.cubin == nullptr, D.cubin_bytes == 0);
+      if (D.cubin)
+        EXPECT_EQ(std::memcmp(D.cubin, "\177ELF", 4), 0);
+    }
+    // One module holds the kernels of a level.
+    EXPECT_EQ(Code.device->ptx, Code.packed->device->ptx);
+    EXPECT_EQ(Code.device->cubin, Code.packed->device->cubin);
+  }
 }
 
 TEST(Bundle, TellsWhatTheKeysDependOn) {

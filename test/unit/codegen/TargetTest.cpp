@@ -43,6 +43,22 @@ TEST(Target, ItsOwnSchedulesPassItsCheck) {
                 << L.Name << " " << Qk << " " << V << " " << Axes;
 }
 
+TEST(Target, DevicesKeepTheirTilesInMemoryOfTheirOwn) {
+  mlir::MLIRContext Context;
+  Context.loadDialect<attn::AttnDialect>();
+  for (const Target *T : targets())
+    for (const Level &L : T->levels()) {
+      attn::ScheduleAttr S = T->chooseSchedule(&Context, L.Name, {64, 64});
+      EXPECT_EQ(S.getStages() > 0, T->isDevice()) << L.Name;
+      EXPECT_EQ(L.runsHere() && T->isDevice(), false) << L.Name;
+      // Where there is nothing to stage, asking for it is an error.
+      auto Staged = attn::ScheduleAttr::get(
+          &Context, S.getQueryTile(), S.getKeyTile(), S.getRows(), S.getLanes(),
+          S.getUnroll(), S.getQueryBox(), S.getKeyBox(), T->isDevice() ? 0 : 2);
+      EXPECT_NE(T->checkSchedule(Staged, L.Name), "") << L.Name;
+    }
+}
+
 TEST(Target, BoxesHaveTheSizeOfTheirTiles) {
   mlir::MLIRContext Context;
   Context.loadDialect<attn::AttnDialect>();
@@ -71,8 +87,15 @@ TEST(Target, GroupsAreKeyTiles) {
   for (const Target *T : targets())
     for (const Level &L : T->levels())
       for (int64_t Group : {2, 50, 63, 64, 509, 512}) {
-        attn::ScheduleAttr S =
-            T->chooseSchedule(&Context, L.Name, {64, 64, 0, Group});
+        const KernelShape Shape{64, 64, 0, Group};
+        // Only a device may have none, and then says so.
+        const std::string Problem = T->checkShape(Shape, L.Name);
+        EXPECT_TRUE(T->isDevice() || Problem.empty()) << Problem;
+        if (!Problem.empty()) {
+          EXPECT_NE(Problem.find(std::to_string(Group)), Problem.npos);
+          continue;
+        }
+        attn::ScheduleAttr S = T->chooseSchedule(&Context, L.Name, Shape);
         EXPECT_EQ(S.getKeyTile(), Group);
         EXPECT_EQ(Group % S.getRows(), 0);
         EXPECT_EQ(Group % S.getUnroll(), 0);
