@@ -36,8 +36,8 @@ func.func @member(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
 // All threads walk the members together; each stores its share of the list, which
 // is complete behind a barrier, and where rows are fetched from.
 // CHECK-LABEL: llvm.func @collect
-// CHECK: llvm.call @heddle_device_rank
 // CHECK: nvvm.barrier0
+// CHECK: llvm.call @heddle_device_rank
 // CHECK: %[[END:.*]]:3 = scf.while
 // CHECK: arith.cmpi slt
 // CHECK: } do {
@@ -70,6 +70,62 @@ func.func @collect(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
   %s = tile.scores %rows, %keys
     : tensor<16x16xf32>, tensor<16x16xf32> -> tensor<16x16xf32>
   tile.store %s, %o[%b, %h, %tile] : tensor<16x16xf32>, !attn.view<16xf16>
+  return
+}
+
+// A loop over gathered columns is a pipeline whose stages hold the list, 16 tokens
+// of eight bytes; the consumer gets the tokens from there.
+// CHECK-LABEL: llvm.func @gather
+// CHECK: nv.ring at 512 : <stages = 1, slots = [512, 128], tile = [index]>
+// CHECK: nv.pipeline %{{.*}} state(%{{.*}} : index)
+// CHECK: ^bb0(%[[KEYS:.*]]: !llvm.ptr<3>, %[[LIST:.*]]: !llvm.ptr<3>, %[[CURSOR:.*]]: index):
+// CHECK: %[[LIVE:.*]] = arith.cmpi slt, %[[CURSOR]], %{{.*}} : index
+// CHECK: %[[NEXT:.*]] = scf.if %[[LIVE]] -> (index) {
+// CHECK: scf.while
+// CHECK: %[[ENTRY:.*]] = llvm.getelementptr %[[LIST]]
+// CHECK: llvm.store %{{.*}}, %[[ENTRY]] : i64, !llvm.ptr<3>
+// CHECK: nvvm.barrier0
+// CHECK: nvvm.cp.async.shared.global
+// CHECK: nv.produced %[[LIVE]] tile(%[[CURSOR]] : index) next(%[[NEXT]] : index)
+// CHECK: } consume {
+// CHECK-NOT: llvm.call
+// CHECK: nvvm.mma.sync
+// CHECK: llvm.getelementptr %{{.*}}[%{{.*}}] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
+// CHECK: nv.yield
+// CHECK: llvm.return
+func.func @gather(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
+    %k: !attn.view<16xf16>, %v: !attn.view<16xf16>, %o: !attn.view<16xf16>,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32, %set: !attn.set, %n: index)
+    attributes {tile.kernel = "task", tile.entry = #entry} {
+  %c0 = arith.constant 0 : index
+  %true = arith.constant true
+  %partial = arith.constant 1 : i32
+  %rows = tile.load %q[%b, %h, %tile] : !attn.view<16xf16> -> tensor<16x16xf32>
+  %zero = tile.fill 0.0 : tensor<16x16xf32>
+  %count = attn.rank %set[%b, %h] below %n
+  %r:2 = scf.while (%at = %c0, %sum = %zero)
+      : (index, tensor<16x16xf32>) -> (index, tensor<16x16xf32>) {
+    %more = arith.cmpi slt, %at, %count : index
+    scf.condition(%more) %at, %sum : index, tensor<16x16xf32>
+  } do {
+  ^bb0(%at: index, %sum: tensor<16x16xf32>):
+    %p, %next = tile.collect %set[%b, %h] from %at below %n tile 16 {
+    ^bb1(%k0: index):
+      tile.yield %true, %n : i1, index
+    } : tensor<16xindex>
+    %keys = tile.load %k[%b, %h, %p : tensor<16xindex>]
+      : !attn.view<16xf16> -> tensor<16x16xf32>
+    %s = tile.scores %rows, %keys
+      : tensor<16x16xf32>, tensor<16x16xf32> -> tensor<16x16xf32>
+    %bits = tile.bits #attn.formula<q - k in interval<0, inf>> at(%b, %h)
+      queries(%origin) listed(%p : tensor<16xindex>) of %n status(%partial)
+      : tensor<16x16xi1>
+    %masked = tile.mask %s, %bits : tensor<16x16xf32>, tensor<16x16xi1>
+    %total = arith.addf %sum, %masked : tensor<16x16xf32>
+    scf.yield %next, %total : index, tensor<16x16xf32>
+  }
+  tile.store %r#1, %o[%b, %h, %tile] : tensor<16x16xf32>, !attn.view<16xf16>
   return
 }
 
