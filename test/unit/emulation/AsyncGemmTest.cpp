@@ -21,7 +21,8 @@ struct GemmResult {
 };
 
 /// Runs the kernel on matrices of small numbers, for which every sum is exact.
-GemmResult run(const GemmText &Text, uint64_t Seed = 0) {
+/// `A` has `Rows` rows; what the box has below them is zero.
+GemmResult run(const GemmText &Text, uint64_t Seed = 0, unsigned Rows = 64) {
   std::mt19937 Random(Text.N + Text.K + Text.Width);
   auto Pick = [&] { return float(int(Random() % 17) - 8) / 4; };
   std::vector<float> A(size_t(64) * Text.K), B(size_t(Text.K) * Text.N);
@@ -43,16 +44,17 @@ GemmResult run(const GemmText &Text, uint64_t Seed = 0) {
       reinterpret_cast<uint16_t *>(
           AtB)[Text.OuterMajorB ? K * Text.N + N : N * Text.K + K] =
           Bits(B[K * Text.N + N]);
-  for (unsigned M = 0; M < 64; ++M)
+  for (unsigned M = 0; M < Rows; ++M)
     for (unsigned N = 0; N < Text.N; ++N)
       for (unsigned K = 0; K < Text.K; ++K)
         Result.Should[M * Text.N + N] += A[M * Text.K + K] * B[K * Text.N + N];
 
-  auto Map = [&](uint64_t Address, unsigned Rows, unsigned Columns) {
+  auto Map = [&](uint64_t Address, unsigned BoxRows, unsigned Columns,
+                 unsigned InTensor) {
     TensorMap Made;
     std::string Error;
-    uint64_t Dims[] = {Columns, Rows}, Strides[] = {uint64_t(Columns) * 2};
-    uint32_t Box[] = {Text.Width / 2, Rows}, Steps[] = {1, 1};
+    uint64_t Dims[] = {Columns, InTensor}, Strides[] = {uint64_t(Columns) * 2};
+    uint32_t Box[] = {Text.Width / 2, BoxRows}, Steps[] = {1, 1};
     unsigned Mode = 0;
     for (unsigned W = Text.Width; W > 16; W /= 2)
       ++Mode;
@@ -62,9 +64,9 @@ GemmResult run(const GemmText &Text, uint64_t Seed = 0) {
     return Made;
   };
   Block Parameters;
-  Parameters.map(Map(AtA, 64, Text.K));
-  Parameters.map(Text.OuterMajorB ? Map(AtB, Text.K, Text.N)
-                                  : Map(AtB, Text.N, Text.K));
+  Parameters.map(Map(AtA, 64, Text.K, Rows));
+  Parameters.map(Text.OuterMajorB ? Map(AtB, Text.K, Text.N, Text.K)
+                                  : Map(AtB, Text.N, Text.K, Text.N));
   Parameters.address(AtD);
   Parameters.address(AtA);
   Result.Found =
@@ -91,6 +93,13 @@ TEST(Async, TensorCopiesFeedWgmma) {
           EXPECT_TRUE(Result.right())
               << Width << " " << OuterMajorB << " " << RegisterA << " " << N;
         }
+}
+
+TEST(Async, RowsOutOfBoundsAreZero) {
+  for (unsigned Rows : {1U, 17U, 63U}) {
+    GemmResult Result = run(GemmText(), 0, Rows);
+    EXPECT_TRUE(Result.right()) << said(Result.Found);
+  }
 }
 
 TEST(Async, AnyOrderOfWarps) {

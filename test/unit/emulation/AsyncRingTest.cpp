@@ -203,6 +203,51 @@ std::optional<Fault> storeThroughProxy(bool Fence, bool Wait, bool Late,
   return Found;
 }
 
+// A box of 8 by 64 bytes at column 12 and row 3 of a tensor of 24 columns (of 4
+// bytes) and 6 rows: what is out of bounds is not written.
+TEST(Async, TensorStore) {
+  Device On;
+  uint64_t To = On.allocate(24 * 10 * 4);
+  auto *Words = reinterpret_cast<uint32_t *>(To);
+  std::fill(Words, Words + 24 * 10, 1000U);
+  uint64_t Dims[] = {24, 6}, Strides[] = {96};
+  uint32_t Box[] = {16, 8}, Steps[] = {1, 1};
+  TensorMap Map;
+  std::string Error;
+  ASSERT_TRUE(
+      makeTensorMap(Map, Error, 2, 2, To, Dims, Strides, Box, Steps, 0, 0, 0))
+      << Error;
+  Block Parameters;
+  Parameters.map(Map);
+  std::string Body = ".reg .pred %p<3>;\n.reg .b32 %r<4>;\n.reg .b64 %rd<3>;\n"
+                     "mov.u32 %r0, %tid.x;\n"
+                     "mov.u32 %r1, memory;\n"
+                     "shl.b32 %r2, %r0, 2;\n"
+                     "add.u32 %r2, %r2, %r1;\n"
+                     "st.shared.u32 [%r2], %r0;\n"
+                     "fence.proxy.async.shared::cta;\n"
+                     "bar.sync 0;\n"
+                     "setp.ne.b32 %p0, %r0, 0;\n"
+                     "@%p0 bra done;\n"
+                     "mov.b64 %rd0, f_param_0;\n"
+                     "cvta.param.u64 %rd0, %rd0;\n"
+                     "cp.async.bulk.tensor.2d.global.shared::cta.bulk_group "
+                     "[%rd0, {12, 3}], [%r1];\n"
+                     "cp.async.bulk.commit_group;\n"
+                     "cp.async.bulk.wait_group 0;\n"
+                     "done:\nret;\n";
+  std::optional<Fault> Found =
+      launch(module(".param .align 64 .b8 f_param_0[128]", Body), Parameters,
+             128, 512, On);
+  EXPECT_FALSE(Found) << said(Found);
+  for (unsigned Row = 0; Row < 10; ++Row)
+    for (unsigned Column = 0; Column < 24; ++Column) {
+      bool Written = Row >= 3 && Row < 6 && Column >= 12;
+      EXPECT_EQ(Words[Row * 24 + Column],
+                Written ? (Row - 3) * 16 + Column - 12 : 1000U);
+    }
+}
+
 TEST(Async, Proxies) {
   bool Right = false;
   std::optional<Fault> Found = storeThroughProxy(true, true, false, Right);
