@@ -21,15 +21,20 @@ struct RowCopy {
   const SharedTile &To;
 
   /// By cp.async; rows start at multiples of 16 bytes.
-  void emitChunk(Value Number);
-  /// All of them, where rows are consecutive and a thread always has the same
-  /// chunk of them.
-  void emitConsecutive();
-  bool isRegular() const {
-    int64_t Threads = B.config().threads(), Chunks = To.chunks();
-    return From.First && Threads % Chunks == 0 &&
-           To.Rows * Chunks % Threads == 0 &&
-           To.Rows * Chunks / Threads <= MostAtOnce;
+  void emitChunk(Value Row, Value Chunk);
+  /// All of them: a thread has the same chunk of every `step()`th row, by
+  /// which no chunk's place in its row changes if it is a multiple of eight.
+  void emitSteps();
+  void emitConsecutive(Value Row, Value Chunk);
+  int64_t step() const {
+    int64_t AtOnce = B.config().threads() / To.chunks(), Step = 1;
+    while (Step * 2 <= AtOnce && To.Rows % (Step * 2) == 0)
+      Step *= 2;
+    return Step;
+  }
+  bool isStepped() const {
+    return To.chunks() <= B.config().threads() &&
+           To.Rows / step() <= MostAtOnce;
   }
   /// The bytes of a chunk that a row has; the rest is padding.
   Value bytesOf(Value Chunk);
@@ -55,8 +60,7 @@ static void emitCpAsync(NvBuilder &B, Value To, Value From, Value Bytes) {
                           NVVM::LoadCacheModifierKind::CG, Bytes);
 }
 
-void RowCopy::emitChunk(Value Number) {
-  Value Row = B.div(Number, To.chunks()), Chunk = B.rem(Number, To.chunks());
+void RowCopy::emitChunk(Value Row, Value Chunk) {
   Value Position = From.Position(B, Row);
   Value Source =
       B.bytes(From.row(B, Position), B.mul(Chunk, SharedTile::ChunkBytes));
@@ -64,13 +68,11 @@ void RowCopy::emitChunk(Value Number) {
               B.select(From.exists(B, Position), bytesOf(Chunk), B.i32(0)));
 }
 
-void RowCopy::emitConsecutive() {
-  int64_t Chunks = To.chunks(), Step = B.config().threads() / Chunks;
-  Value Row = B.div(B.thread(), Chunks), Chunk = B.rem(B.thread(), Chunks);
+void RowCopy::emitConsecutive(Value Row, Value Chunk) {
   Value Bytes = bytesOf(Chunk), Position = B.add(From.First, B.toI64(Row));
   Value Source =
       B.bytes(From.row(B, Position), B.mul(Chunk, SharedTile::ChunkBytes));
-  Value StepBytes = B.mul(From.Stride, Step * byteWidth(From.Element));
+  Value StepBytes = B.mul(From.Stride, step() * byteWidth(From.Element));
   // The rows from this one on that exist are [Begin, Begin + Count).
   auto Clamp = [&](Value X) {
     return B.toI32(B.min(B.max(X, B.i64(0)), B.i64(To.Rows)));
@@ -78,12 +80,29 @@ void RowCopy::emitConsecutive() {
   Value Begin = Clamp(B.sub(B.i64(0), Position));
   Value End = Clamp(B.sub(From.Length, Position));
   Value Count = B.sub(B.max(Begin, End), Begin);
-  for (int64_t I = 0; I < To.Rows; I += Step) {
+  for (int64_t I = 0; I < To.Rows; I += step()) {
     Value Exists = B.cmp(CmpIPredicate::ult, B.sub(B.i32(I), Begin), Count);
     emitCpAsync(B, To.chunk(B, B.add(Row, I), Chunk), Source,
                 B.select(Exists, Bytes, B.i32(0)));
     Source = B.bytes(Source, StepBytes);
   }
+}
+
+void RowCopy::emitSteps() {
+  int64_t Chunks = To.chunks(), Used = step() * Chunks;
+  auto Copy = [&] {
+    Value Row = B.div(B.thread(), Chunks), Chunk = B.rem(B.thread(), Chunks);
+    if (From.First) {
+      emitConsecutive(Row, Chunk);
+      return;
+    }
+    for (int64_t I = 0; I < To.Rows; I += step())
+      emitChunk(B.add(Row, I), Chunk);
+  };
+  if (Used < B.config().threads())
+    B.branch(B.cmp(CmpIPredicate::slt, B.thread(), Used), Copy);
+  else
+    Copy();
 }
 
 void RowCopy::emitElement(Value Number) {
@@ -110,11 +129,13 @@ void heddle::nv::emitCopy(NvBuilder &B, const RowSource &From,
   B.branch(
       From.isAligned(B, SharedTile::ChunkBytes),
       [&] {
-        if (Copy.isRegular())
-          Copy.emitConsecutive();
+        if (Copy.isStepped())
+          Copy.emitSteps();
         else
-          forEachOfCta(B, To.Rows * To.chunks(),
-                       [&](Value Number) { Copy.emitChunk(Number); });
+          forEachOfCta(B, To.Rows * To.chunks(), [&](Value Number) {
+            Copy.emitChunk(B.div(Number, To.chunks()),
+                           B.rem(Number, To.chunks()));
+          });
       },
       [&] {
         B.loop(B.thread(), B.i32(To.Rows * To.Columns), B.config().threads(),
