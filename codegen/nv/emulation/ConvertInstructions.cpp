@@ -68,7 +68,7 @@ uint64_t floatToFloat(double X, const Conversion &C) {
   if (C.Flags & Sat)
     X = !(X > 0) ? 0 : X > 1 ? 1 : X;
   if (C.ToWidth == 64)
-    return X != X ? ~uint64_t(0) >> 1 : bitsAs<uint64_t>(X);
+    return std::isnan(X) ? ~uint64_t(0) >> 1 : bitsAs<uint64_t>(X);
   ConvertOptions How;
   How.Round = C.Flags & ToIntegral ? Rounding::Nearest : Mode;
   How.SatFinite = C.Flags & Finite;
@@ -83,7 +83,7 @@ uint64_t floatToFloat(double X, const Conversion &C) {
 }
 
 uint64_t floatToInteger(double X, const Conversion &C) {
-  if (X != X)
+  if (std::isnan(X))
     return 0;
   X = toIntegral(X, Rounding(C.Mode));
   bool Signed = C.ToClass == TypeClass::Signed;

@@ -64,7 +64,7 @@ void storeResult(WarpState &W, const Inst &I, typename Format::Stored *Out) {
   if (I.Flags & (Saturate | Relu))
     for (unsigned L = 0; L < Count; ++L) {
       auto X = Format::load(Out[L]);
-      bool Nan = X != X;
+      bool Nan = std::isnan(X);
       // A NaN saturates to zero, and survives .relu in its canonical form.
       if (I.Flags & Saturate)
         Out[L] = Nan || !(X > 0) ? Stored(0)
@@ -141,7 +141,7 @@ void extreme(WarpState &W, const Inst &I) {
   for (unsigned N = 2; N <= I.Count; ++N) {
     loadOperand<Format, Count>(W, I.Op[N], I.Flags & Ftz, B);
     for (unsigned L = 0; L < Count; ++L) {
-      bool NanA = A[L] != A[L], NanB = B[L] != B[L];
+      bool NanA = std::isnan(A[L]), NanB = std::isnan(B[L]);
       auto Picked = Op::pick(A[L], B[L]);
       Picked = NanA && !(I.Flags & KeepNan) ? B[L] : Picked;
       A[L] = NanB ? (I.Flags & KeepNan ? B[L] : A[L]) : Picked;
@@ -149,7 +149,7 @@ void extreme(WarpState &W, const Inst &I) {
     }
   }
   for (unsigned L = 0; L < Count; ++L)
-    Out[L] = A[L] != A[L] ? canonicalNan<Format>() : Format::store(A[L]);
+    Out[L] = std::isnan(A[L]) ? canonicalNan<Format>() : Format::store(A[L]);
   storeResult<Format, Packed>(W, I, Out);
 }
 template <typename Op> struct Extreme {

@@ -233,6 +233,8 @@ void Parser::initialElement(GlobalVariable &Of, Type Each, uint64_t &Offset) {
     if (At.accept("+"))
       Value.Offset += At.number();
   }
+  if (Each.isPredicate())
+    return At.fail("a variable cannot be of type '.pred'");
   uint64_t End = Offset + Each.bytes();
   if (Of.Initial.size() < End)
     Of.Initial.resize(End);

@@ -55,7 +55,8 @@ void function(WarpState &W, const Inst &I) {
     In = Flush ? flush(In) : In;
     auto Result = Op::of(In);
     Result = Flush ? flush(Result) : Result;
-    Out[L] = Result != Result ? canonicalNan<Format>() : Format::store(Result);
+    Out[L] =
+        std::isnan(Result) ? canonicalNan<Format>() : Format::store(Result);
   }
   using Register = std::conditional_t<Packed, uint32_t, Stored>;
   W.store(I.Op[0], reinterpret_cast<const Register *>(Out));
