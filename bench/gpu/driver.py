@@ -16,6 +16,7 @@ from typing import Any
 
 import heddle
 from ahead import Ahead
+from clocks import Clocks
 from rows import ROWS, Row, describe, rows_for
 from suite.process import Process, Refused
 from tool import Tool, check_all, find_libraries, time_row
@@ -53,8 +54,9 @@ class Session:
             "command": shlex.join(["run.py", *sys.argv[1:]]),
             "started": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
             "heddle": library.version, "revision": self.facts["revision"], "device": found,
-            "clocks": {}, "torch": "missing", "samples": options.samples, "checks": [], "rows": [],
-            "missing": [], "not_begun": []}
+            "clocks": Clocks(options.ordinal, found["name"]).facts() if found else {},
+            "torch": "missing", "samples": options.samples, "checks": [], "rows": [], "missing": [],
+            "not_begun": []}
 
     def left(self, part: float = 1.0) -> float:
         """Seconds until that part of the time is up."""
@@ -74,7 +76,7 @@ class Session:
                 self.worker = None
                 self.report["missing"].append(f"{hello['missing']}; only Heddle is timed")
                 return False
-            self.report.update(torch=hello["torch"], clocks=hello["clocks"])
+            self.report["torch"] = hello["torch"]
         return True
 
     def run(self) -> dict[str, Any]:

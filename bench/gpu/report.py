@@ -10,10 +10,11 @@ Record = dict[str, Any]
 
 # Column title, and what it shows of a row.
 PEERS = {"sdpa cudnn": "cuDNN", "sdpa flash": "flash", "flex": "flex"}
-HEADINGS = ("row", "density", "heddle ms", "TFLOP/s", "of own dense",
+HEADINGS = ("row", "density", "heddle ms", "TFLOP/s", "GB/s", "of own dense",
             *(f"{title} ms" for title in PEERS.values()),
             *(f"over {title}" for title in PEERS.values()), "over flex, masks counted", "SM MHz")
-NOTE = ("TFLOP/s are useful ones: 4 d for every pair of query and key that is kept. `of own dense` is "
+NOTE = ("TFLOP/s are useful ones: 4 d for every pair of query and key that is kept. GB/s, of "
+        "decoding, count q, k, v and o once. `of own dense` is "
         "that rate over Heddle's own dense kernel on the same shape, timed in turn (without "
         "PyTorch, after it). `over` is how many "
         "times longer the peer takes, the median over rounds; `masks counted` adds the block mask of "
@@ -37,10 +38,13 @@ def cells(row: Record) -> list[str]:
 
     pairs = row.get("kept_pairs")
     density = pairs * 4 * row["head_dim"] / row["dense_flop"] if pairs is not None else None
+    # Of a few queries memory is the limit.
+    rate = (row["bytes"] / mine["median_ms"] * 1e-6
+            if row["family"] == "decode" and "median_ms" in mine and "void" not in mine else None)
     ratios = row.get("ratios", {})
     return [row["name"], "" if density is None else f"{density:.3g}", time(mine),
             number(mine.get("tflops"), 1) if "void" not in mine else "",
-            number(row.get("sparse_efficiency")),
+            number(rate, 0), number(row.get("sparse_efficiency")),
             *(time(records.get(name)) for name in PEERS),
             *(number(ratios.get(name, {}).get("kernel")) for name in PEERS),
             number(ratios.get("flex", {}).get("counted")), number(mine.get("sm_mhz"), 0)]

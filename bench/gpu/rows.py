@@ -223,12 +223,15 @@ def describe(row: Row) -> dict[str, Any]:
     """What a row is, for the report."""
     shape, dim = row.shape, row.kernel.head_dim
     texts = {name: operand.text() for name, operand in row.operands.items()}
+    tokens = shape.heads * shape.queries + shape.key_heads * shape.keys
     return {"name": row.name, "family": row.family, "label": row.label, "kernel": row.kernel.name,
             "dtype": row.kernel.dtype, "head_dim": dim, "shape": shape.text(dim),
             "origin": shape.origin,
             "operands": {name: text if len(text) < 80 else text[:60] + "…"
                          for name, text in texts.items()},
             "dense_flop": 4 * dim * shape.batch * shape.heads * shape.queries * shape.keys,
+            # q, k, v and o, once.
+            "bytes": 2 * 2 * dim * shape.batch * tokens,
             "contenders": []}
 
 

@@ -51,7 +51,7 @@ def serve(ordinal: int | None, is_small: bool) -> None:
     place = Place(library, HERE / "kernels", device, heddle.Pool(library), clocks)
     packed = set(json.loads((HERE / "pack.json").read_text())["kernels"])
     rows = {row.name: row for row in rows_for(packed, "", is_small)}
-    answer({"torch": str(torch.__version__), "clocks": clocks.facts() if clocks else {}})
+    answer({"torch": str(torch.__version__)})
     for line in sys.stdin:
         request = json.loads(line)
         row, end = rows[request["row"]], time.monotonic() + request["time"]

@@ -252,7 +252,8 @@ typedef struct heddle_check {
 ///   c / (tiles * heads);
 /// - with them: tasks[8 * c …] = {b, h, tile, part, row_head, row_position,
 ///   key_begin, key_end}, where `part` is the number of the partial result,
-///   which takes the place of b in the views of outputs, and the last four are
+///   which takes the place of b in the views of outputs (b where nothing is
+///   split), and the last four are
 ///   the integers of packed code (see heddle_code), zero for other code.
 ///
 /// A launch of `columns` always has `tasks`: `tile` is one of keys there, and
