@@ -46,6 +46,8 @@ CallFrame *WarpState::makeFrame(const Function &Of, CallFrame *Parent) {
     llvm::copy(Of.Image, New->Registers + Of.RegisterBytes);
     New->Params.assign(size_t(Of.ParamBytes) * WarpSize, 0);
   }
+  // What nobody wrote is the same in every run, and a NaN.
+  std::memset(New->Registers, 0xff, Of.RegisterBytes);
   New->Parent = Parent;
   New->Depth = Parent ? Parent->Depth + 1 : 0;
   New->LocalBase =

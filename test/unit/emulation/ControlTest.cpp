@@ -144,6 +144,18 @@ TEST(PtxControl, SpecialRegisters) {
   EXPECT_EQ(O.Out[64 + 63], 2131u);
 }
 
+/// What a register holds before it is written does not depend on what ran.
+TEST(PtxControl, RegistersBeginAlike) {
+  Outcome O = outcome(R"(
+    mov.u32 %r2, %ctaid.x; mul.lo.s32 %r3, %r2, 128; cvt.u64.u32 %rd1, %r3;
+    add.s64 %mine, %mine, %rd1;
+    st.global.b32 [%mine], %r1;
+    mov.b32 %r1, 5;)",
+                      {32, 3});
+  for (size_t I = 0; I < 96; ++I)
+    EXPECT_EQ(O.Out[I], 0xffffffffu);
+}
+
 // --- between lanes ---
 
 TEST(PtxWarp, Shuffles) {
