@@ -58,6 +58,8 @@ struct Parts {
                            0,
                            0,
                            nullptr}};
+  heddle_device_code Device = {"nv", "t", "c", "ptx", 3,  nullptr,
+                               0,    80,  32,  0,     32, 512};
   heddle_entry Entries[2] = {entry("one", 2), entry("two", 1)};
 
   heddle_entry entry(const char *Name, int64_t NumCodes) {
@@ -100,8 +102,24 @@ static heddle_error *open(const Parts &P) {
   return Error;
 }
 
+static const char *const NoDevice =
+    "level 'fast' of kernel 'one' has device code that cannot be run";
+
+/// Makes the first code one for a device.
+static heddle_device_code &onDevice(Parts &P) {
+  P.Codes[0].task = nullptr;
+  P.Codes[0].columns = nullptr;
+  P.Codes[0].device = &P.Device;
+  return P.Device;
+}
+
 TEST(Descriptor, OpensFromMemory) {
   Parts P;
+  expectOk(open(P));
+  onDevice(P);
+  expectOk(open(P));
+  P.Device.ptx = nullptr;
+  P.Device.cubin = "binary";
   expectOk(open(P));
   // A bundle without kernels is odd but whole.
   P.Descriptor.num_entries = 0;
@@ -175,6 +193,29 @@ TEST(Descriptor, RefusesEveryDamage) {
       // Of a kernel with a token grid and outputs by columns.
       {"level 'fast' of kernel 'one' has packed code",
        [](Parts &P) { P.Codes[0].packed = &P.Codes[1]; }},
+      {"no entry points", [](Parts &P) { onDevice(P).task = nullptr; }},
+      {"no entry points", [](Parts &P) { onDevice(P).columns = nullptr; }},
+      {"no entry points",
+       [](Parts &P) {
+         onDevice(P);
+         P.Codes[0].count = nullptr;
+       }},
+      {NoDevice, [](Parts &P) { onDevice(P).target = nullptr; }},
+      {NoDevice, [](Parts &P) { onDevice(P).task = ""; }},
+      {NoDevice, [](Parts &P) { onDevice(P).ptx = nullptr; }},
+      {NoDevice, [](Parts &P) { onDevice(P).arch = 8; }},
+      {NoDevice, [](Parts &P) { onDevice(P).threads = 0; }},
+      {NoDevice, [](Parts &P) { onDevice(P).threads = 1025; }},
+      {NoDevice, [](Parts &P) { onDevice(P).shared_bytes = -1; }},
+      {NoDevice, [](Parts &P) { onDevice(P).columns_threads = 0; }},
+      {NoDevice,
+       [](Parts &P) { onDevice(P).columns_shared_bytes = int64_t(1) << 40; }},
+      // A launch would not have room for the arguments.
+      {NoDevice,
+       [](Parts &P) {
+         onDevice(P);
+         P.Entries[0].num_sources = 100;
+       }},
   };
   for (const auto &Case : Cases) {
     Parts P;
