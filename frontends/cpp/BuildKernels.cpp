@@ -141,7 +141,8 @@ mlir::Block *KernelBuilder::start(const LevelOfTarget &L,
                                  Builder.getFunctionType(Inputs, Results));
   Function->setAttr(KernelNameAttr, Builder.getStringAttr(What.Kernel));
   Function->setAttr(LevelAttr, Builder.getStringAttr(L.name()));
-  if (What.ShortQueries)
+  // A device has nothing that merges the parts of packed rows.
+  if (What.ShortQueries && !L.Of->isDevice())
     Function->setAttr(ShortQueriesAttr, Builder.getUnitAttr());
   mlir::Block *Body = Function.addEntryBlock();
   Builder.setInsertionPointToStart(Body);

@@ -145,7 +145,8 @@ struct CompileOptions {
   OutputOptions Outputs;
   ScheduleOptions Schedule;
   /// Also make code for short queries, whose rows are the heads of a group
-  /// (see `attn-pack-heads`), where the pattern and the outputs allow it; the
+  /// (see `attn-pack-heads`), where the pattern and the outputs allow it, for
+  /// levels that are not of devices; the
   /// plan of a problem takes what is less work. Compiling takes longer.
   bool ShortQueries = false;
 };
