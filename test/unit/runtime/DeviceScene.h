@@ -68,7 +68,8 @@ struct Block {
       return {Row[0], Row[1], Row[2], Row[3]};
     }
     return {Group / (Launch.tiles * Launch.heads),
-            Group / Launch.tiles % Launch.heads, Group % Launch.tiles, 0};
+            Group / Launch.tiles % Launch.heads, Group % Launch.tiles,
+            Group / (Launch.tiles * Launch.heads)};
   }
 };
 
@@ -99,7 +100,7 @@ template <int32_t In, int32_t Out, int NumSources> struct DeviceKernel {
     auto [B, H, Tile, Part] = Of.task(Group);
     std::vector<char> Workspace(256);
     if (Record.Function == "the_task") {
-      EXPECT_EQ(Part, 0);
+      EXPECT_EQ(Part, B);
       task<In, Out, NumSources>(&Of.Args, B, H, Tile, Workspace.data());
     } else {
       columns<In>(&Of.Args, B, H, Tile, Part, Workspace.data());
