@@ -159,6 +159,15 @@ TEST(PtxFloat, Arithmetic) {
             0x4014000000000000u);
 }
 
+TEST(PtxFloat, Pairs) {
+  EXPECT_EQ(eval64("mov.b64 %rd1, 0x3f80000040000000;"
+                   "add.rn.f32x2 %rd0, %rd1, %rd1;"),
+            0x4000000040800000u);
+  EXPECT_EQ(eval64("mov.b64 %rd1, 0x3f80000040000000;"
+                   "fma.rn.f32x2 %rd0, %rd1, %rd1, %rd1;"),
+            0x4000000040c00000u);
+}
+
 TEST(PtxFloat, FlushesSubnormals) {
   EXPECT_EQ(eval("add.rn.f32 %r0, 0f00000001, 0f00000001;"), 2u);
   EXPECT_EQ(eval("add.rn.ftz.f32 %r0, 0f80000001, 0f80000001;"), 0x80000000u);

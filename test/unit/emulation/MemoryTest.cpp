@@ -116,6 +116,17 @@ TEST(PtxMemory, CtasOnSeveralHostThreads) {
   EXPECT_EQ(O.Counted.Ctas, 200u);
 }
 
+TEST(PtxMemory, TheFaultOfTheLowestCtaCounts) {
+  Scene With;
+  With.Ctas = 60;
+  With.How.Threads = 4;
+  for (int Times = 0; Times < 10; ++Times)
+    expectFault(runBody("mov.u32 %r1, %ctaid.x; setp.ge.u32 %p1, %r1, 20;"
+                        "@%p1 trap;",
+                        With),
+                FaultKind::Trap, {"CTA (20,0,0)"});
+}
+
 // --- faults of addresses ---
 
 TEST(PtxMemory, OutOfBounds) {
