@@ -19,6 +19,7 @@ CheckResult frontend::compareOutputs(const OutputTensors &Got,
   CheckResult Result;
   Result.Against = std::move(Against);
   Result.Tolerance = std::max(outputTolerance(Got.O.dtype()), Rounded);
+  Result.Elsewhere = std::max(CheckTolerance, Rounded);
   const int64_t Width = Got.O.shape()[3];
   const bool HasLse = Got.Lse.size() > 0;
   std::vector<float> GotRow(static_cast<size_t>(Width)), WantRow(GotRow);

@@ -240,9 +240,9 @@ static void addCheck(const CheckResult &Check, bool IsRecurrence, Lines &Out) {
                   "against {}",
                   Check.passed() ? "passed" : "failed", Check.LargestO, Others,
                   Check.Tolerance,
-                  Check.Tolerance == CheckTolerance
+                  Check.Tolerance == Check.Elsewhere
                       ? ""
-                      : fmt::format(" in o, {:g} elsewhere", CheckTolerance),
+                      : fmt::format(" in o, {:g} elsewhere", Check.Elsewhere),
                   Check.Against));
 }
 
@@ -359,7 +359,7 @@ static std::string checkObject(const CheckResult &Check, bool IsRecurrence) {
                   Check.LargestMore);
   Result.number("tolerance", Check.Tolerance);
   Result.number(IsRecurrence ? "tolerance_state" : "tolerance_lse",
-                CheckTolerance);
+                Check.Elsewhere);
   return Result.str();
 }
 

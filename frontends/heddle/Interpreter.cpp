@@ -99,6 +99,7 @@ static CheckResult toReport(const attn::Comparison &Found,
   CheckResult Result;
   Result.Against = "the interpreter";
   Result.Tolerance = Allowed.of(ComparedOutput::O);
+  Result.Elsewhere = Allowed.Relative;
   Result.LargestO = Found.error(ComparedOutput::O);
   Result.LargestLse = Found.error(ComparedOutput::Lse);
   Result.HasMore = HasMore;
@@ -130,7 +131,13 @@ ErrorText Interpreter::check(const Problem &Sizes, const TensorTypes &Types,
   if (!Expected)
     return "the interpreter cannot run the pattern: " +
            llvm::toString(Expected.takeError());
-  const attn::Tolerance Allowed{CheckTolerance, Rounded};
+  // Rotated queries and keys are rounded too, and so is what they decide.
+  const bool Rotates =
+      llvm::any_of(Meaning.sources(), [](const attn::VariantSource &Source) {
+        return Source.Rotate.has_value();
+      });
+  const attn::Tolerance Allowed{
+      Rotates ? std::max(CheckTolerance, Rounded) : CheckTolerance, Rounded};
   auto View = [](const Tensor &T) {
     return T.exists() ? T.view() : heddle_view();
   };
