@@ -37,6 +37,8 @@ static const heddle_driver *table() {
     return table() ? table()->ENTRY ARGUMENTS : HEDDLE_DRIVER_NO_DEVICE;       \
   }
 
+// The names are CUDA's.
+// NOLINTBEGIN(readability-identifier-naming)
 HEDDLE_FORWARD(cuInit, Init, (unsigned Flags), (Flags))
 HEDDLE_FORWARD(cuDriverGetVersion, DriverGetVersion, (int *Version), (Version))
 HEDDLE_FORWARD(cuGetErrorName, GetErrorName,
@@ -121,3 +123,4 @@ extern "C" __attribute__((visibility("default"))) const char *
 heddle_driver_explain() {
   return table() ? table()->explain() : nullptr;
 }
+// NOLINTEND(readability-identifier-naming)
