@@ -127,6 +127,13 @@ static std::string tilesOf(const heddle_entry &Entry, const heddle_code &Code) {
                                  : "");
 }
 
+/// The devices that run a code.
+static std::string capabilityOf(const heddle_device_code &Code) {
+  return fmt::format("runs on devices of compute capability {}.{}{}",
+                     Code.arch / 10, Code.arch % 10,
+                     Code.ptx ? " and later" : "");
+}
+
 /// The kernels, their parameters and levels.
 static std::string listKernels(const heddle_bundle *Bundle) {
   std::string Out;
@@ -147,11 +154,10 @@ static std::string listKernels(const heddle_bundle *Bundle) {
           toText(heddle_kernel_code_at(Kernel, Code.level, &Usable));
       fmt::format_to(Line, "  level {}: {}{}{}\n", Code.level,
                      tilesOf(Entry, Code),
-                     *Code.features ? fmt::format("needs {}", Code.features)
-                                    : "runs everywhere",
-                     Code.device ? " (on a device)"
-                     : Bad       ? " (not on this machine)"
-                                 : "");
+                     Code.device      ? capabilityOf(*Code.device)
+                     : *Code.features ? fmt::format("needs {}", Code.features)
+                                      : "runs everywhere",
+                     Bad && !Code.device ? " (not on this machine)" : "");
     }
   }
   return Out;
