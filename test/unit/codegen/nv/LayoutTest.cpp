@@ -54,8 +54,8 @@ void expectPrinted(const BlockLayout &Layout, int64_t Elements, Point Extents,
 } // namespace
 
 namespace heddle::nv {
-void PrintTo(const Point &P, std::ostream *Out) {
-  *Out << '(' << P.Row << ", " << P.Column << ')';
+std::ostream &operator<<(std::ostream &Out, const Point &P) {
+  return Out << '(' << P.Row << ", " << P.Column << ')';
 }
 } // namespace heddle::nv
 

@@ -21,6 +21,7 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/TargetSelect.h"
@@ -180,8 +181,12 @@ std::optional<std::string> heddle::assemble(const std::string &Ptx) {
   if (!Tool)
     return std::nullopt;
   llvm::SmallString<64> In, Out;
-  llvm::sys::fs::createTemporaryFile("heddle", "ptx", In);
-  llvm::sys::fs::createTemporaryFile("heddle", "txt", Out);
+  if (llvm::sys::fs::createTemporaryFile("heddle", "ptx", In) ||
+      llvm::sys::fs::createTemporaryFile("heddle", "txt", Out)) {
+    ADD_FAILURE() << "no temporary file can be made";
+    return std::nullopt;
+  }
+  llvm::FileRemover RemoveIn(In), RemoveOut(Out);
   {
     std::error_code Error;
     llvm::raw_fd_ostream File(In, Error);
@@ -193,8 +198,6 @@ std::optional<std::string> heddle::assemble(const std::string &Ptx) {
       {std::nullopt, To, To});
   auto Said = llvm::MemoryBuffer::getFile(Out);
   std::string Text = Said ? (*Said)->getBuffer().str() : "";
-  llvm::sys::fs::remove(In);
-  llvm::sys::fs::remove(Out);
   EXPECT_EQ(Status, 0) << Text;
   return Text;
 }
