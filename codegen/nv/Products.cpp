@@ -142,14 +142,32 @@ static Fragment emitMmaAccumulate(NvBuilder &B, const Fragment &O,
   return Result;
 }
 
-void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
-                                const SharedTile &V) {
-  O = V.Element.isF32() ? emitFusedAccumulate(B, O, P, V, nullptr)
-                        : emitMmaAccumulate(B, O, P, V);
+/// Whether a weight of the warp would be infinite as f16.
+static Value exceedsHalf(NvBuilder &B, const Fragment &P) {
+  constexpr float LargestHalf = 65504;
+  Value Most = B.f32(0.0F);
+  for (Value X : P.Regs)
+    Most = B.fmax(Most, LLVM::FAbsOp::create(B, X));
+  return B.anyOfWarp(
+      B.cmp(arith::CmpFPredicate::OGT, Most, B.f32(LargestHalf)));
 }
 
 void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
-                                const SharedTile &V, const KeptPairs &Where) {
+                                const SharedTile &V, WeightRange Range) {
+  auto Fused = [&] { return emitFusedAccumulate(B, O, P, V, nullptr).Regs; };
+  auto Matrix = [&] { return emitMmaAccumulate(B, O, P, V).Regs; };
+  if (V.Element.isF32())
+    O.Regs = Fused();
+  else if (V.Element.isF16() && Range == WeightRange::Any)
+    O.Regs = B.branch(exceedsHalf(B, P), ValueRange(O.Regs).getTypes(), Fused,
+                      Matrix);
+  else
+    O.Regs = Matrix();
+}
+
+void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
+                                const SharedTile &V, WeightRange Range,
+                                const KeptPairs &Where) {
   // 0 times an infinity is not 0: a tile without them is the rule. The f32 of
   // no tensor core need no test: their product can leave out pairs anyway.
   auto Test = [&]() -> NvBuilder::Values {
@@ -168,7 +186,7 @@ void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
       },
       [&] {
         Fragment Result = O;
-        emitAccumulate(B, Result, P, V);
+        emitAccumulate(B, Result, P, V, Range);
         return Result.Regs;
       });
 }

@@ -35,11 +35,19 @@ bool queryFitsRegisters(const Config &C, int64_t Features, mlir::Type Element);
 Fragment emitScores(NvBuilder &B, const QueryOperand &Q, const SharedTile &K,
                     mlir::Value Factor = {});
 
-/// O += P V: see `tile.accumulate`. Weights are rounded to the type of `V`.
-/// `P` has as many columns as `V` has rows, a multiple of 16, and `O` as many
-/// as `V`, padding included.
+/// What is known of weights before they are looked at.
+enum class WeightRange {
+  Any,
+  /// No larger than 1, as those of a softmax.
+  AtMostOne,
+};
+
+/// O += P V: see `tile.accumulate`. Weights are rounded to the type of `V`,
+/// other than those of a warp that has one beyond the range of f16. `P` has as
+/// many columns as `V` has rows, a multiple of 16, and `O` as many as `V`,
+/// padding included.
 void emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
-                    const SharedTile &V);
+                    const SharedTile &V, WeightRange Range);
 
 /// Which pairs take part in a product.
 struct KeptPairs {
@@ -54,7 +62,8 @@ struct KeptPairs {
 /// finite. P must be 0 there. All threads of the CTA must run it together (it
 /// has a barrier), in uniform control flow.
 void emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
-                    const SharedTile &V, const KeptPairs &Where);
+                    const SharedTile &V, WeightRange Range,
+                    const KeptPairs &Where);
 
 } // namespace heddle::nv
 

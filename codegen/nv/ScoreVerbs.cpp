@@ -132,8 +132,12 @@ void TileLowering::lower(tile::AccumulateOp Op) {
   Fragment O = get<Fragment>(Op.getO());
   const Fragment &P = get<Fragment>(Op.getP());
   const SharedTile &V = get<StagedRows>(Op.getV()).Shared;
+  WeightRange Range =
+      isa_and_present<tile::SoftmaxStepOp>(Op.getP().getDefiningOp())
+          ? WeightRange::AtMostOne
+          : WeightRange::Any;
   if (!Op.getBits()) {
-    emitAccumulate(B, O, P, V);
+    emitAccumulate(B, O, P, V, Range);
     define(Op.getResult(), O);
     return;
   }
@@ -153,7 +157,7 @@ void TileLowering::lower(tile::AccumulateOp Op) {
   Fragment Weights =
       IsMasked(Op.getP().getDefiningOp()) ? P : wherePartial(Bits, P, Zero);
   auto Make = [&] { return emitBits(Bits); };
-  emitAccumulate(B, O, Weights, V, KeptPairs{isPartial(Bits), Make});
+  emitAccumulate(B, O, Weights, V, Range, KeptPairs{isPartial(Bits), Make});
   define(Op.getResult(), O);
 }
 

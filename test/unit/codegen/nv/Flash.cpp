@@ -134,7 +134,7 @@ static void build(NvBuilder &B, Value Shared, ArrayRef<Value> A) {
             [&] { return S.Regs; });
         SoftmaxStep Step = emitSoftmaxStep(B, S, Now.M, Now.L);
         Now.O = rescale(B, Now.O, Step.Alpha);
-        emitAccumulate(B, Now.O, Step.P, Values);
+        emitAccumulate(B, Now.O, Step.P, Values, WeightRange::AtMostOne);
         Now.M = Step.M;
         Now.L = Step.L;
         return Now.values();

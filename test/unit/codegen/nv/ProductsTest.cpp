@@ -119,17 +119,20 @@ TEST_P(Products, AccumulateAddsWeightedValues) {
           Fragment O = loadMatrix(B, outputLayout(C, Features), A[2]);
           auto Bits = [&] { return loadBits(B, scoreLayout(C), A[3]); };
           if (Where)
-            emitAccumulate(B, O, Weights, V, KeptPairs{Value(), Bits});
+            emitAccumulate(B, O, Weights, V, WeightRange::Any,
+                           KeptPairs{Value(), Bits});
           else
-            emitAccumulate(B, O, Weights, V);
+            emitAccumulate(B, O, Weights, V, WeightRange::Any);
           storeMatrix(B, O, A[2]);
         });
   };
   NvKernel Plain = Make(false), Masked = Make(true);
   int64_t Padded = roundUp(Features, 16);
   constexpr float Inf = std::numeric_limits<float>::infinity();
-  for (int Kind = 0; Kind < 3; ++Kind) {
-    bool Where = Kind > 0, NonFinite = Kind > 1;
+  for (int Kind = 0; Kind < 5; ++Kind) {
+    bool Where = Kind % 2 == 1 || Kind == 2, NonFinite = Kind == 2;
+    // Beyond the range of f16.
+    float Unit = Kind > 2 ? 0x1p20F : 1.0F;
     ptx::Device On;
     NvArray W(On, "f32", C.QueryTile * Keys), V(On, Type, Keys * Features);
     NvArray Bits(On, "f32", C.QueryTile * Keys);
@@ -139,7 +142,7 @@ TEST_P(Products, AccumulateAddsWeightedValues) {
     };
     for (int64_t N = 0; N < W.size(); ++N) {
       bool K = Kept(N / Keys, N % Keys);
-      W.set(N, K ? whole(N / Keys, N % Keys, 3) : 0);
+      W.set(N, K ? Unit * whole(N / Keys, N % Keys, 3) : 0);
       Bits.set(N, K);
     }
     for (int64_t N = 0; N < V.size(); ++N)
@@ -151,7 +154,7 @@ TEST_P(Products, AccumulateAddsWeightedValues) {
     }
     std::vector<float> Before;
     for (int64_t N = 0; N < O.size(); ++N) {
-      O.set(N, whole(N / Padded, N % Padded, 5));
+      O.set(N, Unit * whole(N / Padded, N % Padded, 5));
       Before.push_back(O.get(N));
     }
     (Where ? Masked : Plain)
