@@ -5,11 +5,13 @@
 #include "codegen/Target.h"
 #include "dialect/attn/HostSets.h"
 #include "dialect/attn/reference/Variant.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -144,6 +146,15 @@ std::vector<std::string> exec::hostLevels() {
   for (const LevelInfo &L : listLevels())
     if (L.Missing.empty())
       Names.push_back(L.Name);
+  return Names;
+}
+
+const std::vector<std::string> &exec::emulatedLevels() {
+  static const std::vector<std::string> Names = [] {
+    // Machine code is of no use here and takes as long as everything else.
+    setenv("HEDDLE_PTXAS", "none", /*overwrite=*/1);
+    return std::vector<std::string>{"sm_80"};
+  }();
   return Names;
 }
 
@@ -392,6 +403,7 @@ testing::AssertionResult exec::succeeded(heddle_error *Error) {
 OnEveryLevel::OnEveryLevel(Compiler &Host, const std::string &Text,
                            KernelSpec TheSpec)
     : Spec(std::move(TheSpec)), Levels(hostLevels()) {
+  llvm::append_range(Levels, emulatedLevels());
   Result<Pattern> Parsed = Pattern::parse(Host, Text, "test.mlir");
   if (!Parsed) {
     ADD_FAILURE() << Parsed.failure().str();

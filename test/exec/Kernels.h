@@ -72,6 +72,9 @@ std::vector<std::string> exampleNames();
 /// The levels this machine runs, best first.
 std::vector<std::string> hostLevels();
 
+/// Levels of devices whose code runs in the emulation.
+const std::vector<std::string> &emulatedLevels();
+
 /// "f32", "f16" or "bf16".
 const char *dtypeName(heddle_dtype Dtype);
 
@@ -191,7 +194,8 @@ testing::AssertionResult launchAndCompare(const Pattern &What,
                                           const Sizes &Of, Operands &Data,
                                           int32_t Threads = 2);
 
-/// A pattern compiled for every level of this machine:
+/// A pattern compiled for every level of this machine, and for a device that is
+/// emulated:
 ///
 ///   OnEveryLevel Kernels(Host, R"(attn.pattern @p(%w: index) keep(...)
 ///   {...})"); EXPECT_TRUE(Kernels.agree({1, 4, 2, 65, 200, {}, {37}}));

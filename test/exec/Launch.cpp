@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "dialect/attn/reference/Compare.h"
+#include "dialect/attn/reference/Variant.h"
+#include "frontends/common/Compare.h"
+#include "test/exec/DeviceLaunch.h"
 #include "test/exec/Kernels.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -49,8 +52,9 @@ testing::AssertionResult exec::launch(const Program &Kernel, const Sizes &Of,
                                       Operands &Data, int32_t Threads,
                                       heddle_stats *Stats) {
   heddle_plan *Made = nullptr;
-  if (auto Good = succeeded(
-          heddle_plan_create(Kernel.kernel(), RuntimeProblem(Of).get(), &Made));
+  const heddle_code *Device = deviceCode(Kernel.kernel());
+  if (auto Good = succeeded(heddle_plan_create_with(
+          Kernel.kernel(), Device, RuntimeProblem(Of).get(), &Made));
       !Good)
     return Good;
   const PlanHandle Plan(Made);
@@ -75,7 +79,9 @@ testing::AssertionResult exec::launch(const Program &Kernel, const Sizes &Of,
   All.block_max = BlockMax.first();
   All.more_column_sums = ColumnSums.others();
   All.more_block_max = BlockMax.others();
-  if (auto Good = succeeded(heddle_launch(Plan.get(), &All, pool(Threads)));
+  if (auto Good =
+          Device ? launchOnDevice(Kernel.kernel(), Plan.get(), All)
+                 : succeeded(heddle_launch(Plan.get(), &All, pool(Threads)));
       !Good || !Stats)
     return Good;
   return succeeded(heddle_plan_stats(Plan.get(), pool(Threads), Stats));
@@ -153,6 +159,22 @@ static Tensor spreadBlocks(const Tensor &Given, const Sizes &Of,
           Result.at(B, H, I, J) =
               I < RowsOf(B) ? Given.at(0, H, First + I, J) : 0;
   return Result;
+}
+
+/// Devices round the weights to the dtype before they multiply them with v, and
+/// rotated rows.
+static attn::Tolerance toleranceOf(const Pattern &What, const Program &Kernel,
+                                   const KernelSpec &Spec) {
+  attn::Tolerance Allowed;
+  if (!deviceCode(Kernel.kernel()))
+    return Allowed;
+  Allowed.Rounded = frontend::deviceTolerance(Spec.Dtype);
+  if (llvm::any_of(What.variant().sources(),
+                   [](const attn::VariantSource &Source) {
+                     return Source.Rotate.has_value();
+                   }))
+    Allowed.Relative = Allowed.Rounded;
+  return Allowed;
 }
 
 /// What the interpreter makes of the same tensors.
@@ -235,13 +257,15 @@ testing::AssertionResult exec::launchAndCompare(const Pattern &What,
     Views.ColumnSums.push_back(&View);
   for (const heddle_view &View : BlockMax)
     Views.BlockMax.push_back(&View);
-  llvm::Expected<attn::Comparison> Compared = attn::compare(*Expected, Views);
+  const attn::Tolerance Allowed = toleranceOf(What, Kernel, Spec);
+  llvm::Expected<attn::Comparison> Compared =
+      attn::compare(*Expected, Views, Allowed);
   if (!Compared) {
     Out << llvm::toString(Compared.takeError());
     return Fail();
   }
   if (Compared->passed())
     return testing::AssertionSuccess();
-  Compared->print(Out, {});
+  Compared->print(Out, Allowed);
   return Fail(Compared->FirstFailure ? Compared->FirstFailure->B : 0);
 }
