@@ -23,6 +23,7 @@ tablegen() {
 }
 tablegen -gen-dialect-doc -dialect=attn dialect/attn/AttnOps.td -o "$out/reference/attn.md"
 tablegen -gen-dialect-doc -dialect=tile dialect/tile/TileOps.td -o "$out/reference/tile.md"
+tablegen -gen-dialect-doc -dialect=nv dialect/nv/NvOps.td -o "$out/reference/nv.md"
 tablegen -gen-pass-doc passes/Passes.td -o "$out/reference/passes.md"
 for passes in codegen/*/Passes.td; do
   name=$(basename "$(dirname "$passes")")

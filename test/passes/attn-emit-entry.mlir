@@ -111,7 +111,7 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 // CHECK: addressof @[[COLS]]
 // CHECK: constant(0 : i64)
 // CHECK: constant(0 : i32)
-// CHECK: constant(5 : i32)
+// CHECK: constant(4 : i32)
 // CHECK: constant(1 : i32)
 // CHECK: constant(0 : i32)
 
@@ -126,7 +126,7 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 // CHECK: constant(3 : i32)
 // CHECK: constant(1 : i32)
 // CHECK: mlir.zero
-// CHECK: constant(5 : i32)
+// CHECK: constant(4 : i32)
 // CHECK: constant(0 : i32)
 
 // Code, in the order of the functions: level, features, functions, tiles, boxes,
