@@ -53,8 +53,11 @@ testing::AssertionResult exec::launch(const Program &Kernel, const Sizes &Of,
                                       heddle_stats *Stats) {
   heddle_plan *Made = nullptr;
   const heddle_code *Device = deviceCode(Kernel.kernel());
-  if (auto Good = succeeded(heddle_plan_create_with(
-          Kernel.kernel(), Device, RuntimeProblem(Of).get(), &Made));
+  const RuntimeProblem Problem(Of);
+  if (auto Good = succeeded(
+          Device ? heddle_plan_create_with(Kernel.kernel(), Device,
+                                           Problem.get(), &Made)
+                 : heddle_plan_create(Kernel.kernel(), Problem.get(), &Made));
       !Good)
     return Good;
   const PlanHandle Plan(Made);
