@@ -403,7 +403,8 @@ testing::AssertionResult exec::succeeded(heddle_error *Error) {
 OnEveryLevel::OnEveryLevel(Compiler &Host, const std::string &Text,
                            KernelSpec TheSpec)
     : Spec(std::move(TheSpec)), Levels(hostLevels()) {
-  llvm::append_range(Levels, emulatedLevels());
+  if (Spec.OnDevices)
+    llvm::append_range(Levels, emulatedLevels());
   Result<Pattern> Parsed = Pattern::parse(Host, Text, "test.mlir");
   if (!Parsed) {
     ADD_FAILURE() << Parsed.failure().str();

@@ -89,6 +89,8 @@ struct KernelSpec {
   std::optional<heddle_dtype> OutputDtype;
   OutputOptions Outputs;
   bool ShortQueries = false;
+  /// Nothing that devices refuse is asked for.
+  bool OnDevices = true;
 
   int64_t valueDim() const { return ValueDim ? ValueDim : HeadDim; }
   heddle_dtype outputDtype() const { return OutputDtype.value_or(Dtype); }
