@@ -98,7 +98,7 @@ jobs() {
 }
 
 # configure DIRECTORY [cmake options...]: once per directory; ninja repeats it
-# when it has to. Six files at a time: most of the work is reading headers.
+# when it has to.
 configure() {
   local directory=$1
   shift
@@ -106,8 +106,7 @@ configure() {
   step "configuring $directory" cmake -G Ninja -S . -B "$directory" \
     -DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22 \
     -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
-    -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld -DCMAKE_SHARED_LINKER_FLAGS=-fuse-ld=lld \
-    -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=6 "$@"
+    -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld -DCMAKE_SHARED_LINKER_FLAGS=-fuse-ld=lld "$@"
 }
 
 build_targets() {
