@@ -13,7 +13,7 @@
 
 namespace heddle::runtime {
 struct DeviceModule;
-}
+} // namespace heddle::runtime
 
 struct heddle_device {
   const heddle_driver *Driver = nullptr;

@@ -38,6 +38,7 @@ protected:
     KernelSpec Spec;
     Spec.HeadDim = 24;
     Spec.ValueDim = 20;
+    Spec.OnDevices = true;
     return Spec;
   }
 
