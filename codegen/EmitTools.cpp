@@ -2,11 +2,48 @@
 
 #include "codegen/EmitTools.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Builders.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
 
 using namespace heddle;
+
+ModuleTarget::ModuleTarget(const llvm::TargetMachine *Machine,
+                           std::string Fallback)
+    : Triple(std::move(Fallback)) {
+  if (!Machine)
+    return;
+  Triple = Machine->getTargetTriple().str();
+  DataLayout = Machine->createDataLayout().getStringRepresentation();
+}
+
+void ModuleTarget::setAttributes(mlir::ModuleOp Module) const {
+  mlir::Builder Builder(Module.getContext());
+  Module->setAttr(mlir::LLVM::LLVMDialect::getTargetTripleAttrName(),
+                  Builder.getStringAttr(Triple));
+  if (!DataLayout.empty())
+    Module->setAttr(mlir::LLVM::LLVMDialect::getDataLayoutAttrName(),
+                    Builder.getStringAttr(DataLayout));
+}
+
+void heddle::runPasses(llvm::ModulePassManager &Passes, llvm::Module &Module,
+                       llvm::TargetMachine &Machine) {
+  llvm::LoopAnalysisManager Loops;
+  llvm::FunctionAnalysisManager Functions;
+  llvm::CGSCCAnalysisManager Components;
+  llvm::ModuleAnalysisManager Modules;
+  llvm::PassBuilder Builder(&Machine);
+  Builder.registerModuleAnalyses(Modules);
+  Builder.registerCGSCCAnalyses(Components);
+  Builder.registerFunctionAnalyses(Functions);
+  Builder.registerLoopAnalyses(Loops);
+  Builder.crossRegisterProxies(Loops, Functions, Components, Modules);
+  Passes.run(Module, Modules);
+}
 
 bool CollectErrors::handleDiagnostics(const llvm::DiagnosticInfo &Info) {
   if (Info.getSeverity() != llvm::DS_Error)

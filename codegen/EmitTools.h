@@ -5,12 +5,31 @@
 #ifndef HEDDLE_CODEGEN_EMITTOOLS_H
 #define HEDDLE_CODEGEN_EMITTOOLS_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/PassManager.h"
 
 #include <chrono>
 #include <string>
 
+namespace llvm {
+class TargetMachine;
+} // namespace llvm
+
 namespace heddle {
+
+/// What a target's modules say of the machine that their code is for.
+struct ModuleTarget {
+  std::string Triple, DataLayout;
+
+  /// Of the machine; where there is none just the triple.
+  ModuleTarget(const llvm::TargetMachine *Machine, std::string Triple);
+  void setAttributes(mlir::ModuleOp Module) const;
+};
+
+/// Runs passes with the analyses that they ask for.
+void runPasses(llvm::ModulePassManager &Passes, llvm::Module &Module,
+               llvm::TargetMachine &Machine);
 
 /// Adds the time of its scope to a sum, in milliseconds.
 class Stopwatch {

@@ -66,8 +66,9 @@ public:
                                  llvm::raw_pwrite_stream &Out) = 0;
 
   /// Of a device target: makes the code of a module with `tile.device` and
-  /// leaves it there as data, as `attn-emit-entry` takes it.
-  virtual llvm::Error embed(mlir::ModuleOp /*Module*/) {
+  /// leaves it there as data, as `attn-emit-entry` takes it: text, and what an
+  /// assembler makes of it if `Assembles` and there is one.
+  virtual llvm::Error embed(mlir::ModuleOp /*Module*/, bool /*Assembles*/) {
     return llvm::createStringError("the target makes no code of devices");
   }
 

@@ -3,10 +3,7 @@
 #include "codegen/cpu/Emit.h"
 
 #include "codegen/EmitTools.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/Analysis/CGSCCPassManager.h"
-#include "llvm/Analysis/LoopAnalysisManager.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/OptBisect.h"
@@ -41,21 +38,13 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(std::string &Error) {
 }
 
 void cpu::setModuleAttributes(mlir::ModuleOp Module) {
-  // Both are the same for every module of the process.
-  static const std::pair<std::string, std::string> Known = [] {
+  // The same for every module of the process.
+  static const ModuleTarget Known = [] {
     std::string Error;
-    std::unique_ptr<llvm::TargetMachine> Machine = createMachine(Error);
-    return Machine ? std::pair(
-                         Machine->getTargetTriple().str(),
-                         Machine->createDataLayout().getStringRepresentation())
-                   : std::pair(llvm::sys::getProcessTriple(), std::string());
+    return ModuleTarget(createMachine(Error).get(),
+                        llvm::sys::getProcessTriple());
   }();
-  mlir::Builder Builder(Module.getContext());
-  Module->setAttr(mlir::LLVM::LLVMDialect::getTargetTripleAttrName(),
-                  Builder.getStringAttr(Known.first));
-  if (!Known.second.empty())
-    Module->setAttr(mlir::LLVM::LLVMDialect::getDataLayoutAttrName(),
-                    Builder.getStringAttr(Known.second));
+  Known.setAttributes(Module);
 }
 
 namespace {
@@ -116,25 +105,15 @@ static void addFunctionAttributes(llvm::Module &Module) {
 // generator does again; it took half the time of all passes.
 void CpuEmitter::optimize(llvm::Module &Module) {
   Stopwatch Watch(Spent.Optimize);
-  llvm::LoopAnalysisManager Loops;
-  llvm::FunctionAnalysisManager Functions;
-  llvm::CGSCCAnalysisManager Components;
-  llvm::ModuleAnalysisManager Modules;
-  llvm::PassBuilder Builder(Machine.get());
-  Builder.registerModuleAnalyses(Modules);
-  Builder.registerCGSCCAnalyses(Components);
-  Builder.registerFunctionAnalyses(Functions);
-  Builder.registerLoopAnalyses(Loops);
-  Builder.crossRegisterProxies(Loops, Functions, Components, Modules);
-
-  llvm::FunctionPassManager Passes;
-  Passes.addPass(llvm::EarlyCSEPass());
-  Passes.addPass(llvm::createFunctionToLoopPassAdaptor(
+  llvm::FunctionPassManager PerFunction;
+  PerFunction.addPass(llvm::EarlyCSEPass());
+  PerFunction.addPass(llvm::createFunctionToLoopPassAdaptor(
       llvm::LICMPass(llvm::LICMOptions()), /*UseMemorySSA=*/true));
-  Passes.addPass(llvm::SimplifyCFGPass());
-  for (llvm::Function &F : Module)
-    if (!F.isDeclaration())
-      Passes.run(F, Functions);
+  PerFunction.addPass(llvm::SimplifyCFGPass());
+  llvm::ModulePassManager Passes;
+  Passes.addPass(
+      llvm::createModuleToFunctionPassAdaptor(std::move(PerFunction)));
+  runPasses(Passes, Module, *Machine);
 }
 
 llvm::Expected<std::unique_ptr<llvm::Module>>

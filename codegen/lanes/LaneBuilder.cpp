@@ -2,6 +2,7 @@
 
 #include "codegen/lanes/LaneBuilder.h"
 
+#include "codegen/lanes/Structured.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace heddle;
@@ -113,14 +114,7 @@ void LaneBuilder::storeScalar(Value V, Value Pointer) {
 
 LaneBuilder::Values LaneBuilder::loop(Value End, int64_t Step, ValueRange Inits,
                                       LoopBody Body) {
-  auto For = scf::ForOp::create(
-      *this, i64(0), End, i64(Step), Inits,
-      [&](OpBuilder &Nested, Location, Value Index, ValueRange Carried) {
-        InsertionGuard Guard(*this);
-        restoreInsertionPoint(Nested.saveInsertionPoint());
-        scf::YieldOp::create(*this, Body(Index, Carried));
-      });
-  return llvm::to_vector_of<Value>(For.getResults());
+  return emitLoop(*this, i64(0), End, i64(Step), Inits, Body);
 }
 
 LaneBuilder::Values LaneBuilder::loop(int64_t End, int64_t Step,
@@ -150,16 +144,5 @@ void LaneBuilder::loop(Value End, int64_t Step,
 
 void LaneBuilder::branch(Value Condition, llvm::function_ref<void()> Then,
                          llvm::function_ref<void()> Else) {
-  auto Branch = [&](llvm::function_ref<void()> Code) {
-    return [this, Code](OpBuilder &Nested, Location) {
-      InsertionGuard Guard(*this);
-      restoreInsertionPoint(Nested.saveInsertionPoint());
-      Code();
-      scf::YieldOp::create(*this);
-    };
-  };
-  if (Else)
-    scf::IfOp::create(*this, Condition, Branch(Then), Branch(Else));
-  else
-    scf::IfOp::create(*this, Condition, Branch(Then));
+  emitBranch(*this, Condition, Then, Else);
 }

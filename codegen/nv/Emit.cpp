@@ -11,8 +11,6 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Analysis/CGSCCPassManager.h"
-#include "llvm/Analysis/LoopAnalysisManager.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -31,6 +29,8 @@
 using namespace heddle;
 using namespace heddle::nv;
 
+static constexpr const char *TripleName = "nvptx64-nvidia-cuda";
+
 static std::unique_ptr<llvm::TargetMachine> createMachine(const NvLevel &Level,
                                                           std::string &Error) {
   static std::once_flag Once;
@@ -40,7 +40,7 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(const NvLevel &Level,
     LLVMInitializeNVPTXTargetMC();
     LLVMInitializeNVPTXAsmPrinter();
   });
-  const llvm::Triple Triple("nvptx64-nvidia-cuda");
+  const llvm::Triple Triple(TripleName);
   const llvm::Target *T = llvm::TargetRegistry::lookupTarget(Triple, Error);
   if (!T)
     return nullptr;
@@ -50,23 +50,13 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(const NvLevel &Level,
 }
 
 void heddle::nv::setModuleAttributes(mlir::ModuleOp Module) {
-  // Both are the same for every level.
-  static const std::pair<std::string, std::string> Known = [] {
+  // The same for every level.
+  static const ModuleTarget Known = [] {
     std::string Error;
-    std::unique_ptr<llvm::TargetMachine> Machine =
-        createMachine(nvLevels().front(), Error);
-    return Machine
-               ? std::pair(
-                     Machine->getTargetTriple().str(),
-                     Machine->createDataLayout().getStringRepresentation())
-               : std::pair(std::string("nvptx64-nvidia-cuda"), std::string());
+    return ModuleTarget(createMachine(nvLevels().front(), Error).get(),
+                        TripleName);
   }();
-  mlir::Builder Builder(Module.getContext());
-  Module->setAttr(mlir::LLVM::LLVMDialect::getTargetTripleAttrName(),
-                  Builder.getStringAttr(Known.first));
-  if (!Known.second.empty())
-    Module->setAttr(mlir::LLVM::LLVMDialect::getDataLayoutAttrName(),
-                    Builder.getStringAttr(Known.second));
+  Known.setAttributes(Module);
 }
 
 namespace {
@@ -78,7 +68,7 @@ public:
                            llvm::raw_pwrite_stream &Out) override;
   llvm::Error emitObject(mlir::ModuleOp Module,
                          llvm::raw_pwrite_stream &Out) override;
-  llvm::Error embed(mlir::ModuleOp Module) override;
+  llvm::Error embed(mlir::ModuleOp Module, bool Assembles) override;
 
 private:
   llvm::Expected<llvm::TargetMachine *> machine(const NvLevel &Level);
@@ -129,17 +119,6 @@ llvm::Expected<llvm::TargetMachine *> NvEmitter::machine(const NvLevel &Level) {
 // longer.
 void NvEmitter::optimize(llvm::Module &Module, llvm::TargetMachine &Machine) {
   Stopwatch Watch(Spent.Optimize);
-  llvm::LoopAnalysisManager Loops;
-  llvm::FunctionAnalysisManager Functions;
-  llvm::CGSCCAnalysisManager Components;
-  llvm::ModuleAnalysisManager Modules;
-  llvm::PassBuilder Builder(&Machine);
-  Builder.registerModuleAnalyses(Modules);
-  Builder.registerCGSCCAnalyses(Components);
-  Builder.registerFunctionAnalyses(Functions);
-  Builder.registerLoopAnalyses(Loops);
-  Builder.crossRegisterProxies(Loops, Functions, Components, Modules);
-
   llvm::ModulePassManager Passes;
   Passes.addPass(llvm::AlwaysInlinerPass());
   Passes.addPass(llvm::GlobalDCEPass());
@@ -149,7 +128,7 @@ void NvEmitter::optimize(llvm::Module &Module, llvm::TargetMachine &Machine) {
   PerFunction.addPass(llvm::SimplifyCFGPass());
   Passes.addPass(
       llvm::createModuleToFunctionPassAdaptor(std::move(PerFunction)));
-  Passes.run(Module, Modules);
+  runPasses(Passes, Module, Machine);
 }
 
 llvm::Expected<std::unique_ptr<llvm::Module>>
@@ -288,14 +267,16 @@ static mlir::DictionaryAttr resourcesOf(mlir::LLVM::LLVMFuncOp Kernel,
        B.getNamedAttr("spill_load_bytes", Known(&KernelReport::SpillLoads))});
 }
 
-llvm::Error NvEmitter::embed(mlir::ModuleOp Module) {
+llvm::Error NvEmitter::embed(mlir::ModuleOp Module, bool Assembles) {
   llvm::Expected<const NvLevel *> Level = levelOf(Module);
   if (!Level)
     return Level.takeError();
   llvm::Expected<std::string> Ptx = makePtx(Module);
   if (!Ptx)
     return Ptx.takeError();
-  llvm::Expected<std::optional<Assembled>> Cubin = makeCubin(*Ptx, **Level);
+  using MaybeCubin = llvm::Expected<std::optional<Assembled>>;
+  MaybeCubin Cubin =
+      Assembles ? makeCubin(*Ptx, **Level) : MaybeCubin(std::nullopt);
   if (!Cubin)
     return Cubin.takeError();
 

@@ -2,6 +2,7 @@
 
 #include "codegen/nv/NvBuilder.h"
 
+#include "codegen/lanes/Structured.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace heddle::nv;
@@ -304,22 +305,9 @@ Value NvBuilder::shuffle(Value X, Value From) {
 // Control
 //===----------------------------------------------------------------------===//
 
-static NvBuilder::Values emitLoop(NvBuilder &B, Value Begin, Value End,
-                                  int64_t Step, ValueRange Inits,
-                                  NvBuilder::LoopBody Body) {
-  auto For = scf::ForOp::create(
-      B, Begin, End, B.like(End, Step), Inits,
-      [&](OpBuilder &Nested, Location, Value Index, ValueRange Carried) {
-        OpBuilder::InsertionGuard Guard(B);
-        B.restoreInsertionPoint(Nested.saveInsertionPoint());
-        scf::YieldOp::create(B, Body(Index, Carried));
-      });
-  return llvm::to_vector_of<Value>(For.getResults());
-}
-
 NvBuilder::Values NvBuilder::loop(Value End, int64_t Step, ValueRange Inits,
                                   LoopBody Body) {
-  return emitLoop(*this, like(End, 0), End, Step, Inits, Body);
+  return emitLoop(*this, like(End, 0), End, like(End, Step), Inits, Body);
 }
 
 NvBuilder::Values NvBuilder::loop(int64_t End, int64_t Step, ValueRange Inits,
@@ -346,26 +334,16 @@ void NvBuilder::loop(Value End, int64_t Step,
 
 void NvBuilder::loop(Value Begin, Value End, int64_t Step,
                      llvm::function_ref<void(Value)> Body) {
-  emitLoop(*this, Begin, End, Step, ValueRange(), [&](Value Index, ValueRange) {
-    Body(Index);
-    return Values();
-  });
+  emitLoop(*this, Begin, End, like(End, Step), ValueRange(),
+           [&](Value Index, ValueRange) {
+             Body(Index);
+             return Values();
+           });
 }
 
 void NvBuilder::branch(Value Condition, llvm::function_ref<void()> Then,
                        llvm::function_ref<void()> Else) {
-  auto Branch = [&](llvm::function_ref<void()> Code) {
-    return [this, Code](OpBuilder &Nested, Location) {
-      InsertionGuard Guard(*this);
-      restoreInsertionPoint(Nested.saveInsertionPoint());
-      Code();
-      scf::YieldOp::create(*this);
-    };
-  };
-  if (Else)
-    scf::IfOp::create(*this, Condition, Branch(Then), Branch(Else));
-  else
-    scf::IfOp::create(*this, Condition, Branch(Then));
+  emitBranch(*this, Condition, Then, Else);
 }
 
 NvBuilder::Values NvBuilder::branch(Value Condition, TypeRange Types,

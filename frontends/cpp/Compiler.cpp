@@ -258,7 +258,7 @@ bool Compilation::lowerDevices(Stage Until) {
     if (mlir::failed(mlir::verify(Device)))
       return fail(Diagnostics.failure("the passes failed"));
     Emitter &E = Shared.emitter(T);
-    if (!emitWith(E, [&] { return E.embed(Device); }))
+    if (!emitWith(E, [&] { return E.embed(Device, What->Assemble); }))
       return false;
   }
   return true;

@@ -149,6 +149,9 @@ struct CompileOptions {
   /// levels that are not of devices; the
   /// plan of a problem takes what is less work. Compiling takes longer.
   bool ShortQueries = false;
+  /// Assemble the code of devices where an assembler is installed, so that no
+  /// driver has to. Of no use to an emulation.
+  bool Assemble = true;
 };
 
 /// Where the time of a compilation went, in milliseconds.

@@ -164,6 +164,7 @@ Result<BuildPlan> heddle::makePlan(mlir::Operation *Pattern,
     P.OutputType = *Output;
   }
   P.ShortQueries = Options.ShortQueries;
+  P.Assemble = Options.Assemble;
   P.Outputs = Options.Outputs;
   if (std::string Error = checkOutputs(P.Outputs); !Error.empty())
     return Failure(Error);

@@ -26,6 +26,7 @@ struct BuildPlan {
   OutputOptions Outputs;
   KernelShape Shape;
   bool ShortQueries = false;
+  bool Assemble = true;
   /// Of an `attn.recurrence`; 0 of others.
   int64_t StateRows = 0;
 

@@ -254,6 +254,7 @@ static int run(const CLI::App &Line, RunArguments &Args) {
   if (Point)
     return trace(Args, With, What, Types, *Point);
   fillBuild(Args, What, Types, Build);
+  Build.Assemble = !Args.Emulate;
   Build.ShortQueries = Args.Schedule.empty() && !What.Sizes.isRecurrence() &&
                        What.Sizes.hasShortQueries();
   if (Build.ShortQueries) {

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -150,11 +149,7 @@ std::vector<std::string> exec::hostLevels() {
 }
 
 const std::vector<std::string> &exec::emulatedLevels() {
-  static const std::vector<std::string> Names = [] {
-    // Machine code is of no use here and takes as long as everything else.
-    setenv("HEDDLE_PTXAS", "none", /*overwrite=*/1);
-    return std::vector<std::string>{"sm_80"};
-  }();
+  static const std::vector<std::string> Names = {"sm_80"};
   return Names;
 }
 
@@ -222,6 +217,7 @@ std::optional<Program> exec::compile(Compiler &Host, const Pattern &What,
   Options.OutputDtype = dtypeName(Spec.outputDtype());
   Options.Outputs = Spec.Outputs;
   Options.ShortQueries = Spec.ShortQueries;
+  Options.Assemble = false;
   if (!Spec.Level.empty())
     Options.Targets = {Spec.Level};
   Result<Program> Made = Host.jit(What.source(), Options);
