@@ -13,6 +13,12 @@ if(HEDDLE_SANITIZE)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
+# heddle_compile_alone(FILES...): not together with others of the folder in a
+# unity build, where names of their own get in each other's way.
+function(heddle_compile_alone)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 # The options of every library of the compiler.
 function(heddle_library_options name)
   target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})

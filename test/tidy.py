@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -73,9 +74,20 @@ def check(build: Path, number: int, options: tuple[str, ...], files: list[str]) 
     return "".join(tidy(build, options, Path(file))[1] for file in files)
 
 
+def commands(build: Path) -> dict[str, dict[str, str]]:
+    """The compile commands by source file; files that are compiled together
+    have the same."""
+    found = {}
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        file = Path(entry["file"])
+        together = re.findall(r'#include "(.*)"', file.read_text()) if file.parent.name == "Unity" else []
+        found.update({name: entry for name in together or [entry["file"]]})
+    return found
+
+
 def main() -> int:
     build, jobs = Path(sys.argv[1]).resolve(), int(sys.argv[2])
-    entries = {entry["file"]: entry for entry in json.loads((build / "compile_commands.json").read_text())}
+    entries = commands(build)
     mirror(build / "tidy")
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     unknown = []

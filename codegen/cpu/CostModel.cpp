@@ -61,8 +61,6 @@ constexpr double QuerySlots = 2, OutputSlots = 4;
 /// Fixed costs of a tile of keys (calls, the loop) and of a task.
 constexpr double TileSlots = 40, TaskSlots = 600;
 
-constexpr int64_t LineBytes = 64;
-
 class Estimate {
 public:
   Estimate(const Machine &M, const Blocking &Sizes, const KernelShape &Shape,

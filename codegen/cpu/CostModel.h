@@ -24,6 +24,12 @@
 
 namespace heddle::cpu {
 
+/// What another schedule must gain over the usual one: predictions of two are
+/// off by as much in either direction.
+constexpr double NeededGain = 0.03;
+/// Keys of a long sequence: more than L2 holds.
+constexpr int64_t LongKeyBytes = int64_t(4) << 20;
+
 /// The sizes of a kernel.
 struct Blocking {
   /// Queries whose scores are in registers at the same time, and how many such

@@ -12,12 +12,8 @@
 using namespace heddle;
 using namespace heddle::cpu;
 
-/// Tokens of the usual chunk, and what another one must gain over it:
-/// predictions of two are off by as much in either direction.
+/// Tokens of the usual chunk.
 static constexpr int64_t UsualChunk = 64;
-static constexpr double NeededGain = 0.03;
-/// Keys of a long sequence: more than L2 holds.
-static constexpr int64_t LongKeyBytes = int64_t(4) << 20;
 
 /// Fixed costs of a chunk (calls, the loop) and of a stretch.
 static constexpr double ChunkSlots = 120, StretchSlots = 600;
@@ -30,7 +26,6 @@ static constexpr double FeatureFactorSlots = 80;
 static constexpr double TurnShare = 0.5;
 /// Per vector that is mapped or expanded.
 static constexpr double MapSlots = 2;
-static constexpr int64_t LineBytes = 64;
 
 namespace {
 
@@ -132,7 +127,7 @@ private:
   int64_t KeyBytes;
 };
 
-struct Candidate {
+struct ChunkCandidate {
   Blocking Sizes;
   Cost PerChunk;
   double slotsPerToken() const {
@@ -148,14 +143,14 @@ KernelCost cpu::estimateChunk(const Machine &M, const Blocking &Sizes,
 }
 
 /// Chunks of whole vectors, each with the rows that suit it best.
-static std::vector<Candidate>
+static std::vector<ChunkCandidate>
 listChunks(const Machine &M, const CpuLevel &Level, const KernelShape &Shape) {
-  std::vector<Candidate> All;
+  std::vector<ChunkCandidate> All;
   for (int64_t Tokens : {UsualChunk, int64_t(16), int64_t(32), int64_t(48),
                          int64_t(96), int64_t(128), int64_t(192)}) {
-    std::optional<Candidate> Best;
+    std::optional<ChunkCandidate> Best;
     for (int64_t Rows : {Level.Rows, Level.Rows / 2, Level.Rows * 2}) {
-      Candidate C;
+      ChunkCandidate C;
       C.Sizes.Queries = C.Sizes.Keys = Tokens;
       C.Sizes.Lanes = Level.Lanes;
       C.Sizes.Rows = largestDivisor(Tokens, std::max<int64_t>(Rows, 1));
@@ -169,7 +164,8 @@ listChunks(const Machine &M, const CpuLevel &Level, const KernelShape &Shape) {
 }
 
 /// What `Of` spends more on, per token, than `Best`.
-static std::string findLoss(const Candidate &Of, const Candidate &Best) {
+static std::string findLoss(const ChunkCandidate &Of,
+                            const ChunkCandidate &Best) {
   double Largest = 0;
   std::string Where;
   for (size_t I = 0; I < NumWork; ++I) {
@@ -184,8 +180,8 @@ static std::string findLoss(const Candidate &Of, const Candidate &Best) {
   return Where;
 }
 
-static std::string reasonOf(const std::vector<Candidate> &All, size_t Which,
-                            size_t Chosen) {
+static std::string reasonOf(const std::vector<ChunkCandidate> &All,
+                            size_t Which, size_t Chosen) {
   const double Own = All[Which].slotsPerToken(),
                Best = All[Chosen].slotsPerToken();
   if (Which == Chosen && Chosen == 0)
@@ -207,7 +203,7 @@ std::vector<ScheduleChoice> cpu::weighChunks(mlir::MLIRContext *Context,
                                              const CpuLevel &Level,
                                              const KernelShape &Shape) {
   const Machine M = assumedMachine(Level);
-  const std::vector<Candidate> All = listChunks(M, Level, Shape);
+  const std::vector<ChunkCandidate> All = listChunks(M, Level, Shape);
   size_t Chosen = 0;
   for (size_t I = 1; I < All.size(); ++I) {
     const double Limit = Chosen == 0 ? All[0].slotsPerToken() * (1 - NeededGain)

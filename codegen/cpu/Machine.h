@@ -7,6 +7,9 @@
 
 namespace heddle::cpu {
 
+/// Bytes of a cache line on every machine of this target.
+constexpr int64_t LineBytes = 64;
+
 /// A core as the cost model sees it. Times are in slots (codegen/Cost.h), of
 /// which most processors have two per cycle.
 struct Machine {

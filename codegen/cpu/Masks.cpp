@@ -14,7 +14,7 @@ using namespace heddle::cpu;
 using namespace mlir;
 
 /// Vectors handled per pass over the keys.
-static constexpr int64_t VectorsAtOnce = 4;
+static constexpr int64_t MaskedAtOnce = 4;
 
 /// A vector of i1 as a mask word.
 static Value packMask(KernelBuilder &B, Value Mask) {
@@ -110,7 +110,7 @@ void heddle::cpu::emitBits(KernelBuilder &B, const BitsSource &Bits,
     });
     return;
   }
-  int64_t AtOnce = largestDivisor(Length, VectorsAtOnce);
+  int64_t AtOnce = largestDivisor(Length, MaskedAtOnce);
   BitsEmitter Emitter(B, Bits);
   B.loop(Length, AtOnce, [&](Value FirstVector) {
     SmallVector<SmallVector<Value>> Queries;

@@ -174,9 +174,6 @@ void RegisterTile::emit(ArrayRef<Value> RowPointers,
 // Rows ahead
 //===----------------------------------------------------------------------===//
 
-/// Bytes of a cache line on every machine of this target.
-static constexpr int64_t LineBytes = 64;
-
 namespace {
 /// What falls to one stripe of register tiles of the rows that are asked for:
 /// those of `P.Ahead`, and of `P.A` itself, where the product works through it,

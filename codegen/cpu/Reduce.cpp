@@ -11,7 +11,7 @@ using namespace heddle::cpu;
 using namespace mlir;
 
 /// Vectors worked on at the same time, to hide latency.
-static constexpr int64_t VectorsAtOnce = 4;
+static constexpr int64_t ReducedAtOnce = 4;
 
 static float neutral(const Reduction &R) {
   return R.IsSum ? 0.0F : -std::numeric_limits<float>::infinity();
@@ -25,7 +25,7 @@ static Value combine(KernelBuilder &B, const Reduction &R, Value X, Value Y) {
 
 static void emitPerRow(KernelBuilder &B, const Reduction &R) {
   int64_t Length = rowLength(B, R.Type);
-  int64_t AtOnce = largestDivisor(Length / B.lanes(), VectorsAtOnce);
+  int64_t AtOnce = largestDivisor(Length / B.lanes(), ReducedAtOnce);
   B.loop(Length, AtOnce * B.lanes(), [&](Value Offset) {
     KernelBuilder::Values Start(AtOnce, B.splat(neutral(R)));
     KernelBuilder::Values Result = B.loop(

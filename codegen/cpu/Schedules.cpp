@@ -14,16 +14,9 @@
 using namespace heddle;
 using namespace heddle::cpu;
 
-/// What another schedule must gain over that of the level: predictions of two
-/// schedules are off by as much in either direction.
-static constexpr double NeededGain = 0.03;
-
 /// The density that blocks of a pattern are expected to have: a tile that
 /// straddles rows of blocks computes what any of them keeps.
 static constexpr double BlockDensity = 0.25;
-
-/// Keys of a long sequence: more than L2 holds.
-static constexpr int64_t LongKeyBytes = int64_t(4) << 20;
 
 namespace {
 

@@ -13,14 +13,14 @@ using arith::CmpFPredicate;
 
 /// Vectors of queries worked on at the same time: independent chains that hide
 /// latency, few enough for sixteen registers.
-static constexpr int64_t VectorsAtOnce = 3;
+static constexpr int64_t QueryVectorsAtOnce = 3;
 
 /// For groups of vectors, the offset of each in a row.
 static void
 forEachGroup(KernelBuilder &B, int64_t Length,
              function_ref<void(Value Offset, int64_t Vectors)> Body) {
   int64_t Vectors = Length / B.lanes();
-  int64_t AtOnce = largestDivisor(Vectors, VectorsAtOnce);
+  int64_t AtOnce = largestDivisor(Vectors, QueryVectorsAtOnce);
   B.loop(Length, AtOnce * B.lanes(),
          [&](Value Offset) { Body(Offset, AtOnce); });
 }

@@ -15,7 +15,7 @@ using namespace heddle::cpu;
 using namespace mlir;
 using arith::CmpIPredicate;
 
-static Value compare(KernelBuilder &B, CmpIPredicate P, Value X, Value Y) {
+static Value holds(KernelBuilder &B, CmpIPredicate P, Value X, Value Y) {
   return arith::CmpIOp::create(B, P, X, Y);
 }
 
@@ -25,12 +25,12 @@ static Value moveInto(KernelBuilder &B, Value Index, Value Last) {
 
 void heddle::cpu::emitTableRows(KernelBuilder &B, const TableRows &T) {
   Value Conditions[] = {
-      compare(B, CmpIPredicate::eq, T.ColumnStride, B.i64(1)),
-      compare(B, CmpIPredicate::sge, T.FirstRow, B.i64(0)),
-      compare(B, CmpIPredicate::sge, T.FirstColumn, B.i64(0)),
-      compare(B, CmpIPredicate::sle, B.add(T.FirstRow, T.Rows - 1), T.LastRow),
-      compare(B, CmpIPredicate::sle, B.add(T.FirstColumn, T.Columns - 1),
-              T.LastColumn)};
+      holds(B, CmpIPredicate::eq, T.ColumnStride, B.i64(1)),
+      holds(B, CmpIPredicate::sge, T.FirstRow, B.i64(0)),
+      holds(B, CmpIPredicate::sge, T.FirstColumn, B.i64(0)),
+      holds(B, CmpIPredicate::sle, B.add(T.FirstRow, T.Rows - 1), T.LastRow),
+      holds(B, CmpIPredicate::sle, B.add(T.FirstColumn, T.Columns - 1),
+            T.LastColumn)};
   Value InOnePiece = Conditions[0];
   for (Value Condition : ArrayRef(Conditions).drop_front())
     InOnePiece = arith::AndIOp::create(B, InOnePiece, Condition);

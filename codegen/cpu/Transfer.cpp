@@ -11,13 +11,13 @@ using namespace heddle::cpu;
 using namespace mlir;
 
 /// Vectors copied per iteration.
-static constexpr int64_t VectorsAtOnce = 4;
+static constexpr int64_t CopiedAtOnce = 4;
 
 /// Covers [0, Width) with vectors, wide ones first.
 static void forEachStretch(KernelBuilder &B, int64_t Width,
                            function_ref<void(Value From, int64_t Count)> Body) {
   int64_t Vectors = Width / B.lanes();
-  int64_t AtOnce = largestDivisor(Vectors, VectorsAtOnce) * B.lanes();
+  int64_t AtOnce = largestDivisor(Vectors, CopiedAtOnce) * B.lanes();
   int64_t Done = Vectors * B.lanes();
   B.loop(Done, AtOnce, [&](Value From) {
     for (int64_t I = 0; I < AtOnce; I += B.lanes())

@@ -6,48 +6,47 @@
 #include "llvm/Linker/Linker.h"
 #include "llvm/Support/MemoryBuffer.h"
 
-using namespace llvm;
-
 // The library as bitcode; written by CMake.
 static const unsigned char Bitcode[] = {
 #include "codegen/nv/DeviceLibrary.inc"
 };
 
-static constexpr StringLiteral Prefix = "heddle_device_";
+static constexpr llvm::StringLiteral Prefix = "heddle_device_";
 
-Error heddle::nv::linkDeviceLibrary(Module &Module) {
-  SmallVector<StringRef> Wanted;
-  for (const Function &F : Module)
+llvm::Error heddle::nv::linkDeviceLibrary(llvm::Module &Module) {
+  llvm::SmallVector<llvm::StringRef> Wanted;
+  for (const llvm::Function &F : Module)
     if (F.isDeclaration() && F.getName().starts_with(Prefix))
       Wanted.push_back(F.getName());
   if (Wanted.empty())
-    return Error::success();
-  MemoryBufferRef Bytes(
-      StringRef(reinterpret_cast<const char *>(Bitcode), sizeof(Bitcode)),
+    return llvm::Error::success();
+  llvm::MemoryBufferRef Bytes(
+      llvm::StringRef(reinterpret_cast<const char *>(Bitcode), sizeof(Bitcode)),
       "device library");
-  Expected<std::unique_ptr<llvm::Module>> Library =
-      parseBitcodeFile(Bytes, Module.getContext());
+  llvm::Expected<std::unique_ptr<llvm::Module>> Library =
+      llvm::parseBitcodeFile(Bytes, Module.getContext());
   if (!Library)
     return Library.takeError();
   // It is code for whatever machine the module is for.
   (*Library)->setTargetTriple(Module.getTargetTriple());
   (*Library)->setDataLayout(Module.getDataLayout());
-  for (Function &F : **Library) {
+  for (llvm::Function &F : **Library) {
     F.removeFnAttr("target-cpu");
     F.removeFnAttr("target-features");
   }
   // Names of functions of the module are gone when they are replaced.
-  const SmallVector<std::string> Names(Wanted.begin(), Wanted.end());
-  if (Linker::linkModules(Module, std::move(*Library), Linker::LinkOnlyNeeded))
-    return createStringError("the device library cannot be linked");
-  for (StringRef Name : Names) {
-    Function *F = Module.getFunction(Name);
+  const llvm::SmallVector<std::string> Names(Wanted.begin(), Wanted.end());
+  if (llvm::Linker::linkModules(Module, std::move(*Library),
+                                llvm::Linker::LinkOnlyNeeded))
+    return llvm::createStringError("the device library cannot be linked");
+  for (llvm::StringRef Name : Names) {
+    llvm::Function *F = Module.getFunction(Name);
     if (!F || F->isDeclaration())
-      return createStringError("the device library has no function '" + Name +
-                               "'");
-    F->setLinkage(GlobalValue::InternalLinkage);
-    F->removeFnAttr(Attribute::NoInline);
-    F->addFnAttr(Attribute::AlwaysInline);
+      return llvm::createStringError("the device library has no function '" +
+                                     Name + "'");
+    F->setLinkage(llvm::GlobalValue::InternalLinkage);
+    F->removeFnAttr(llvm::Attribute::NoInline);
+    F->addFnAttr(llvm::Attribute::AlwaysInline);
   }
-  return Error::success();
+  return llvm::Error::success();
 }

@@ -7,12 +7,12 @@ using namespace mlir;
 using namespace heddle;
 using namespace heddle::tile;
 
-static RankedTensorType tensorType(Value value) {
+static RankedTensorType tileType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
 static bool hasShape(Value value, ArrayRef<int64_t> shape) {
-  return tensorType(value).getShape() == shape;
+  return tileType(value).getShape() == shape;
 }
 
 //===----------------------------------------------------------------------===//
@@ -20,7 +20,7 @@ static bool hasShape(Value value, ArrayRef<int64_t> shape) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult TransposeOp::verify() {
-  RankedTensorType from = tensorType(getTile()), to = tensorType(getResult());
+  RankedTensorType from = tileType(getTile()), to = tileType(getResult());
   bool ok = from.getRank() == 2
                 ? to.getShape() == ArrayRef<int64_t>{from.getDimSize(1),
                                                      from.getDimSize(0)} ||
@@ -42,17 +42,17 @@ OpFoldResult TransposeOp::fold(FoldAdaptor) {
 }
 
 LogicalResult RowOp::verify() {
-  RankedTensorType from = tensorType(getTile());
+  RankedTensorType from = tileType(getTile());
   if (from.getRank() != 2 || !hasShape(getResult(), {1, from.getDimSize(1)}))
     return emitOpError("[row-1] expected one row of a tile of rank 2, found ")
-           << tensorType(getResult()) << " of " << from;
+           << tileType(getResult()) << " of " << from;
   return success();
 }
 
 LogicalResult ElementOp::verify() {
-  if (tensorType(getTile()).getRank() != 1)
+  if (tileType(getTile()).getRank() != 1)
     return emitOpError("[element-1] expected a tile of rank 1, found ")
-           << tensorType(getTile());
+           << tileType(getTile());
   return success();
 }
 
@@ -62,9 +62,9 @@ LogicalResult LoadTableOp::verify() {
     return emitOpError("[load_table-1] expected a table with two axes more "
                        "than the ")
            << getIndices().size() << " indices, found " << table;
-  if (tensorType(getTile()).getRank() != 2)
+  if (tileType(getTile()).getRank() != 2)
     return emitOpError("[load_table-2] expected a result of rank 2, found ")
-           << tensorType(getTile());
+           << tileType(getTile());
   return success();
 }
 
@@ -75,7 +75,7 @@ LogicalResult LoadTableOp::verify() {
 LogicalResult MapOp::verify() {
   bool isUniform = getNumResults() != 0 && llvm::all_equal(getResultTypes());
   RankedTensorType type =
-      isUniform ? tensorType(getResult(0)) : RankedTensorType();
+      isUniform ? tileType(getResult(0)) : RankedTensorType();
   if (!isUniform || type.getRank() < 1 || type.getRank() > 2)
     return emitOpError("[map-1] expected results of one type, of rank 1 or 2, "
                        "found ")
@@ -88,7 +88,7 @@ LogicalResult MapOp::verify() {
     if (!fits)
       return emitOpError("[map-2] expected inputs like the result, ")
              << type << ", a value per row or a value per column, found "
-             << tensorType(input);
+             << tileType(input);
   }
   Block &block = getBody().front();
   SmallVector<Type> expected(getInputs().size(),
@@ -106,13 +106,13 @@ LogicalResult MapOp::verify() {
 }
 
 LogicalResult ReduceOp::verify() {
-  RankedTensorType from = tensorType(getTile());
+  RankedTensorType from = tileType(getTile());
   auto axis = static_cast<int64_t>(getAxis());
   if (from.getRank() != 2 || axis < 0 || axis > 1 ||
       !hasShape(getResult(), {from.getDimSize(1 - axis)}))
     return emitOpError("[reduce-1] expected a tile of rank 2, axis 0 or 1 and "
                        "the other extent, found ")
-           << from << " along " << axis << " to " << tensorType(getResult());
+           << from << " along " << axis << " to " << tileType(getResult());
   return success();
 }
 
@@ -121,20 +121,20 @@ LogicalResult ReduceOp::verify() {
 //===----------------------------------------------------------------------===//
 
 LogicalResult DecaysOp::verify() {
-  RankedTensorType a = tensorType(getA());
+  RankedTensorType a = tileType(getA());
   if (a.getRank() != 1 || !hasShape(getW(), {a.getDimSize(0), a.getDimSize(0)}))
     return emitOpError("[decays-1] expected N factors and a result of NxN, "
                        "found ")
-           << a << " and " << tensorType(getW());
+           << a << " and " << tileType(getW());
   return success();
 }
 
 LogicalResult DecayedScoresOp::verify() {
-  RankedTensorType q = tensorType(getQ());
+  RankedTensorType q = tileType(getQ());
   if (q.getRank() != 2 || !hasShape(getS(), {q.getDimSize(0), q.getDimSize(0)}))
     return emitOpError("[decayed_scores-1] expected tiles of NxD and a "
                        "result of NxN, found ")
-           << q << " and " << tensorType(getS());
+           << q << " and " << tileType(getS());
   return success();
 }
 
@@ -143,21 +143,21 @@ RankedTensorType CumulateOp::totalType(RankedTensorType a) {
 }
 
 void CumulateOp::build(OpBuilder &builder, OperationState &state, Value a) {
-  RankedTensorType type = tensorType(a);
+  RankedTensorType type = tileType(a);
   build(builder, state, {type, type, totalType(type)}, a);
 }
 
 LogicalResult CumulateOp::verify() {
-  RankedTensorType a = tensorType(getA());
-  if (a.getRank() != 2 || tensorType(getTotal()) != totalType(a))
+  RankedTensorType a = tileType(getA());
+  if (a.getRank() != 2 || tileType(getTotal()) != totalType(a))
     return emitOpError("[cumulate-1] expected factors of NxD and D totals, "
                        "found ")
-           << a << " and " << tensorType(getTotal());
+           << a << " and " << tileType(getTotal());
   return success();
 }
 
 LogicalResult SolveOp::verify() {
-  RankedTensorType a = tensorType(getA()), r = tensorType(getR());
+  RankedTensorType a = tileType(getA()), r = tileType(getR());
   if (a.getRank() != 2 || a.getDimSize(0) != a.getDimSize(1) ||
       r.getRank() != 2 || r.getDimSize(1) != a.getDimSize(0))
     return emitOpError("[solve-1] expected a of NxN and r of DxN, found ")
@@ -184,7 +184,7 @@ int64_t ExpandOp::numFeatures(int64_t d, std::optional<uint64_t> power) {
 }
 
 LogicalResult ExpandOp::verify() {
-  RankedTensorType x = tensorType(getX());
+  RankedTensorType x = tileType(getX());
   std::optional<uint64_t> power = getPower();
   if (x.getRank() != 2 || (power && (*power < 2 || *power > 8)))
     return emitOpError("[expand-1] expected x of rank 2 and a degree of 2 to "
@@ -194,6 +194,6 @@ LogicalResult ExpandOp::verify() {
                 {x.getDimSize(0), numFeatures(x.getDimSize(1), power)}))
     return emitOpError("[expand-2] expected ")
            << x.getDimSize(0) << "x" << numFeatures(x.getDimSize(1), power)
-           << " features, found " << tensorType(getResult());
+           << " features, found " << tileType(getResult());
   return success();
 }

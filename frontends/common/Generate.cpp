@@ -14,8 +14,6 @@
 using namespace heddle;
 using namespace heddle::frontend;
 
-static constexpr int64_t Limit = int64_t(1) << 31;
-
 static std::string nameOf(const Parameter &Of) {
   return fmt::format("'{}' in --set", Of.Name);
 }
@@ -151,7 +149,8 @@ private:
                  ? parseElement(std::string(Text), What, Out)
                  : parseNumber(std::string(Text), What, Out);
     int64_t Value = 0;
-    ErrorText Bad = parseInteger(Text, What, -Limit, Limit - 1, Value);
+    ErrorText Bad =
+        parseInteger(Text, What, -IntegerLimit, IntegerLimit - 1, Value);
     Out = static_cast<double>(Value);
     return Bad;
   }
@@ -208,7 +207,7 @@ ErrorText frontend::generateTable(const Parameter &Of, const Setting &From,
               std::fabs(std::strtod(
                   From.Argument.empty() ? "1" : From.Argument.c_str(),
                   nullptr)) >
-          static_cast<double>(Limit))
+          static_cast<double>(IntegerLimit))
     return fmt::format("{} has numbers beyond 2^31; choose a smaller step",
                        nameOf(Of));
   if (ErrorText Bad = allocate(Of, std::move(Shape),
@@ -293,7 +292,8 @@ ErrorText frontend::writtenTable(const Parameter &Of, const Setting &From,
         continue;
       }
       int64_t Value = 0;
-      if (ErrorText Bad = parseInteger(Text, What, -Limit, Limit - 1, Value))
+      if (ErrorText Bad =
+              parseInteger(Text, What, -IntegerLimit, IntegerLimit - 1, Value))
         return Bad;
       Out.Table.Data.data<int32_t>()[At++] = static_cast<int32_t>(Value);
     }
@@ -333,7 +333,7 @@ ErrorText frontend::writtenSets(const Parameter &Of, const Setting &From,
     for (const std::string &Text : Rows[R]->Numbers) {
       int64_t Value = 0;
       if (ErrorText Bad = parseInteger(Text, "a member of " + nameOf(Of),
-                                       -Limit, Limit - 1, Value))
+                                       -IntegerLimit, IntegerLimit - 1, Value))
         return Bad;
       Members[R].push_back(static_cast<int32_t>(Value));
     }

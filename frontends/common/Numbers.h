@@ -12,6 +12,9 @@
 
 namespace heddle::frontend {
 
+/// Integers of operands and extents lie in [-IntegerLimit, IntegerLimit).
+constexpr int64_t IntegerLimit = int64_t(1) << 31;
+
 /// Parses all of `Text` as a decimal integer in [Min, Max]. `What` names it in
 /// the error ("'sq' in --shape").
 ErrorText parseInteger(std::string_view Text, const std::string &What,

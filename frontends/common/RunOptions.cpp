@@ -206,10 +206,9 @@ static ErrorText checkTogether(const RunOptions &Options) {
 }
 
 ErrorText RunOptions::parse() {
-  constexpr int64_t Limit = int64_t(1) << 31;
   if (!OriginText.empty())
-    if (ErrorText Bad =
-            parseInteger(OriginText, "--origin", -Limit, Limit - 1, Origin))
+    if (ErrorText Bad = parseInteger(OriginText, "--origin", -IntegerLimit,
+                                     IntegerLimit - 1, Origin))
       return Bad;
   if (!LayoutText.empty())
     if (ErrorText Bad = parseLayout(LayoutText, Order))
@@ -239,7 +238,7 @@ ErrorText RunOptions::parse() {
       return Bad;
   if (!SegmentsText.empty())
     if (ErrorText Bad =
-            parseInteger(SegmentsText, "--segments", 1, Limit, Segments))
+            parseInteger(SegmentsText, "--segments", 1, IntegerLimit, Segments))
       return Bad;
   if (!MoreKeysText.empty())
     if (ErrorText Bad = parseMoreKeys(MoreKeysText, MoreKeys))
@@ -296,7 +295,6 @@ std::vector<OutputPlace> RunOptions::outputFiles() const {
 /// sizes are derived from them before.
 static ErrorText loadOffsets(const std::string &Text, const char *Option,
                              std::vector<int64_t> &Out) {
-  constexpr int64_t Limit = int64_t(1) << 31;
   if (Text.size() > 4 && Text.compare(Text.size() - 4, 4, ".npy") == 0) {
     npy::Array Array;
     if (ErrorText Bad = npy::read(Text, Array, {HEDDLE_I32, HEDDLE_I64}))
@@ -321,7 +319,7 @@ static ErrorText loadOffsets(const std::string &Text, const char *Option,
     return fmt::format("{} begins with {}, expected 0", Option,
                        Out.empty() ? "nothing" : std::to_string(Out.front()));
   for (size_t I = 1; I < Out.size(); ++I)
-    if (Out[I] < Out[I - 1] || Out[I] > Limit)
+    if (Out[I] < Out[I - 1] || Out[I] > IntegerLimit)
       return fmt::format("{} has {} after {}, expected ascending numbers up to "
                          "2^31",
                          Option, Out[I], Out[I - 1]);

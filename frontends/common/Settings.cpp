@@ -11,8 +11,6 @@
 using namespace heddle;
 using namespace heddle::frontend;
 
-static constexpr int64_t Limit = int64_t(1) << 31;
-
 std::vector<Parameter> frontend::parametersOf(const heddle_entry &Entry) {
   std::vector<Parameter> Result;
   for (int64_t I = 0; I < Entry.num_params; ++I) {
@@ -69,7 +67,8 @@ public:
 
   ErrorText parse() {
     if (Of.Kind == HEDDLE_INTEGER)
-      return parseInteger(Text, Name, -Limit, Limit - 1, Out.Integer);
+      return parseInteger(Text, Name, -IntegerLimit, IntegerLimit - 1,
+                          Out.Integer);
     if (Of.Kind == HEDDLE_REAL)
       return parseNumber(Text, Name, Out.Real);
     if (!Rest.empty() && Rest.front() == '[')

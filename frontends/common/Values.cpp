@@ -16,7 +16,6 @@ using namespace heddle::frontend;
 
 ErrorText frontend::parseExtent(std::string_view Text, const std::string &What,
                                 const Extents &Sizes, int64_t &Out) {
-  constexpr int64_t Limit = int64_t(1) << 31;
   std::string_view Base = Text.substr(0, Text.find('/'));
   const std::pair<std::string_view, int64_t> Names[] = {
       {"b", Sizes.Batch},    {"h", Sizes.Heads},   {"q", Sizes.SeqQ},
@@ -36,14 +35,14 @@ ErrorText frontend::parseExtent(std::string_view Text, const std::string &What,
                        "h, q, k, d, v, f, perhaps divided, as in k/64",
                        What, Text);
   else if (ErrorText Bad =
-               parseInteger(Base, "an extent of " + What, 0, Limit, Out))
+               parseInteger(Base, "an extent of " + What, 0, IntegerLimit, Out))
     return Bad;
   if (Base.size() == Text.size())
     return std::nullopt;
   int64_t Divisor = 1;
   if (ErrorText Bad = parseInteger(Text.substr(Base.size() + 1),
                                    "the divisor of an extent of " + What, 1,
-                                   Limit, Divisor))
+                                   IntegerLimit, Divisor))
     return Bad;
   Out = (Out + Divisor - 1) / Divisor;
   return std::nullopt;

@@ -9,25 +9,19 @@
 #include <cmath>
 
 using namespace heddle;
+using namespace heddle::svg;
 using attn::DecayKind;
 
 namespace {
 
-/// The picture, in pixels.
-constexpr int64_t MapSize = 512;
-constexpr int64_t MaxCellSize = 24;
-constexpr int64_t Left = 76;
-constexpr int64_t Top = 76;
-constexpr int64_t Right = 24;
-constexpr int64_t LineHeight = 18;
-constexpr int64_t MinWidth = 440;
 /// Factors are drawn in so many opacities, the lowest for all that is left of
 /// what has faded.
-constexpr int64_t NumShades = 24;
+constexpr int64_t NumOpacities = 24;
 
-class Drawing {
+class DecayDrawing {
 public:
-  Drawing(const DecayProblem &Of, const DecayGrid &Grid, llvm::raw_ostream &Os)
+  DecayDrawing(const DecayProblem &Of, const DecayGrid &Grid,
+               llvm::raw_ostream &Os)
       : Of(Of), Grid(Grid), Os(Os),
         Cell(std::clamp<int64_t>(
             MapSize / std::max<int64_t>({Grid.rows(), Grid.cols(), 1}), 1,
@@ -77,15 +71,16 @@ private:
     if (Grid.InWindow[At])
       return -1;
     return std::clamp<int64_t>(
-        std::llround(Grid.Factor[At] * static_cast<double>(NumShades)), 1,
-        NumShades);
+        std::llround(Grid.Factor[At] * static_cast<double>(NumOpacities)), 1,
+        NumOpacities);
   }
 
   void openShade(const char *Element, int64_t Shade) {
     Os << '<' << Element << " class=\"" << (Shade < 0 ? "live" : "full") << '"';
-    if (Shade > 0 && Shade < NumShades)
+    if (Shade > 0 && Shade < NumOpacities)
       Os << " fill-opacity=\""
-         << llvm::format("%.3f", static_cast<double>(Shade) / NumShades) << '"';
+         << llvm::format("%.3f", static_cast<double>(Shade) / NumOpacities)
+         << '"';
   }
 
   void map() {
@@ -101,7 +96,7 @@ private:
                                  return shade(Row, Col) != 0;
                                }),
                     Cell, Os);
-    for (int64_t Shade = -1; Shade <= NumShades; ++Shade) {
+    for (int64_t Shade = -1; Shade <= NumOpacities; ++Shade) {
       if (Shade == 0)
         continue;
       const std::vector<svg::Box> Boxes =
@@ -144,10 +139,10 @@ private:
 
   void legend(int64_t Y) {
     int64_t X = 16;
-    sample(X, Y, NumShades, "1");
+    sample(X, Y, NumOpacities, "1");
     if (Of.Kind != DecayKind::None) {
-      sample(X, Y, NumShades / 2, "1/2");
-      sample(X, Y, NumShades / 4, "1/4");
+      sample(X, Y, NumOpacities / 2, "1/2");
+      sample(X, Y, NumOpacities / 4, "1/4");
       sample(X, Y, 1, "faded");
     }
     if (Of.IsCausal)
@@ -182,5 +177,5 @@ llvm::Error heddle::writeDecaySvg(const DecayProblem &Of,
   if (!Grid)
     return Grid.takeError();
   return svg::writeFile(
-      Path, [&](llvm::raw_ostream &Os) { Drawing(Of, *Grid, Os).draw(); });
+      Path, [&](llvm::raw_ostream &Os) { DecayDrawing(Of, *Grid, Os).draw(); });
 }

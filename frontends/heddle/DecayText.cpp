@@ -25,9 +25,9 @@ enum class Shade : unsigned {
   Window
 };
 constexpr unsigned NumShades = 7;
-constexpr const char *UnicodeGlyphs[NumShades] = {"·", " ", "░", "▒",
+constexpr const char *UnicodeShades[NumShades] = {"·", " ", "░", "▒",
                                                   "▓", "█", "w"};
-constexpr const char *AsciiGlyphs[NumShades] = {".", " ", "-", "+",
+constexpr const char *AsciiShades[NumShades] = {".", " ", "-", "+",
                                                 "%", "#", "w"};
 constexpr llvm::StringLiteral Meanings[NumShades] = {
     "not seen",    "less",         "1/100 or more",         "1/4 or more",
@@ -46,12 +46,13 @@ Shade shadeOf(const DecayGrid &Grid, size_t Cell) {
                           : Shade::Faded;
 }
 
-constexpr int64_t MaxRows = 48;
+constexpr int64_t MostRows = 48;
 
-class Painter {
+class DecayPainter {
 public:
-  Painter(const DecayProblem &Of, const DecayGrid &Grid, llvm::raw_ostream &Os,
-          const TextStyle &Style, unsigned Gutter, bool Wide)
+  DecayPainter(const DecayProblem &Of, const DecayGrid &Grid,
+               llvm::raw_ostream &Os, const TextStyle &Style, unsigned Gutter,
+               bool Wide)
       : Of(Of), Grid(Grid), Os(Os), Style(Style), Gutter(Gutter), Wide(Wide) {}
 
   void paint() {
@@ -105,7 +106,7 @@ private:
     if (Style.Colour)
       Os << "\033[" << Colours[I] << 'm';
     for (unsigned T = 0; T < Times; ++T)
-      Os << (Style.Unicode ? UnicodeGlyphs : AsciiGlyphs)[I];
+      Os << (Style.Unicode ? UnicodeShades : AsciiShades)[I];
     if (Style.Colour)
       Os << "\033[0m";
   }
@@ -225,13 +226,13 @@ llvm::Error heddle::printDecayText(const DecayProblem &Of,
   const int64_t Rows = (Of.Queries + Of.QueryTile - 1) / Of.QueryTile;
   const int64_t Cols = (Of.Keys + Of.KeyTile - 1) / Of.KeyTile;
   // Two characters make a cell about square.
-  const bool Wide = Cols * 2 <= Room && Rows <= MaxRows;
+  const bool Wide = Cols * 2 <= Room && Rows <= MostRows;
   int64_t Height = Rows, Width = Cols;
   if (!Wide) {
     const double Aspect = static_cast<double>(Of.Queries) /
                           static_cast<double>(std::max<int64_t>(1, Of.Keys));
     const double Most = static_cast<double>(std::min(Room, Cols));
-    const double Tall = std::min<double>(MaxRows, Most * Aspect / 2);
+    const double Tall = std::min<double>(MostRows, Most * Aspect / 2);
     Height = std::llround(Tall);
     Width = std::llround(
         std::min(Most, std::max(8.0, Aspect > 0 ? 2 * Tall / Aspect : Most)));
@@ -242,7 +243,7 @@ llvm::Error heddle::printDecayText(const DecayProblem &Of,
   Os << describeRecurrence(Of) << ": " << Of.Queries << " queries x " << Of.Keys
      << " keys in tiles of " << Of.QueryTile << " x " << Of.KeyTile
      << ", shaded by the product of the factors between\n\n";
-  Painter(Of, *Grid, Os, Style, Gutter, Wide).paint();
+  DecayPainter(Of, *Grid, Os, Style, Gutter, Wide).paint();
   Os << '\n';
   for (const auto &[Name, Text] : describeDecay(Of, *Grid))
     Os << llvm::left_justify(Name, 14) << Text << '\n';

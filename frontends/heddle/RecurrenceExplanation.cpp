@@ -19,7 +19,7 @@ using frontend::duration;
 using frontend::grouped;
 
 /// From here on a part of the time is worth a word.
-static constexpr double Notable = 0.05;
+static constexpr double NotableShare = 0.05;
 
 std::vector<std::string> cli::equationsOf(attn::RecurrenceOp Of) {
   using attn::RecurrencePart;
@@ -158,7 +158,7 @@ std::string RecurrenceExplanation::bound() const {
              [](const auto &A, const auto &B) { return A.first > B.first; });
   std::string Text =
       fmt::format("{} ({:.0f} %)", Parts[0].second, 100 * Parts[0].first);
-  if (Parts[1].first >= Notable)
+  if (Parts[1].first >= NotableShare)
     Text += fmt::format(", then {} ({:.0f} %)", Parts[1].second,
                         100 * Parts[1].first);
   return Text;

@@ -84,7 +84,7 @@ static void describe(const LoadedPattern &From, const ShowOptions &Options,
   Out.Name = From.Name;
   for (size_t I = 0; I < Values.size(); ++I) {
     const Parameter &P = Values.parameters()[I];
-    const Operand &Value = Values.operand(I);
+    const frontend::Operand &Value = Values.operand(I);
     if (P.Kind == HEDDLE_INTEGER)
       Out.Numbers.emplace_back(P.Name, std::to_string(Value.Value.integer));
     else if (P.Kind == HEDDLE_REAL)

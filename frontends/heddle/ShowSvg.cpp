@@ -10,25 +10,18 @@
 #include <algorithm>
 
 using namespace heddle;
+using namespace heddle::svg;
 
 namespace {
 
-/// The picture, in pixels.
 constexpr int64_t MaxCells = 256;
-constexpr int64_t MapSize = 512;
-constexpr int64_t MaxCellSize = 24;
-constexpr int64_t Left = 76;
-constexpr int64_t Top = 76;
-constexpr int64_t Right = 24;
-constexpr int64_t LineHeight = 18;
-constexpr int64_t MinWidth = 440;
 
 constexpr const char *Classes[NumCellLevels] = {"empty", "some", "half", "live",
                                                 "full"};
 
-class Drawing {
+class PatternDrawing {
 public:
-  Drawing(const ShowResult &Result, llvm::raw_ostream &Os)
+  PatternDrawing(const ShowResult &Result, llvm::raw_ostream &Os)
       : Result(Result), Os(Os), Grid(makeGrid()),
         Cell(std::clamp<int64_t>(
             MapSize / std::max<int64_t>({Grid.rows(), Grid.cols(), 1}), 1,
@@ -139,7 +132,7 @@ private:
 } // namespace
 
 void heddle::printShowSvg(const ShowResult &Result, llvm::raw_ostream &Os) {
-  Drawing(Result, Os).draw();
+  PatternDrawing(Result, Os).draw();
 }
 
 llvm::Error heddle::writeShowSvg(const ShowResult &Result,

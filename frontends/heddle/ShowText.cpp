@@ -31,10 +31,10 @@ unsigned digits(int64_t X) {
   return static_cast<unsigned>(llvm::itostr(X).size());
 }
 
-class Painter {
+class PatternPainter {
 public:
-  Painter(const ShowResult &Result, llvm::raw_ostream &Os,
-          const TextStyle &Style)
+  PatternPainter(const ShowResult &Result, llvm::raw_ostream &Os,
+                 const TextStyle &Style)
       : Result(Result), Os(Os), Style(Style), Gutter(gutter()),
         Grid(makeGrid()) {}
 
@@ -301,7 +301,7 @@ void heddle::printShowText(const ShowResult &Result, llvm::raw_ostream &Os,
   Os << describePattern(Result) << ": " << O.Queries << " queries x " << O.Keys
      << " keys in " << (Result.HasGrid ? "boxes" : "tiles") << " of "
      << describeTiles(O) << "\n\n";
-  Painter(Result, Os, Style).paint();
+  PatternPainter(Result, Os, Style).paint();
   Os << '\n';
   for (const auto &[Name, Text] : describeCounts(Result))
     Os << llvm::left_justify(Name, 14) << Text << '\n';

@@ -15,6 +15,15 @@
 
 namespace heddle::svg {
 
+/// Where the map is in a picture, in pixels.
+constexpr int64_t MapSize = 512;
+constexpr int64_t MaxCellSize = 24;
+constexpr int64_t Left = 76;
+constexpr int64_t Top = 76;
+constexpr int64_t Right = 24;
+constexpr int64_t LineHeight = 18;
+constexpr int64_t MinWidth = 440;
+
 /// The start of a picture: title, classes (paper, empty, some, half, live,
 /// full, frame, title, axis) that follow the viewer's scheme, background.
 void writeHead(llvm::StringRef Title, int64_t Width, int64_t Height,

@@ -51,6 +51,9 @@ public:
   /// An element of a table.
   Expr at(unsigned Table, std::vector<Expr> Indices);
 
+  /// How far the key lies before the query.
+  Expr distance() { return called(sub(q(), k()), "d"); }
+
   /// Truth values.
   Expr always() { return make({Kind::Always, 0, 0, {}}); }
   Expr less(Expr A, Expr B) { return binary(Kind::Less, A, B); }

@@ -31,14 +31,10 @@ static std::vector<int64_t> each(const Mask &From, Value Of) {
   return Result;
 }
 
-static Expr distance(Keep &Of) {
-  return Of.called(Of.sub(Of.q(), Of.k()), "d");
-}
-
 /// from <= d.
 static Expr atLeast(Keep &Of, const Mask &From,
                     const std::vector<int64_t> &Values) {
-  Expr D = distance(Of);
+  Expr D = Of.distance();
   if (std::all_of(Values.begin(), Values.end(),
                   [](int64_t V) { return V == 0; }))
     return Of.called(Of.notNegative(D), "past");
@@ -83,7 +79,7 @@ Fit importers::fitBand(const Mask &From) {
       each(From, [](const MaskSlice &S) { return S.Farthest; });
   if (std::any_of(From.Slices.begin(), From.Slices.end(),
                   [](const auto &S) { return S.Farthest <= S.largest(); }))
-    Near = Of.called(Of.less(distance(Of), perSlice(Of, From, "to", Ends)),
+    Near = Of.called(Of.less(Of.distance(), perSlice(Of, From, "to", Ends)),
                      "near");
   keepAll(Of, {Past, Near});
   return Of;
@@ -124,7 +120,7 @@ Fit importers::fitSinkAndWindow(const Mask &From) {
   Expr First =
       Of.called(Of.less(Of.k(), perSlice(Of, From, "sink", Sinks)), "first");
   Expr Near = Of.called(
-      Of.less(distance(Of), perSlice(Of, From, "window", Windows)), "near");
+      Of.less(Of.distance(), perSlice(Of, From, "window", Windows)), "near");
   keepAll(Of, {Past, Of.called(Of.either(First, Near), "either")});
   return Of;
 }
@@ -157,7 +153,7 @@ Fit importers::fitPrefix(const Mask &From) {
   Expr Band = atLeast(Of, From, Begins);
   if (!IsOpen)
     Band = Of.both(
-        Band, Of.called(Of.less(distance(Of), perSlice(Of, From, "to", Ends)),
+        Band, Of.called(Of.less(Of.distance(), perSlice(Of, From, "to", Ends)),
                         "near"));
   Of.keep(Of.either(Shared, Band));
   return Of;
@@ -215,7 +211,7 @@ Fit importers::fitStrided(const Mask &From) {
   }
   Keep Of(IsDilated ? "dilated" : "local_strided");
   std::optional<Expr> Past = notBefore(Of, From), Reached;
-  Expr D = distance(Of);
+  Expr D = Of.distance();
   Expr Hit = Of.called(Of.residue(D, Remainder, Stride), "hit");
   if (!IsDilated)
     Hit = Of.called(
@@ -252,7 +248,7 @@ Fit importers::fitGlobalColumns(const Mask &From) {
   Keep Of("global_local");
   std::optional<Expr> Past = notBefore(Of, From);
   Expr Near = Of.called(
-      Of.less(distance(Of), perSlice(Of, From, "window", Windows)), "near");
+      Of.less(Of.distance(), perSlice(Of, From, "window", Windows)), "near");
   Expr Global = Of.called(Of.residue(Of.k(), Remainder, Stride), "global");
   keepAll(Of, {Past, Of.called(Of.either(Near, Global), "either")});
   return Of;
@@ -274,7 +270,7 @@ Fit importers::fitBlockDiagonal(const Mask &From) {
       Of.equal(Of.floorDiv(Of.q(), Block), Of.floorDiv(Of.k(), Block)), "same");
   std::optional<Expr> Past;
   if (IsCausal)
-    Past = Of.called(Of.notNegative(distance(Of)), "past");
+    Past = Of.called(Of.notNegative(Of.distance()), "past");
   keepAll(Of, {Past, Same});
   return Of;
 }

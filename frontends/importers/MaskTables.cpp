@@ -9,10 +9,6 @@
 using namespace heddle;
 using namespace heddle::importers;
 
-static Expr distance(Keep &Of) {
-  return Of.called(Of.sub(Of.q(), Of.k()), "d");
-}
-
 /// A table over (b, h, position).
 static Expr perPosition(Keep &Of, const Mask &From, const std::string &Name,
                         std::vector<int32_t> Values, Expr Position) {
@@ -48,7 +44,8 @@ Fit importers::fitDocuments(const Mask &From) {
                         "same");
   if (IsCausal)
     Same = Of.called(
-        Of.both(Of.called(Of.notNegative(distance(Of)), "past"), Same), "kept");
+        Of.both(Of.called(Of.notNegative(Of.distance()), "past"), Same),
+        "kept");
   Of.keep(Same);
   return Of;
 }
@@ -115,7 +112,7 @@ Fit importers::fitRowRuns(const Mask &From) {
   std::optional<Expr> After, Before;
   if (!Begins.isOpen()) {
     if (std::optional<int64_t> Offset = Begins.offset())
-      After = Of.lessEqual(distance(Of), Of.integer("reach", -*Offset));
+      After = Of.lessEqual(Of.distance(), Of.integer("reach", -*Offset));
     else
       After = Of.lessEqual(
           perPosition(Of, From, "first", Begins.table(), Of.q()), Of.k());
@@ -124,9 +121,9 @@ Fit importers::fitRowRuns(const Mask &From) {
   // A row without keys needs an end of its own.
   std::optional<int64_t> Offset = SomeEmpty ? std::nullopt : Ends.offset();
   if (Offset && *Offset == 1)
-    Before = Of.notNegative(distance(Of));
+    Before = Of.notNegative(Of.distance());
   else if (Offset && !Ends.isOpen())
-    Before = Of.less(Of.integer("from", -*Offset), distance(Of));
+    Before = Of.less(Of.integer("from", -*Offset), Of.distance());
   else if (SomeEmpty || !Ends.isOpen())
     Before =
         Of.less(Of.k(), perPosition(Of, From, "end", Ends.table(), Of.q()));
@@ -232,7 +229,7 @@ private:
 
   Fit causal(bool HasEnd) {
     Keep Of("column_bounds");
-    Expr Past = Of.called(Of.notNegative(distance(Of)), "past");
+    Expr Past = Of.called(Of.notNegative(Of.distance()), "past");
     Expr Start = bound(Of, "lower_start", Below, false);
     Expr Kept = HasEnd ? outside(Of, Start, bound(Of, "lower_end", Below, true))
                        : Of.less(Of.q(), Start);

@@ -2,6 +2,7 @@
 
 #include "LinearLaunch.h"
 #include "Binder.h"
+#include "CacheLine.h"
 #include "Dtype.h"
 #include "Tiling.h"
 
@@ -13,11 +14,6 @@ using namespace heddle;
 using namespace heddle::runtime;
 
 namespace {
-
-/// Left unset: states are written before anybody reads them.
-struct alignas(64) CacheLine {
-  float Values[16];
-};
 
 /// The operands of one stretch.
 struct StretchArgs {

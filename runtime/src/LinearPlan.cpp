@@ -14,7 +14,7 @@ using namespace heddle::runtime;
 /// A sequence is cut only where there are so few heads and sequences that at
 /// most a quarter of so many threads would have work: cutting costs a further
 /// pass for the states, a quarter to a half of the work.
-static constexpr int64_t WantedTasks = 16, FewestSegments = 4;
+static constexpr int64_t WantedSegments = 16, FewestSegments = 4;
 /// Less than this is not worth the meeting of threads between passes.
 static constexpr int64_t ShortestSegment = 512;
 /// Bytes of states that a plan asks for of its own accord.
@@ -83,7 +83,7 @@ static int64_t chooseSegments(const heddle_plan &Plan, int64_t Tokens,
   double Share =
       static_cast<double>(Tokens) /
       (static_cast<double>(AllTokens) * static_cast<double>(Plan.HeadsQ));
-  auto Segments = static_cast<int64_t>(WantedTasks * Share);
+  auto Segments = static_cast<int64_t>(WantedSegments * Share);
   int64_t RoomBytes =
       roomFloats(*Plan.Entry) * static_cast<int64_t>(sizeof(float));
   Segments = std::min({Segments, Tokens / ShortestSegment,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "PackedLaunch.h"
+#include "CacheLine.h"
 #include "MergeRow.h"
 #include "Packing.h"
 #include "Tiling.h"
@@ -15,11 +16,6 @@ using namespace heddle;
 using namespace heddle::runtime;
 
 namespace {
-
-/// Left unset: kernels write partial results before anybody reads them.
-struct alignas(64) CacheLine {
-  float Values[16];
-};
 
 class PackedLaunch {
 public:

@@ -11,9 +11,9 @@ using namespace heddle::exec;
 
 namespace {
 
-using Case = std::tuple<heddle_dtype, heddle_dtype, int64_t>;
+using DtypeCase = std::tuple<heddle_dtype, heddle_dtype, int64_t>;
 
-class Dtypes : public testing::TestWithParam<Case> {
+class Dtypes : public testing::TestWithParam<DtypeCase> {
 protected:
   Dtypes() {
     Spec.Dtype = std::get<0>(GetParam());
@@ -61,9 +61,9 @@ TEST_P(Dtypes, AgreeRagged) {
 }
 
 /// Every head dim in one dtype, and every pair of dtypes.
-std::vector<Case> cases() {
+std::vector<DtypeCase> cases() {
   const heddle_dtype All[] = {HEDDLE_F32, HEDDLE_F16, HEDDLE_BF16};
-  std::vector<Case> Result;
+  std::vector<DtypeCase> Result;
   for (heddle_dtype Input : All)
     for (heddle_dtype Output : All)
       for (int64_t HeadDim : {40, 64, 72, 80, 128})
@@ -73,7 +73,7 @@ std::vector<Case> cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Dtypes, testing::ValuesIn(cases()),
-                         [](const testing::TestParamInfo<Case> &Info) {
+                         [](const testing::TestParamInfo<DtypeCase> &Info) {
                            return std::string(
                                       dtypeName(std::get<0>(Info.param))) +
                                   "_to_" + dtypeName(std::get<1>(Info.param)) +

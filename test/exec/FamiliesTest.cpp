@@ -10,12 +10,12 @@ using namespace heddle::exec;
 
 namespace {
 
-struct Lengths {
+struct OddLengths {
   int64_t Queries, Keys;
 };
 
-constexpr Lengths Odd[] = {{1, 1},    {63, 65},   {64, 64}, {65, 200},
-                           {200, 63}, {257, 300}, {0, 64},  {64, 0}};
+constexpr OddLengths Odd[] = {{1, 1},    {63, 65},   {64, 64}, {65, 200},
+                              {200, 63}, {257, 300}, {0, 64},  {64, 0}};
 
 class Families : public testing::Test {
 protected:
@@ -24,7 +24,7 @@ protected:
   void agree(const std::string &Text, KernelSpec Spec, Body Values) {
     OnEveryLevel Kernels(Host, Text, std::move(Spec));
     uint64_t Seed = 1;
-    for (const Lengths &N : Odd) {
+    for (const OddLengths &N : Odd) {
       Sizes Of = {2, 4, 2, N.Queries, N.Keys, {}, {}};
       Of.Params = Values(Of);
       ASSERT_TRUE(Kernels.agree(Of, Layout::Bhsd, Seed++));
@@ -334,7 +334,7 @@ attn.combine @both [@window, @every]
 
 TEST_F(Families, TwoSourcesUnderOneSoftmax) {
   OnEveryLevel Kernels(Host, WindowAndPrefix, small());
-  for (const Lengths &N : Odd)
+  for (const OddLengths &N : Odd)
     for (int64_t More : {0, 1, 70}) {
       Sizes Of = {2, 4, 2, N.Queries, N.Keys, {}, {Value(20), Value(3)}};
       Of.MoreKeys = {More};

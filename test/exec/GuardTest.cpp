@@ -71,14 +71,14 @@ void runTasks(const heddle_code &Code, const Sizes &Of, const Operands &Data,
         Code.task(&Args, B, H, T, Workspace);
 }
 
-using Case = std::tuple<std::string, std::string>;
+using GuardCase = std::tuple<std::string, std::string>;
 
-class Guards : public testing::TestWithParam<Case> {
+class Guards : public testing::TestWithParam<GuardCase> {
 protected:
   Compiler Host;
 };
 
-constexpr std::pair<int64_t, int64_t> Lengths[] = {
+constexpr std::pair<int64_t, int64_t> GuardedLengths[] = {
     {0, 0},   {1, 1},     {63, 63},     {64, 64},  {65, 65},  {500, 500},
     {0, 64},  {64, 0},    {1000, 1000}, {1, 1000}, {65, 500}, {500, 63},
     {47, 49}, {1000, 65}, {16, 8},      {17, 9},
@@ -97,7 +97,7 @@ TEST_P(Guards, NoAccessOutside) {
     ASSERT_TRUE(Kernel);
     const heddle_code *Code = nullptr;
     ASSERT_TRUE(succeeded(heddle_kernel_code(Kernel->kernel(), &Code)));
-    for (auto [SeqQ, SeqK] : Lengths)
+    for (auto [SeqQ, SeqK] : GuardedLengths)
       for (auto [Where, Order] :
            {std::pair(Placement::BeforeGuard, Layout::Bhsd),
             std::pair(Placement::BeforeGuard, Layout::Bshd),
@@ -120,7 +120,7 @@ TEST_P(Guards, NoAccessOutside) {
   }
 }
 
-std::string caseName(const testing::TestParamInfo<Case> &Info) {
+std::string caseName(const testing::TestParamInfo<GuardCase> &Info) {
   std::string Text = std::get<0>(Info.param) + "_" + std::get<1>(Info.param);
   for (char &C : Text)
     if (!std::isalnum(C))

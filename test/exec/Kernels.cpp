@@ -283,8 +283,6 @@ static Tensor makeInput(const std::optional<Tensor> &Packed, int64_t First,
   return Tensor(Shape, Order, Where, Dtype);
 }
 
-static int64_t ceilDivide(int64_t X, int64_t Y) { return (X + Y - 1) / Y; }
-
 /// The shape of column_sums.
 static std::array<int64_t, 4> columnShape(const Sizes &Of, size_t Source) {
   if (Source == 0)

@@ -63,6 +63,8 @@ private:
   std::unique_ptr<Impl> Content;
 };
 
+inline int64_t ceilDivide(int64_t X, int64_t Y) { return (X + Y - 1) / Y; }
+
 /// The names of all examples, ascending, that are a softmax over a keep region
 /// of plain sequences with nothing but integers for parameters, each with a
 /// default: what tests of lengths, parameters and memory need. Found in their

@@ -15,8 +15,6 @@
 using namespace heddle;
 using namespace heddle::exec;
 
-static int64_t ceilDivide(int64_t X, int64_t Y) { return (X + Y - 1) / Y; }
-
 namespace {
 
 /// Handles of several tensors, and their addresses.

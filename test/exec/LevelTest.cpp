@@ -12,13 +12,14 @@ using namespace heddle::exec;
 
 namespace {
 
-struct Lengths {
+struct FewLengths {
   int64_t Queries, Keys;
 };
 
-constexpr Lengths Few[] = {{1, 1}, {64, 64}, {65, 200}, {200, 63}, {300, 300}};
+constexpr FewLengths Few[] = {
+    {1, 1}, {64, 64}, {65, 200}, {200, 63}, {300, 300}};
 
-Sizes makeSizes(const Pattern &What, const Lengths &N) {
+Sizes makeSizes(const Pattern &What, const FewLengths &N) {
   return {2, 4, 2, N.Queries, N.Keys, {0, 7}, What.defaults()};
 }
 
@@ -28,9 +29,9 @@ std::string identifier(std::string Text) {
   return Text;
 }
 
-using Case = std::tuple<std::string, std::string>;
+using LevelCase = std::tuple<std::string, std::string>;
 
-class Levels : public testing::TestWithParam<Case> {
+class Levels : public testing::TestWithParam<LevelCase> {
 protected:
   Compiler Host;
 };
@@ -48,7 +49,7 @@ TEST_P(Levels, Agree) {
     const heddle_code *Code = nullptr;
     ASSERT_TRUE(succeeded(heddle_kernel_code(Kernel->kernel(), &Code)));
     ASSERT_EQ(Code->level, Level);
-    for (const Lengths &N : Few) {
+    for (const FewLengths &N : Few) {
       const Sizes Of = makeSizes(What, N);
       Operands Data(Of, Spec);
       ASSERT_TRUE(launchAndCompare(What, Spec, *Kernel, Of, Data));
@@ -59,7 +60,7 @@ TEST_P(Levels, Agree) {
 INSTANTIATE_TEST_SUITE_P(Host, Levels,
                          testing::Combine(testing::ValuesIn(hostLevels()),
                                           testing::ValuesIn(exampleNames())),
-                         [](const testing::TestParamInfo<Case> &Info) {
+                         [](const testing::TestParamInfo<LevelCase> &Info) {
                            return identifier(std::get<0>(Info.param)) + "_" +
                                   std::get<1>(Info.param);
                          });
@@ -83,7 +84,7 @@ TEST_P(Schedules, AnyLegalOneAgrees) {
       Spec.Schedule = randomSchedule(Random, Spec.Level);
       std::optional<Program> Kernel = compile(Host, What, Spec);
       ASSERT_TRUE(Kernel);
-      for (const Lengths &N : Few) {
+      for (const FewLengths &N : Few) {
         const Sizes Of = makeSizes(What, N);
         Operands Data(Of, Spec);
         ASSERT_TRUE(launchAndCompare(What, Spec, *Kernel, Of, Data));

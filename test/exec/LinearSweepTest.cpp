@@ -12,7 +12,7 @@ using namespace heddle::exec;
 
 namespace {
 
-constexpr int64_t Lengths[] = {0, 1, 15, 16, 17, 63, 65, 300};
+constexpr int64_t SweptLengths[] = {0, 1, 15, 16, 17, 63, 65, 300};
 
 std::vector<std::string> textNames() {
   std::vector<std::string> Names;
@@ -21,7 +21,7 @@ std::vector<std::string> textNames() {
   return Names;
 }
 
-std::string nameOf(const testing::TestParamInfo<std::string> &Info) {
+std::string sweepName(const testing::TestParamInfo<std::string> &Info) {
   return Info.param;
 }
 
@@ -63,9 +63,9 @@ protected:
   Compiler Host;
 };
 
-TEST_P(LinearSweep, Lengths) {
+TEST_P(LinearSweep, SweptLengths) {
   std::vector<Sizes> All;
-  for (int64_t Length : Lengths)
+  for (int64_t Length : SweptLengths)
     All.push_back(sizes(2, 4, 2, Length, Length % 7));
   check(spec(64, 64), All);
 }
@@ -137,6 +137,6 @@ TEST_P(LinearSweep, Origins) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Recurrences, LinearSweep,
-                         testing::ValuesIn(textNames()), nameOf);
+                         testing::ValuesIn(textNames()), sweepName);
 
 } // namespace

@@ -20,7 +20,7 @@ heddle_stats countWork(const heddle_plan *Plan) {
   return Stats;
 }
 
-int64_t executed(const heddle_stats &Stats) {
+int64_t executedTiles(const heddle_stats &Stats) {
   return Stats.tiles_full + Stats.tiles_partial;
 }
 
@@ -131,7 +131,7 @@ TEST_P(Counts, EqualBruteForce) {
   // The algebra may hold an empty or a full tile for partial, but rarely does:
   // on these small tiles it visits at most 8 % more tiles than keep a pair, and
   // knows 95 % of the full ones.
-  EXPECT_LE(executed(Counted) * 100, executed(Exact) * 108);
+  EXPECT_LE(executedTiles(Counted) * 100, executedTiles(Exact) * 108);
   EXPECT_GE(Counted.tiles_full * 100, Exact.tiles_full * 95);
 }
 
@@ -166,7 +166,7 @@ public:
 
   /// Pairs of the tiles that are computed.
   double pairs(size_t I) const {
-    return static_cast<double>(executed(Stats[I])) *
+    return static_cast<double>(executedTiles(Stats[I])) *
            static_cast<double>(Code.query_tile * Code.key_tile);
   }
 
@@ -190,7 +190,7 @@ TEST(Growth, AShapeIsLinear) {
     // incomplete key tile at each of three borders.
     const int64_t Tasks =
         (Work.Lengths[I] + Work.Code.query_tile - 1) / Work.Code.query_tile;
-    EXPECT_LE(executed(Work.Stats[I]) * Work.Code.key_tile,
+    EXPECT_LE(executedTiles(Work.Stats[I]) * Work.Code.key_tile,
               Tasks * (Sink + Window + Work.Code.query_tile +
                        3 * Work.Code.key_tile));
   }
@@ -220,7 +220,7 @@ TEST_P(PowerGrowth, IsNLogN) {
   for (size_t I = 0; I < 3; ++I) {
     const int64_t Tasks =
         (Work.Lengths[I] + Work.Code.query_tile - 1) / Work.Code.query_tile;
-    const double PerTask = static_cast<double>(executed(Work.Stats[I])) /
+    const double PerTask = static_cast<double>(executedTiles(Work.Stats[I])) /
                            static_cast<double>(Tasks);
     EXPECT_LT(PerTask, 4 * std::log2(Work.Lengths[I]));
   }

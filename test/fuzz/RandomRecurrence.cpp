@@ -13,9 +13,9 @@ using namespace heddle::fuzz;
 namespace {
 
 /// Writes the text of a recurrence.
-class Writer {
+class RecurrenceWriter {
 public:
-  explicit Writer(uint64_t Seed) : Random(Seed) {}
+  explicit RecurrenceWriter(uint64_t Seed) : Random(Seed) {}
 
   RandomRecurrence write();
 
@@ -75,26 +75,26 @@ private:
   int NextName = 0;
 };
 
-std::string Writer::softmax(const std::string &X) {
+std::string RecurrenceWriter::softmax(const std::string &X) {
   const std::string Max = put("attn.row_max " + X);
   const std::string E = unary("math.exp", binary("arith.subf", X, Max));
   return binary("arith.divf", E, put("attn.row_sum " + E));
 }
 
-std::string Writer::unitLength(const std::string &X) {
+std::string RecurrenceWriter::unitLength(const std::string &X) {
   const std::string Sum = put("attn.row_sum " + binary("arith.mulf", X, X));
   const std::string Safe = binary("arith.addf", Sum, real("1.0e-3"));
   return binary("arith.mulf", X, unary("math.rsqrt", Safe));
 }
 
 /// The position as a real number.
-std::string Writer::position() {
+std::string RecurrenceWriter::position() {
   const std::string Integer = put("arith.index_cast %i : index to i64");
   return put("arith.sitofp " + Integer + " : i64 to f32");
 }
 
 /// Something of a size like that of its argument, or smaller.
-std::string Writer::step(Row Of, const std::string &X) {
+std::string RecurrenceWriter::step(Row Of, const std::string &X) {
   const bool IsOfKeys = Of == Row::Query || Of == Row::Key;
   const char *Feature = IsOfKeys ? "d" : "v";
   switch (pick(Random, 0, IsOfKeys ? 14 : 11)) {
@@ -142,14 +142,14 @@ std::string Writer::step(Row Of, const std::string &X) {
   }
 }
 
-std::string Writer::chain(Row Of, int64_t Steps) {
+std::string RecurrenceWriter::chain(Row Of, int64_t Steps) {
   std::string X = "%x";
   for (int64_t I = 0; I < Steps; ++I)
     X = step(Of, X);
   return X;
 }
 
-void Writer::writeMap(Row Of, int64_t Features, End Ending) {
+void RecurrenceWriter::writeMap(Row Of, int64_t Features, End Ending) {
   constexpr const char *Names[] = {"query", "key", "value", "output"};
   Body.clear();
   const int64_t Most = Of == Row::Query || Of == Row::Key ? 3 : 2;
@@ -174,7 +174,8 @@ void Writer::writeMap(Row Of, int64_t Features, End Ending) {
              "\n  }\n";
 }
 
-void Writer::writeFactor(const char *Clause, bool IsDelta, bool PerChannel) {
+void RecurrenceWriter::writeFactor(const char *Clause, bool IsDelta,
+                                   bool PerChannel) {
   Body.clear();
   constexpr const char *Axes[] = {"h", "hi", "i", "bhi"};
   constexpr const char *ChannelAxes[] = {"hif", "if", "f", "hf"};
@@ -188,7 +189,7 @@ void Writer::writeFactor(const char *Clause, bool IsDelta, bool PerChannel) {
              Clause + " " + X + "\n  }\n";
 }
 
-RandomRecurrence Writer::write() {
+RandomRecurrence RecurrenceWriter::write() {
   const bool HasDelta = chance(5);
   Out.IsBidirectional = !HasDelta && chance(6);
   Out.HasWindow = !HasDelta && !Out.IsBidirectional && chance(5);
@@ -245,7 +246,7 @@ RandomRecurrence Writer::write() {
 } // namespace
 
 RandomRecurrence fuzz::makeRandomRecurrence(uint64_t Seed) {
-  return Writer(Seed).write();
+  return RecurrenceWriter(Seed).write();
 }
 
 exec::ValueList RandomRecurrence::values(std::mt19937_64 &Random,

@@ -8,7 +8,9 @@ using namespace heddle::ptx;
 using llvm::Twine;
 
 void heddle::ptx::joinClocks(Clocks &Into, const Clocks &From) {
-  for (size_t I = 0; I < Into.size() && I < From.size(); ++I)
+  if (Into.size() < From.size())
+    Into.resize(From.size());
+  for (size_t I = 0; I < From.size(); ++I)
     Into[I] = std::max(Into[I], From[I]);
 }
 

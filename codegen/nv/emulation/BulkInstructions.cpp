@@ -114,13 +114,13 @@ static void runBulk(WarpState &W, const Inst &I) {
   }
 }
 
-static void runCommit(WarpState &W, const Inst &I) {
+static void runBulkCommit(WarpState &W, const Inst &I) {
   for (unsigned L = 0; L < WarpSize; ++L)
     if (W.on(L))
       W.Cta.Async.commitCopies(W, L);
 }
 
-static void runWait(WarpState &W, const Inst &I) {
+static void runBulkWait(WarpState &W, const Inst &I) {
   for (unsigned L = 0; L < WarpSize; ++L)
     if (W.on(L) && !W.Cta.Async.waitCopies(W, L, I.Aux))
       return;
@@ -179,7 +179,7 @@ void heddle::ptx::decodeBulkCopy(Decoder &D) {
     return decodeTensor(D);
   if (D.take("commit_group")) {
     D.expect(0);
-    D.I.Run = runCommit;
+    D.I.Run = runBulkCommit;
     return;
   }
   if (D.take("wait_group")) {
@@ -188,7 +188,7 @@ void heddle::ptx::decodeBulkCopy(Decoder &D) {
     D.take("read");
     D.expect(1);
     D.I.Aux = uint32_t(D.immediate(0));
-    D.I.Run = runWait;
+    D.I.Run = runBulkWait;
     return;
   }
   bool To = D.take("mbarrier::complete_tx::bytes");

@@ -8,9 +8,9 @@
 using namespace heddle::ptx;
 using llvm::Twine;
 
-static constexpr uint8_t Orders = 1, Aligned = 2;
+static constexpr uint8_t OrdersMemory = 1, ByWholeWarps = 2;
 
-static void runNothing(WarpState &W, const Inst &I) { ++W.Cta.Time; }
+static void countTime(WarpState &W, const Inst &I) { ++W.Cta.Time; }
 static void runProxyFence(WarpState &W, const Inst &I) {
   W.Cta.Async.fenceProxy(W);
 }
@@ -19,7 +19,7 @@ bool heddle::ptx::decodeProxyFence(Decoder &D) {
   if (D.take("mbarrier_init")) {
     D.ignore({"release", "cluster"});
     D.expect(0);
-    D.I.Run = runNothing;
+    D.I.Run = countTime;
     return true;
   }
   if (!D.take("proxy"))
@@ -35,21 +35,8 @@ bool heddle::ptx::decodeProxyFence(Decoder &D) {
     while (!D.next().empty())
       D.takeNext();
   }
-  D.I.Run = Async ? runProxyFence : runNothing;
+  D.I.Run = Async ? runProxyFence : countTime;
   return true;
-}
-
-/// One lane of the mask is chosen: the lowest. Which it is is up to the system,
-/// but always the same one for a mask (PTX ISA, elect.sync).
-static void runElect(WarpState &W, const Inst &I) {
-  LaneMask Mask = W.reg<LaneMask>(I.Op[2])[unsigned(llvm::countr_zero(W.Exec))];
-  if (!W.gather(Mask))
-    return;
-  auto Leader = uint32_t(llvm::countr_zero(Mask));
-  alignas(64) uint32_t Out[WarpSize];
-  std::fill(Out, Out + WarpSize, Leader);
-  W.store(I.Op[0], Out);
-  W.storePredicate(I.Op[1], LaneMask(1) << Leader);
 }
 
 static void runSetRegisters(WarpState &W, const Inst &I) {
@@ -59,15 +46,15 @@ static void runSetRegisters(WarpState &W, const Inst &I) {
 }
 
 static void runClusterArrive(WarpState &W, const Inst &I) {
-  if ((I.Flags & Aligned) && !W.gather(W.Live))
+  if ((I.Flags & ByWholeWarps) && !W.gather(W.Live))
     return;
-  W.Cta.Async.arriveCluster(W, I.Flags & Orders);
+  W.Cta.Async.arriveCluster(W, I.Flags & OrdersMemory);
 }
 
 static void runClusterWait(WarpState &W, const Inst &I) {
-  if ((I.Flags & Aligned) && !W.gather(W.Live))
+  if ((I.Flags & ByWholeWarps) && !W.gather(W.Live))
     return;
-  W.Cta.Async.waitCluster(W, I.Flags & Orders);
+  W.Cta.Async.waitCluster(W, I.Flags & OrdersMemory);
 }
 
 bool heddle::ptx::decodeClusterBarrier(Decoder &D) {
@@ -77,10 +64,10 @@ bool heddle::ptx::decodeClusterBarrier(Decoder &D) {
   bool Arrive = D.take("arrive");
   if (!Arrive && !D.take("wait"))
     D.fail("expected '.arrive' or '.wait'");
-  D.I.Flags = D.take("relaxed") ? 0 : Orders;
+  D.I.Flags = D.take("relaxed") ? 0 : OrdersMemory;
   D.ignore({"release", "acquire"});
   if (D.take("aligned"))
-    D.I.Flags |= Aligned;
+    D.I.Flags |= ByWholeWarps;
   D.expect(0);
   D.I.Run = Arrive ? runClusterArrive : runClusterWait;
   return true;
@@ -105,18 +92,6 @@ static void runRank(WarpState &W, const Inst &I) {
 }
 
 void heddle::ptx::addClusterInstructions(DecodeTable &Into) {
-  Into["elect"] = [](Decoder &D) {
-    if (!D.take("sync"))
-      D.fail("expected '.sync'");
-    D.expect(2);
-    const Operand &Pair = D.operand(0);
-    if (Pair.Is != Operand::Pair || Pair.Items.size() != 2)
-      return D.fail("expected a lane and a predicate: d|p");
-    D.I.Op[0] = D.target(Pair.Items[0], B32);
-    D.I.Op[1] = D.target(Pair.Items[1], Predicate);
-    D.I.Op[2] = D.source(1, B32);
-    D.I.Run = runElect;
-  };
   Into["setmaxnreg"] = [](Decoder &D) {
     if (!D.take("inc") && !D.take("dec"))
       D.fail("expected '.inc' or '.dec'");
@@ -135,7 +110,7 @@ void heddle::ptx::addClusterInstructions(DecodeTable &Into) {
     if (!D.take("wait") && !D.take("launch_dependents"))
       D.fail("expected '.wait' or '.launch_dependents'");
     D.expect(0);
-    D.I.Run = runNothing;
+    D.I.Run = countTime;
   };
   Into["mapa"] = [](Decoder &D) {
     D.space();

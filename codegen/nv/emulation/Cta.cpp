@@ -123,12 +123,6 @@ void CtaState::deadlock() {
 
 // --- barriers (PTX ISA, Parallel Synchronization: bar, barrier) ---
 
-static void join(std::vector<uint32_t> &Into,
-                 const std::vector<uint32_t> &From) {
-  for (size_t I = 0; I < Into.size(); ++I)
-    Into[I] = std::max(Into[I], From[I]);
-}
-
 void CtaState::arrive(WarpState &By, const Inst &I, const Arrival &What) {
   Barrier &B = Barriers[What.Barrier];
   if (!B.Open) {
@@ -158,7 +152,7 @@ void CtaState::arrive(WarpState &By, const Inst &I, const Arrival &What) {
   }
   B.True += unsigned(llvm::popcount(What.True & By.Exec));
   B.Predicates += unsigned(llvm::popcount(By.Exec));
-  join(B.Clock, By.Clock);
+  joinClocks(B.Clock, By.Clock);
   ++By.Clock[By.Index];
   if (What.Waits) {
     B.Waiters.push_back({&By, By.Frame, &I, By.Exec, What.Reduce});
@@ -183,7 +177,7 @@ void CtaState::threadsLeft() {
 void CtaState::complete(Barrier &B, unsigned Number) {
   ++Counts.Barriers;
   for (const Waiter &W : B.Waiters) {
-    join(W.Warp->Clock, B.Clock);
+    joinClocks(W.Warp->Clock, B.Clock);
     W.Warp->wake(Wait::Barrier, Number);
     if (W.Reduce == Reduction::None)
       continue;

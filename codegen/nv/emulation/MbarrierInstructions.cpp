@@ -8,7 +8,7 @@
 using namespace heddle::ptx;
 
 // Flags of the instructions.
-static constexpr uint8_t Drops = 1, Expects = 2, Counts = 4, Orders = 8,
+static constexpr uint8_t Drops = 1, Expects = 2, Counts = 4, OrdersAccess = 8,
                          ByParity = 16, HasToken = 32;
 /// A token names the phase and, above it, the arrivals that were outstanding.
 static constexpr unsigned TokenCount = 40;
@@ -44,7 +44,7 @@ static void runArrive(WarpState &W, const Inst &I) {
     uint64_t Pending = Object->pending();
     if (!W.Cta.Async.arrive(W, L, Address, I.Flags & Counts ? Number : I.Count,
                             I.Flags & Expects ? Number : 0, I.Flags & Drops,
-                            I.Flags & Orders, &Phase))
+                            I.Flags & OrdersAccess, &Phase))
       return;
     Tokens[L] = Phase | Pending << TokenCount;
   }
@@ -80,7 +80,7 @@ static bool test(WarpState &W, const Inst &I, LaneMask &Complete) {
     }
     bool Done = false;
     if (!W.Cta.Async.test(W, L, Address, Phase, I.Flags & ByParity,
-                          I.Flags & Orders, Done))
+                          I.Flags & OrdersAccess, Done))
       return false;
     Complete |= LaneMask(Done) << L;
     Last = L;
@@ -137,7 +137,7 @@ static void runPendingCount(WarpState &W, const Inst &I) {
 /// Modifiers that all have, and the type.
 static void common(Decoder &D) {
   if (takeOrder(D))
-    D.I.Flags |= Orders;
+    D.I.Flags |= OrdersAccess;
   D.space();
   if (D.type().Width != 64)
     D.fail("an mbarrier has 64 bits");

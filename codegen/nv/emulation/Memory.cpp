@@ -119,35 +119,27 @@ char *MemoryAccess::resolve(unsigned Lane, uint64_t Address, unsigned Bytes) {
   return At;
 }
 
-static void join(std::vector<uint32_t> &Into,
-                 const std::vector<uint32_t> &From) {
-  if (Into.size() < From.size())
-    Into.resize(From.size());
-  for (size_t I = 0; I < From.size(); ++I)
-    Into[I] = std::max(Into[I], From[I]);
-}
-
 /// A strong access meets those before it at the same address.
 void MemoryAccess::order(uint64_t Key) {
   std::vector<uint32_t> &There = W.Cta.Released[Key];
   if (How != Touch::Write) {
     if (With == Order::Acquire || With == Order::Both)
-      join(W.Clock, There);
+      joinClocks(W.Clock, There);
     else
-      join(W.Seen, There);
+      joinClocks(W.Seen, There);
   }
   if (How == Touch::Read)
     return;
   if (With == Order::Release || With == Order::Both) {
-    join(There, W.Clock);
+    joinClocks(There, W.Clock);
     ++W.Clock[W.Index];
   } else {
-    join(There, W.Fenced);
+    joinClocks(There, W.Fenced);
   }
 }
 
 void heddle::ptx::fence(WarpState &W) {
-  join(W.Clock, W.Seen);
+  joinClocks(W.Clock, W.Seen);
   W.Fenced = W.Clock;
   ++W.Clock[W.Index];
 }

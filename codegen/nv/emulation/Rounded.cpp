@@ -55,7 +55,7 @@ static T compute(RoundedOp By, llvm::RoundingMode Mode, T A, T B, T C) {
   return valueOf(X, T());
 }
 
-template <typename T> static void run(WarpState &W, const Inst &I) {
+template <typename T> static void runRounded(WarpState &W, const Inst &I) {
   auto By = RoundedOp(I.Count);
   llvm::RoundingMode Mode = roundingMode(Rounding(I.Aux));
   bool Flush = I.Flags & Ftz;
@@ -87,5 +87,7 @@ void heddle::ptx::decodeRounded(Decoder &D, Type Of, RoundedOp By,
   D.I.Count = uint8_t(By);
   D.I.Aux = uint32_t(Mode);
   bool Known = Of.isFloat() && !Of.Packed && Of.Width >= 32;
-  runs(D, !Known ? nullptr : Of.Width == 32 ? run<float> : run<double>);
+  runs(D, !Known           ? nullptr
+          : Of.Width == 32 ? runRounded<float>
+                           : runRounded<double>);
 }

@@ -306,8 +306,8 @@ void heddle::ptx::addWarpInstructions(DecodeTable &Into) {
       D.fail("expected '.sync'");
     D.expect(2);
     const Operand &To = D.operand(0);
-    if (To.Is != Operand::Pair)
-      return D.fail("expected two results, d|p");
+    if (To.Is != Operand::Pair || To.Items.size() != 2)
+      return D.fail("expected a lane and a predicate: d|p");
     D.I.Op[0] = D.target(To.Items[0], B32);
     D.I.Op[1] = D.target(To.Items[1], Predicate);
     D.I.Op[2] = D.source(1, B32);

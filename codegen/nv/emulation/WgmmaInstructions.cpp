@@ -13,7 +13,7 @@ static constexpr uint8_t ElementBits = 3, HalfSum = 4, RegisterA = 8,
                          NegateA = 16, NegateB = 32, TransposeA = 64,
                          TransposeB = 128;
 
-static void runProduct(WarpState &W, const Inst &I) {
+static void runWgmma(WarpState &W, const Inst &I) {
   if (!W.gather(AllLanes))
     return;
   const auto *A = W.reg<uint64_t>(I.Op[0]), *B = W.reg<uint64_t>(I.Op[1]);
@@ -44,17 +44,17 @@ static void runProduct(WarpState &W, const Inst &I) {
   W.Cta.Async.issue(W, P);
 }
 
-static void runFence(WarpState &W, const Inst &I) {
+static void runWgmmaFence(WarpState &W, const Inst &I) {
   if (W.gather(AllLanes))
     W.Cta.Async.fenceProducts(W);
 }
 
-static void runCommit(WarpState &W, const Inst &I) {
+static void runWgmmaCommit(WarpState &W, const Inst &I) {
   if (W.gather(AllLanes))
     W.Cta.Async.commitProducts(W);
 }
 
-static void runWait(WarpState &W, const Inst &I) {
+static void runWgmmaWait(WarpState &W, const Inst &I) {
   if (W.gather(AllLanes))
     W.Cta.Async.waitProducts(W, I.Aux);
 }
@@ -76,7 +76,7 @@ static bool one(Decoder &D, unsigned N, int64_t IfOne, int64_t IfNot) {
   return Value == IfOne;
 }
 
-static void decodeProduct(Decoder &D) {
+static void decodeWgmma(Decoder &D) {
   llvm::StringRef Word = D.takeNext();
   llvm::StringRef Sum = D.takeNext(), A = D.takeNext(), B = D.takeNext();
   WgmmaShape Shape;
@@ -128,7 +128,7 @@ static void decodeProduct(Decoder &D) {
   if (Turns)
     Flags |= one(D, Next, 1, 0) ? TransposeB : 0;
   D.I.Flags = Flags;
-  D.I.Run = runProduct;
+  D.I.Run = runWgmma;
 }
 
 void heddle::ptx::addWgmmaInstructions(DecodeTable &Into) {
@@ -139,12 +139,12 @@ void heddle::ptx::addWgmmaInstructions(DecodeTable &Into) {
     if (!D.take("sync") || !D.take("aligned"))
       D.fail("expected '.sync.aligned'");
     if (Product)
-      return decodeProduct(D);
+      return decodeWgmma(D);
     if (!Fence && !Commit && !Wait)
       D.fail("'wgmma' has no '." + D.next() + "'");
     D.expect(Wait ? 1 : 0);
     if (Wait)
       D.I.Aux = uint32_t(D.immediate(0));
-    D.I.Run = Fence ? runFence : Commit ? runCommit : runWait;
+    D.I.Run = Fence ? runWgmmaFence : Commit ? runWgmmaCommit : runWgmmaWait;
   };
 }

@@ -9,6 +9,10 @@
 
 namespace heddle::attn {
 
+/// What is compared is scaled by no less than this share of the largest of its
+/// head (see `Comparison` and `compareLinear`).
+constexpr double ScaleFloor = 1.0 / 64;
+
 /// Takes the elements one after the other.
 class Collector {
 public:

@@ -34,9 +34,6 @@ llvm::StringRef heddle::attn::nameOf(ComparedOutput Output) {
 
 namespace {
 
-/// See `Comparison`: rows are scaled by no less than this share of their head.
-constexpr double ScaleFloor = 1.0 / 64;
-
 double largestFinite(const double *Begin, const double *End) {
   double Largest = 0;
   for (const double *X = Begin; X != End; ++X)

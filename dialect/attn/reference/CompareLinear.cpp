@@ -13,9 +13,6 @@ namespace {
 
 /// Summands below this are lost in f32 without a word.
 constexpr double SmallestScale = 1e-30;
-/// See `compareLinear`: rows of states are scaled by no less than this share of
-/// their head.
-constexpr double ScaleFloor = 1.0 / 64;
 
 void compareRows(const LinearResult &Expected, const heddle_view &O,
                  heddle_dtype Type, Collector &Collect) {

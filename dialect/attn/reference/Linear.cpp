@@ -105,9 +105,9 @@ llvm::Error heddle::attn::checkLinear(const Recurrence &What,
 namespace {
 
 /// What the threads share: a task is a head of a sequence.
-struct Job {
-  Job(const Recurrence &What, const LinearProblem &Problem, LinearForm Form,
-      LinearResult &Result)
+struct LinearJob {
+  LinearJob(const Recurrence &What, const LinearProblem &Problem,
+            LinearForm Form, LinearResult &Result)
       : What(What), Problem(Problem), Form(Form), Result(Result) {}
 
   void run() {
@@ -195,7 +195,7 @@ heddle::attn::evaluateLinear(const Recurrence &What,
   if (llvm::Error E = checkLinear(What, Problem))
     return std::move(E);
   LinearResult Result = makeResult(What, Problem);
-  Job Shared(What, Problem, Options.Form, Result);
+  LinearJob Shared(What, Problem, Options.Form, Result);
   unsigned Threads = Options.Threads;
   if (Threads == 0)
     Threads = std::max(1U, std::thread::hardware_concurrency());

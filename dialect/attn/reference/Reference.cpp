@@ -4,6 +4,7 @@
 
 #include "dialect/attn/reference/Failure.h"
 #include "dialect/attn/reference/Row.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
 #include <atomic>
@@ -19,12 +20,10 @@ namespace {
 /// head, so that a head's keys and values stay in cache.
 constexpr int64_t BlockRows = 16;
 
-int64_t ceilDiv(int64_t A, int64_t B) { return (A + B - 1) / B; }
-
 /// What the threads share.
-struct Job {
-  Job(const Variant &Pattern, const AttentionProblem &Problem,
-      const ReferenceOptions &Options, ReferenceResult &Result)
+struct AttentionJob {
+  AttentionJob(const Variant &Pattern, const AttentionProblem &Problem,
+               const ReferenceOptions &Options, ReferenceResult &Result)
       : Pattern(Pattern), Problem(Problem), Options(Options), Result(Result) {}
 
   bool hasColumns() const { return Options.ColumnSums || Options.BlockQ > 0; }
@@ -47,7 +46,7 @@ struct Job {
 /// One thread: takes tasks until none is left.
 class Worker {
 public:
-  explicit Worker(Job &Shared)
+  explicit Worker(AttentionJob &Shared)
       : Shared(Shared), Problem(Shared.Problem),
         Kept(Shared.Pattern.sources().size(),
              std::vector<std::vector<KeyRun>>(BlockRows)),
@@ -155,7 +154,7 @@ private:
         }
   }
 
-  Job &Shared;
+  AttentionJob &Shared;
   const AttentionProblem &Problem;
   /// By source and row of the block.
   std::vector<std::vector<std::vector<KeyRun>>> Kept;
@@ -191,7 +190,7 @@ ReferenceResult makeResult(const AttentionProblem &Problem,
   Out.Lse.resize(Rows);
   Out.RowMax.resize(Rows);
   if (Options.BlockQ > 0)
-    Out.BlockRows = ceilDiv(Longest, Options.BlockQ);
+    Out.BlockRows = llvm::divideCeil(Longest, Options.BlockQ);
   for (size_t S = 0; S < Problem.numSources(); ++S) {
     KeyResult &Keys = Out.Sources.emplace_back();
     Keys.Keys = Problem.keyView(S).shape[2];
@@ -201,8 +200,9 @@ ReferenceResult makeResult(const AttentionProblem &Problem,
     if (Options.BlockQ == 0)
       continue;
     for (int64_t B = 0; B < Out.Batch; ++B)
-      Keys.BlockColumns = std::max(Keys.BlockColumns,
-                                   ceilDiv(Problem.keys(B, S), Options.BlockK));
+      Keys.BlockColumns = std::max<int64_t>(
+          Keys.BlockColumns,
+          llvm::divideCeil(Problem.keys(B, S), Options.BlockK));
     Keys.BlockMax.resize(Elements(false, Out.BlockRows * Keys.BlockColumns));
   }
   return Out;
@@ -223,7 +223,7 @@ heddle::attn::computeReference(const Variant &Pattern,
                    llvm::Twine(Options.BlockQ) + " and " +
                    llvm::Twine(Options.BlockK));
   ReferenceResult Result = makeResult(Problem, Options);
-  Job Shared(Pattern, Problem, Options, Result);
+  AttentionJob Shared(Pattern, Problem, Options, Result);
   for (size_t S = 0; S < Problem.numSources(); ++S) {
     std::vector<KeyHead> &Heads = Shared.Heads.emplace_back();
     for (int64_t B = 0; B < Problem.batch(); ++B)
@@ -235,7 +235,7 @@ heddle::attn::computeReference(const Variant &Pattern,
       }
   }
   Shared.Tasks = Shared.hasColumns() ? Problem.batch() * Problem.heads()
-                                     : ceilDiv(Result.Rows, BlockRows);
+                                     : llvm::divideCeil(Result.Rows, BlockRows);
   unsigned Threads = Options.Threads;
   if (Threads == 0)
     Threads = std::max(1U, std::thread::hardware_concurrency());

@@ -11,7 +11,7 @@
 using namespace heddle;
 
 /// The levels of the default target.
-static std::vector<LevelInfo> hostLevels() {
+static std::vector<LevelInfo> bundleLevels() {
   std::vector<LevelInfo> Levels = listLevels();
   llvm::erase_if(Levels, [](const LevelInfo &L) { return L.IsDevice; });
   return Levels;
@@ -36,7 +36,7 @@ static void checkWindow(const heddle_bundle *Bundle, size_t NumLevels) {
   EXPECT_EQ(Entry->params[0].default_value.integer, 128);
   EXPECT_STREQ(Entry->params[1].name, "shift");
   EXPECT_EQ(Entry->params[1].has_default, 0);
-  const std::vector<LevelInfo> Levels = hostLevels();
+  const std::vector<LevelInfo> Levels = bundleLevels();
   ASSERT_EQ(Entry->num_codes, static_cast<int64_t>(NumLevels));
   for (size_t I = 0; NumLevels == Levels.size() && I < NumLevels; ++I) {
     EXPECT_EQ(Entry->codes[I].level, Levels[I].Name);
@@ -91,7 +91,7 @@ TEST(Bundle, FileDescribesTheKernel) {
   EXPECT_EQ(Folder.size(), 2u) << "temporary files are left";
   heddle_bundle *Bundle = nullptr;
   ASSERT_EQ(take(heddle_bundle_open(Path.c_str(), &Bundle)), "");
-  checkWindow(Bundle, hostLevels().size());
+  checkWindow(Bundle, bundleLevels().size());
   heddle_bundle_close(Bundle);
 
   std::string Header = readFile(Folder.file("window.h"));
@@ -133,7 +133,8 @@ TEST(Bundle, HoldsCodeOfDevicesBesideThatOfThisMachine) {
   CompileOptions Options = windowOptions();
   Options.Dtype = "f16";
   Options.ShortQueries = true;
-  Options.Targets = {Devices.front(), Devices.back(), hostLevels().back().Name};
+  Options.Targets = {Devices.front(), Devices.back(),
+                     bundleLevels().back().Name};
   Compiler C;
   Result<Source> From = C.parse(WindowText);
   ASSERT_TRUE(From);
@@ -141,7 +142,7 @@ TEST(Bundle, HoldsCodeOfDevicesBesideThatOfThisMachine) {
   ASSERT_TRUE(P) << P.failure().str();
   const heddle_entry *Entry = heddle_kernel_entry(P->kernel());
   ASSERT_EQ(Entry->num_codes, 3);
-  EXPECT_EQ(Entry->codes[0].level, hostLevels().back().Name);
+  EXPECT_EQ(Entry->codes[0].level, bundleLevels().back().Name);
   EXPECT_EQ(Entry->codes[0].device, nullptr);
   EXPECT_NE(Entry->codes[0].task, nullptr);
   EXPECT_NE(Entry->codes[0].packed, nullptr);

@@ -16,7 +16,7 @@ using namespace heddle;
 
 namespace {
 
-constexpr float Infinity = std::numeric_limits<float>::infinity();
+constexpr float InfinityF = std::numeric_limits<float>::infinity();
 constexpr float NotANumber = std::numeric_limits<float>::quiet_NaN();
 
 /// What a function must be: within `Relative * |f| + Absolute`.
@@ -127,11 +127,11 @@ void Function::check(const Expected &Want, const std::vector<float> &X,
 /// Where functions have something special about them.
 static std::vector<float> corners() {
   std::vector<float> Result = {
-      0.0F,       -0.0F,  Infinity, -Infinity,  NotANumber, 1e-40F,
-      -1e-40F,    0.5F,   -0.5F,    1.5F,       -1.5F,      3e38F,
-      -3e38F,     128.0F, -150.0F,  89.0F,      -104.0F,    2.5F,
-      -2.5F,      3.0F,   -3.0F,    8388609.0F, 1.0F,       -1.0F,
-      4194304.5F, 1e-30F, -1e-30F,  0.625F,     0.99999994F};
+      0.0F,       -0.0F,  InfinityF, -InfinityF, NotANumber, 1e-40F,
+      -1e-40F,    0.5F,   -0.5F,     1.5F,       -1.5F,      3e38F,
+      -3e38F,     128.0F, -150.0F,   89.0F,      -104.0F,    2.5F,
+      -2.5F,      3.0F,   -3.0F,     8388609.0F, 1.0F,       -1.0F,
+      4194304.5F, 1e-30F, -1e-30F,   0.625F,     0.99999994F};
   return Result;
 }
 
@@ -183,8 +183,8 @@ TEST(Functions, Waves) {
     Cos.check({Cosine, 0, Absolute}, Spread{-Limit, Limit});
   }
   Sin.check({Sine, 3e-7}, Spread{1e-30, 1, true});
-  Sin.check({Sine, 3e-7}, std::vector<float>{Infinity, NotANumber, 0.0F});
-  Cos.check({Cosine, 3e-7}, std::vector<float>{-Infinity, NotANumber, 0.0F});
+  Sin.check({Sine, 3e-7}, std::vector<float>{InfinityF, NotANumber, 0.0F});
+  Cos.check({Cosine, 3e-7}, std::vector<float>{-InfinityF, NotANumber, 0.0F});
 }
 
 TEST(Functions, Powers) {

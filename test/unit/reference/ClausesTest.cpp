@@ -18,8 +18,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr double Infinity = std::numeric_limits<double>::infinity();
-
 /// One row with the given scores and values.
 struct Row {
   Row(std::vector<float> Scores, std::vector<float> Values)

@@ -13,8 +13,6 @@ using namespace heddle::attn::test;
 
 namespace {
 
-constexpr float NotANumber = std::numeric_limits<float>::quiet_NaN();
-
 /// A result of two heads, three rows, four columns, and the same rounded to
 /// f32. Row 2 of head 1 is empty.
 class CompareTest : public testing::Test {

@@ -16,8 +16,6 @@ using testing::HasSubstr;
 
 namespace {
 
-constexpr float NotANumber = std::numeric_limits<float>::quiet_NaN();
-
 class LinearInputsTest : public testing::Test, protected Recurrences {};
 
 TEST_F(LinearInputsTest, NanReachesLaterRowsOnly) {

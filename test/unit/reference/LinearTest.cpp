@@ -14,8 +14,6 @@ using testing::HasSubstr;
 
 namespace {
 
-constexpr double Infinity = std::numeric_limits<double>::infinity();
-
 class LinearTest : public testing::Test, protected Recurrences {};
 
 /// q_i . k_j of one head.

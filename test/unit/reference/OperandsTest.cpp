@@ -52,7 +52,7 @@ Operand read(const heddle_sets &Sets, unsigned Rank) {
   return llvm::cantFail(tryRead(Sets, Rank));
 }
 
-std::string failure(const heddle_sets &Sets, unsigned Rank) {
+std::string readFailure(const heddle_sets &Sets, unsigned Rank) {
   llvm::Expected<Operand> Out = tryRead(Sets, Rank);
   return Out ? "" : llvm::toString(Out.takeError());
 }
@@ -114,7 +114,7 @@ TEST(OperandTest, Lists) {
   Sets.format = HEDDLE_LISTS;
   Sets.size = 10;
   Sets.indices = &Indices.Tensor;
-  EXPECT_THAT(failure(Sets, 2), HasSubstr("found 7 after 7 in set 1"));
+  EXPECT_THAT(readFailure(Sets, 2), HasSubstr("found 7 after 7 in set 1"));
   // Lengths differ along the first axis, indices along the second.
   Given<int64_t> Good(HEDDLE_I64, {1, 2, 3}, {1, 4, 9, 0, 7, 8});
   Sets.indices = &Good.Tensor;
@@ -126,13 +126,13 @@ TEST(OperandTest, Lists) {
   EXPECT_THAT(members(Read, {1, 0}), ElementsAre(1, 4));
   EXPECT_THAT(members(Read, {1, 1}), ElementsAre(0, 7));
   Sets.size = 9;
-  EXPECT_THAT(failure(Sets, 2), HasSubstr("in [0, 9), found 9 in set 0"));
+  EXPECT_THAT(readFailure(Sets, 2), HasSubstr("in [0, 9), found 9 in set 0"));
   Sets.size = 10;
   Lengths.Data[1] = 4;
-  EXPECT_THAT(failure(Sets, 2), HasSubstr("the members [0, 4) of 3"));
+  EXPECT_THAT(readFailure(Sets, 2), HasSubstr("the members [0, 4) of 3"));
   Lengths.Data[1] = 0;
   EXPECT_TRUE(members(read(Sets, 2), {1, 1}).empty());
-  EXPECT_THAT(failure(Sets, 1), HasSubstr("expected 2 axes"));
+  EXPECT_THAT(readFailure(Sets, 1), HasSubstr("expected 2 axes"));
 }
 
 TEST(OperandTest, CompressedRows) {
@@ -151,7 +151,7 @@ TEST(OperandTest, CompressedRows) {
   EXPECT_THAT(members(Read, {1, 2}), ElementsAre(1, 2, 3));
   EXPECT_EQ(find(Read, {0, 3}), -1);
   Starts.Data[2] = 1;
-  EXPECT_THAT(failure(Sets, 2), HasSubstr("the members [2, 1) of 4"));
+  EXPECT_THAT(readFailure(Sets, 2), HasSubstr("the members [2, 1) of 4"));
 }
 
 TEST(OperandTest, Maps) {
@@ -164,7 +164,7 @@ TEST(OperandTest, Maps) {
   EXPECT_THAT(members(Read, {0}), ElementsAre(1, 3));
   EXPECT_TRUE(members(Read, {1}).empty());
   Sets.size = 5;
-  EXPECT_THAT(failure(Sets, 1), HasSubstr("expected 5 elements"));
+  EXPECT_THAT(readFailure(Sets, 1), HasSubstr("expected 5 elements"));
 }
 
 TEST(OperandTest, OneSetForAll) {
@@ -175,7 +175,7 @@ TEST(OperandTest, OneSetForAll) {
   Sets.indices = &Indices.Tensor;
   EXPECT_THAT(members(read(Sets, 0), {}), ElementsAre(2, 4, 6));
   Sets.format = HEDDLE_CSR;
-  EXPECT_THAT(failure(Sets, 0), HasSubstr("as a list or a map"));
+  EXPECT_THAT(readFailure(Sets, 0), HasSubstr("as a list or a map"));
 }
 
 TEST(OperandTest, AbsentAndWrongTensors) {

@@ -13,10 +13,14 @@
 #include "mlir/Parser/Parser.h"
 #include "gtest/gtest.h"
 
+#include <limits>
 #include <string>
 #include <vector>
 
 namespace heddle::attn::test {
+
+inline constexpr double Infinity = std::numeric_limits<double>::infinity();
+inline constexpr float NotANumber = std::numeric_limits<float>::quiet_NaN();
 
 /// A context with the dialects of patterns that collects diagnostics.
 class Patterns {

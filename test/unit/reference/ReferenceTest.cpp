@@ -12,9 +12,6 @@ using namespace heddle::attn::test;
 
 namespace {
 
-constexpr double Infinity = std::numeric_limits<double>::infinity();
-constexpr float NotANumber = std::numeric_limits<float>::quiet_NaN();
-
 class ReferenceTest : public testing::Test, protected Patterns {};
 
 TEST_F(ReferenceTest, ByHand) {

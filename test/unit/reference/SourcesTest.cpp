@@ -19,8 +19,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr double Infinity = std::numeric_limits<double>::infinity();
-
 heddle_view rows(Tensor &Of, int64_t First, int64_t Count) {
   heddle_view View = Of.view();
   View.data = &Of.at(0, 0, First, 0);

@@ -22,7 +22,7 @@ struct ProductCase {
   int64_t Features, KeyTile, Rows, Warps;
 };
 
-std::string nameOf(const testing::TestParamInfo<ProductCase> &Info) {
+std::string productName(const testing::TestParamInfo<ProductCase> &Info) {
   return std::string(Info.param.Type) + "_" +
          std::to_string(Info.param.Features) + "_" +
          std::to_string(Info.param.KeyTile) + "_" +
@@ -67,8 +67,6 @@ float whole(int64_t Row, int64_t Column, int64_t Seed) {
       (Row * 31 + Column * 17 + Seed * 7 + Row * Column % 11) % 9 - 4);
 }
 
-constexpr auto P = NvArgument::Pointer;
-
 } // namespace
 
 TEST_P(Products, ScoresAreDotProducts) {
@@ -77,7 +75,7 @@ TEST_P(Products, ScoresAreDotProducts) {
   nv::Config C = config();
   // q, k, scores.
   NvKernel Kernel(
-      C, Type, {P, P, P},
+      C, Type, std::vector(3, NvArgument::Pointer),
       [Features](NvBuilder &B, Value Shared, ArrayRef<Value> A) {
         const nv::Config &C = B.config();
         SharedTile Q = fetch(B, A[0], Shared, C.QueryTile, Features);
@@ -111,7 +109,7 @@ TEST_P(Products, AccumulateAddsWeightedValues) {
   // p, v, o, bits; o is read and written.
   auto Make = [&](bool Where) {
     return NvKernel(
-        C, Type, {P, P, P, P},
+        C, Type, std::vector(4, NvArgument::Pointer),
         [=](NvBuilder &B, Value Shared, ArrayRef<Value> A) {
           const nv::Config &C = B.config();
           SharedTile V = fetch(B, A[1], Shared, C.KeyTile, Features);
@@ -187,4 +185,4 @@ INSTANTIATE_TEST_SUITE_P(
         ProductCase{"f32", 64, 64, 16, 4}, ProductCase{"f32", 72, 48, 16, 2},
         ProductCase{"f32", 80, 32, 32, 2}, ProductCase{"f32", 128, 128, 16, 1},
         ProductCase{"f32", 256, 16, 16, 1}),
-    nameOf);
+    productName);

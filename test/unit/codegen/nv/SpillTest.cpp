@@ -8,17 +8,17 @@ using namespace heddle;
 
 namespace {
 
-struct Case {
+struct SpillCase {
   const char *Type;
   int64_t HeadDim, KeyTile;
 };
 
-class Assembled : public testing::TestWithParam<Case> {};
+class Spills : public testing::TestWithParam<SpillCase> {};
 
 } // namespace
 
-TEST_P(Assembled, WithoutSpills) {
-  const Case &C = GetParam();
+TEST_P(Spills, WithoutSpills) {
+  const SpillCase &C = GetParam();
   NvKernel Kernel =
       makeFlash(flashConfig(C.HeadDim, C.HeadDim, C.KeyTile), C.Type);
   std::optional<std::string> Said = assemble(Kernel.ptx());
@@ -31,13 +31,13 @@ TEST_P(Assembled, WithoutSpills) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    HeadDims, Assembled,
-    testing::Values(Case{"f16", 40, 64}, Case{"f16", 64, 64},
-                    Case{"bf16", 64, 64}, Case{"bf16", 80, 64},
-                    Case{"f16", 128, 64}, Case{"bf16", 128, 64},
-                    Case{"bf16", 256, 32}, Case{"f32", 64, 64},
-                    Case{"f32", 128, 32}),
-    [](const testing::TestParamInfo<Case> &Info) {
+    HeadDims, Spills,
+    testing::Values(SpillCase{"f16", 40, 64}, SpillCase{"f16", 64, 64},
+                    SpillCase{"bf16", 64, 64}, SpillCase{"bf16", 80, 64},
+                    SpillCase{"f16", 128, 64}, SpillCase{"bf16", 128, 64},
+                    SpillCase{"bf16", 256, 32}, SpillCase{"f32", 64, 64},
+                    SpillCase{"f32", 128, 32}),
+    [](const testing::TestParamInfo<SpillCase> &Info) {
       return std::string(Info.param.Type) + "_" +
              std::to_string(Info.param.HeadDim);
     });
