@@ -2,6 +2,7 @@
 
 #include "codegen/cpu/MicroKernel.h"
 
+#include "codegen/cpu/Machine.h"
 #include "codegen/cpu/Masks.h"
 #include "codegen/lanes/Ramp.h"
 #include "llvm/ADT/STLExtras.h"

@@ -36,7 +36,8 @@ void TileLowering::lower(tile::AddColumnsOp Op) {
   const FragmentLayout &Of = Weights.Of;
   Value NumRows = scalarI64(Op.getRows());
   const int64_t Keys = Of.Columns, Warps = Of.Warps;
-  Value Scratch = Shared.allocate(Warps * Keys * 4);
+  SharedMemory::Part Memory = Shared.reserve(Warps * Keys * 4);
+  Value Scratch = Shared.at(Memory.Offset);
   RowSource To = rowSource(Op.getView(), scalarI64(Op.getB()),
                            scalarI64(Op.getH()), Op.getK0());
   B.branch(hasData(Op.getView()), [&] {
@@ -46,7 +47,7 @@ void TileLowering::lower(tile::AddColumnsOp Op) {
     });
     Values Sums = sumOverRows(B, Existing);
     // The sums before may still be read.
-    B.barrier();
+    Shared.barrierUnlessFree(Memory);
     B.branch(B.cmp(CmpIPredicate::ult, B.lane(), 4), [&] {
       Value Row = B.offset(Scratch, B.mul(B.warp(), Keys), B.getF32Type());
       for (int64_t I = 0; I < static_cast<int64_t>(Sums.size()); ++I) {
@@ -54,7 +55,7 @@ void TileLowering::lower(tile::AddColumnsOp Op) {
         B.store(Sums[I], B.offset(Row, Column, B.getF32Type()));
       }
     });
-    B.barrier();
+    Shared.barrier();
     B.loop(B.thread(), B.i32(Keys), B.config().threads(), [&](Value Key) {
       // The same order every time.
       Value Sum;

@@ -71,7 +71,7 @@ LogicalResult TileLowering::lower(scf::ForOp Op) {
   if (failed(Inits))
     return failure();
   LogicalResult Ok = success();
-  int64_t Mark = Shared.open();
+  const SharedMemory::Scope OfTurn(Shared, /*Repeated=*/true);
   auto For = scf::ForOp::create(
       B, scalar(Op.getLowerBound()), scalar(Op.getUpperBound()),
       scalar(Op.getStep()), *Inits,
@@ -88,7 +88,6 @@ LogicalResult TileLowering::lower(scf::ForOp Op) {
         if (succeeded(Ok))
           scf::YieldOp::create(B, *Yielded);
       });
-  Shared.close(Mark);
   if (succeeded(Ok))
     bind(Op.getResults(), Op.getInitArgs(), For.getResults());
   return Ok;
@@ -103,7 +102,7 @@ LogicalResult TileLowering::lower(scf::WhileOp Op) {
   // The types of what the condition hands on are known after its block.
   auto While = scf::WhileOp::create(B, TypeRange(), *Inits);
   SmallVector<Location> Locations(Inits->size(), B.getLoc());
-  int64_t Mark = Shared.open();
+  const SharedMemory::Scope OfTurn(Shared, /*Repeated=*/true);
   OpBuilder::InsertionGuard Guard(B);
   B.createBlock(&While.getBefore(), {}, ValueRange(*Inits).getTypes(),
                 Locations);
@@ -126,7 +125,6 @@ LogicalResult TileLowering::lower(scf::WhileOp Op) {
   if (failed(Yielded))
     return failure();
   scf::YieldOp::create(B, *Yielded);
-  Shared.close(Mark);
 
   // An operation's results cannot be added later: a new one takes the regions.
   B.setInsertionPoint(While);
@@ -151,7 +149,7 @@ LogicalResult TileLowering::lower(scf::IfOp Op) {
     if (!To->empty())
       To->back().erase();
     B.setInsertionPointToEnd(To);
-    int64_t Mark = Shared.open();
+    const SharedMemory::Scope OfBranch(Shared);
     if (failed(lowerBlock(From.front())))
       return failure();
     FailureOr<Values> Yielded =
@@ -160,7 +158,6 @@ LogicalResult TileLowering::lower(scf::IfOp Op) {
       return failure();
     Types = llvm::to_vector(ValueRange(*Yielded).getTypes());
     scf::YieldOp::create(B, *Yielded);
-    Shared.close(Mark);
     return success();
   };
   if (failed(Branch(Op.getThenRegion(), If.thenBlock())))

@@ -128,9 +128,9 @@ LogicalResult KeyPipeline::run(ValueRange Inits, ValueRange Carried,
   llvm::append_range(Slots, slots());
   SmallVector<Type> Tile = tileTypes();
   auto Ring = RingType::get(B.getContext(), B.config().Stages, Slots, Tile);
-  int64_t Mark = L.Shared.open();
-  Value TheRing = RingOp::create(
-      B, Ring, B.getI64IntegerAttr(L.Shared.reserve(Ring.getBytes())));
+  const SharedMemory::Scope OfLoop(L.Shared);
+  SharedMemory::Part Memory = L.Shared.reserve(Ring.getBytes());
+  Value TheRing = RingOp::create(B, Ring, Memory.Offset, Memory.IsFree);
 
   Values State = start();
   auto Pipeline = PipelineOp::create(B, TheRing, State, *Registers);
@@ -144,10 +144,10 @@ LogicalResult KeyPipeline::run(ValueRange Inits, ValueRange Carried,
   };
   AddBlock(Pipeline.getProduce(), {}, State);
   AddBlock(Pipeline.getConsume(), Tile, *Registers);
+  const SharedMemory::Scope OfTurn(L.Shared, /*Repeated=*/true);
   if (failed(produce(Pipeline)) ||
       failed(consume(Pipeline, Inits, Carried, Yielded)))
     return failure();
-  L.Shared.close(Mark);
   L.bind(Results, Inits, Pipeline.getResults());
   return success();
 }

@@ -24,10 +24,11 @@ public:
 
   LogicalResult run() {
     // Whoever had this memory before may still be reading it.
-    NVVM::Barrier0Op::create(B);
+    if (!Op.getFree())
+      NVVM::Barrier0Op::create(B);
     Base = LLVM::AddressOfOp::create(
         B, LLVM::LLVMPointerType::get(B.getContext(), 3), kSharedSymbol);
-    Base = bytes(Base, number(Op.getOffsetAttr().getInt()));
+    Base = bytes(Base, number(static_cast<int64_t>(Op.getOffset())));
     for (Operation *User :
          llvm::make_early_inc_range(Op.getRing().getUsers())) {
       B.setInsertionPoint(User);

@@ -113,16 +113,17 @@ FailureOr<Value> TileLowering::collect(tile::CollectOp Op, Value List) {
       });
   B.loop(B.add(While.getResult(1), Thread), B.i64(Room), Threads,
          [&](Value I) { B.store(B.i64(-1), entryOf(B, List, I)); });
-  B.barrier();
+  Shared.barrier();
   if (failed(Ok))
     return failure();
   return B.toIndex(While.getResult(0));
 }
 
 LogicalResult TileLowering::lower(tile::CollectOp Op) {
-  Value List = Shared.allocate(listBytes(Op));
+  SharedMemory::Part Memory = Shared.reserve(listBytes(Op));
+  Value List = Shared.at(Memory.Offset);
   // Somebody may still be reading the list before.
-  B.barrier();
+  Shared.barrierUnlessFree(Memory);
   FailureOr<Value> Next = collect(Op, List);
   if (failed(Next))
     return failure();

@@ -127,16 +127,17 @@ SharedTile TileLowering::sharedTile(tile::LoadOp Load, Value Base) {
 
 SharedTile TileLowering::stage(tile::LoadOp Load) {
   SharedTile To = sharedTile(Load, Value());
-  To.Base = Shared.allocate(To.bytes());
+  SharedMemory::Part Memory = Shared.reserve(To.bytes());
+  To.Base = Shared.at(Memory.Offset);
   // Whoever had this memory before may still be reading it.
-  B.barrier();
+  Shared.barrierUnlessFree(Memory);
   emitCopy(B,
            rowSource(Load.getView(), scalarI64(Load.getB()),
                      scalarI64(Load.getH()), Load.getRow()),
            To);
   commitCopies(B);
   waitCopies(B, 0);
-  B.barrier();
+  Shared.barrier();
   return To;
 }
 
@@ -198,9 +199,10 @@ void TileLowering::lower(tile::RotateOp Op) {
   Turn.Sin = Table(Op.getSin());
   Turn.Features = cast<RankedTensorType>(Op.getTile().getType()).getDimSize(1);
   Turn.Position = places(Op.getRow()).At;
-  B.barrier();
+  // All threads have the rows since they were loaded, and nobody else reads
+  // them.
   emitRotate(B, Rows.Shared, Turn);
-  B.barrier();
+  Shared.barrier();
   defineRows(Op.getResult(), std::move(Rows));
 }
 

@@ -71,7 +71,7 @@ def Nv_RingOp : Nv_Op<"ring"> {
   let description = [{
     The ring begins `offset` bytes into the CTA's dynamic shared memory. All
     threads of the CTA have to arrive there before its stages are used: others may
-    have had the memory.
+    have had the memory. Memory that is `free` nobody can still be using.
 
     Rules: `[place-1]` the offset is a multiple of 128 and not negative.
 
@@ -85,9 +85,9 @@ def Nv_RingOp : Nv_Op<"ring"> {
     }
     ```
   }];
-  let arguments = (ins I64Attr:$offset);
+  let arguments = (ins I64Attr:$offset, UnitAttr:$free);
   let results = (outs Nv_RingType:$ring);
-  let assemblyFormat = "`at` $offset attr-dict `:` type($ring)";
+  let assemblyFormat = "(`free` $free^)? `at` $offset attr-dict `:` type($ring)";
   let hasVerifier = 1;
 }
 

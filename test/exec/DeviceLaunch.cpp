@@ -8,6 +8,8 @@
 
 #include <deque>
 #include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 using namespace heddle;
@@ -20,6 +22,12 @@ const heddle_code *exec::deviceCode(const heddle_kernel *Kernel) {
 
 namespace {
 
+/// See DeviceMode.
+uint64_t ModeSeed = 0;
+std::string ModeText;
+/// The emulation's own function.
+decltype(heddle_driver::ModuleLoadDataEx) TheirLoad = nullptr;
+
 /// The one device of the program, of the architecture that code is for.
 class EmulatedDevice {
 public:
@@ -27,8 +35,10 @@ public:
   heddle_device *get() const { return Device.get(); }
 
 private:
+  heddle_driver Driver = {};
   std::unique_ptr<heddle_device, Deleter<heddle_device_close>> Device;
   int32_t OpenArch = 0;
+  uint64_t OpenSeed = 0;
 };
 
 /// Copies of a launch's tensors on a device.
@@ -66,19 +76,43 @@ private:
 
 } // namespace
 
+exec::DeviceMode::DeviceMode(uint64_t Seed, std::string Text) {
+  ModeSeed = Seed;
+  ModeText = std::move(Text);
+}
+
+exec::DeviceMode::~DeviceMode() {
+  ModeSeed = 0;
+  ModeText.clear();
+}
+
+/// Loads what the mode says.
+static heddle_driver_result loadModeText(heddle_driver_module *Module,
+                                         const void *Image, unsigned NumOptions,
+                                         int *Options, void **Values) {
+  return TheirLoad(Module, ModeText.empty() ? Image : ModeText.c_str(),
+                   NumOptions, Options, Values);
+}
+
 testing::AssertionResult EmulatedDevice::open(int32_t Arch) {
-  if (Device && OpenArch == Arch)
+  if (Device && OpenArch == Arch && OpenSeed == ModeSeed)
     return testing::AssertionSuccess();
   Device.reset();
-  const heddle_driver *Driver = ptx::emulatedDriver(Arch);
-  if (!Driver)
+  ptx::Options How;
+  How.Seed = ModeSeed;
+  const heddle_driver *Emulated = ptx::emulatedDriver(Arch, How);
+  if (!Emulated)
     return testing::AssertionFailure()
            << "no emulation of architecture " << Arch;
+  TheirLoad = Emulated->ModuleLoadDataEx;
+  Driver = *Emulated;
+  Driver.ModuleLoadDataEx = loadModeText;
   heddle_device *Opened = nullptr;
-  if (auto Good = succeeded(heddle_device_open(Driver, 0, &Opened)); !Good)
+  if (auto Good = succeeded(heddle_device_open(&Driver, 0, &Opened)); !Good)
     return Good;
   Device.reset(Opened);
   OpenArch = Arch;
+  OpenSeed = ModeSeed;
   return testing::AssertionSuccess();
 }
 
@@ -158,6 +192,8 @@ testing::AssertionResult DeviceTensors::download() {
 testing::AssertionResult exec::launchOnDevice(const heddle_kernel *Kernel,
                                               const heddle_plan *Plan,
                                               const heddle_tensors &Tensors) {
+  static std::mutex OneAtATime;
+  const std::lock_guard<std::mutex> Lock(OneAtATime);
   static EmulatedDevice TheDevice;
   if (auto Good = TheDevice.open(heddle_plan_code(Plan)->device->arch); !Good)
     return Good;

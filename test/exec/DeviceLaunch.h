@@ -9,7 +9,21 @@
 
 #include "gtest/gtest.h"
 
+#include <string>
+
 namespace heddle::exec {
+
+/// How launches run on the emulated device while this lives, of which there is
+/// at most one at a time.
+class DeviceMode {
+public:
+  /// `Seed` chooses the order in which warps take turns (ptx::Options). `Text`,
+  /// unless it is empty, takes the place of the PTX of every kernel.
+  explicit DeviceMode(uint64_t Seed, std::string Text = "");
+  DeviceMode(const DeviceMode &) = delete;
+  DeviceMode &operator=(const DeviceMode &) = delete;
+  ~DeviceMode();
+};
 
 /// The device code that a kernel has, the first of its codes; null where that
 /// is for this machine.

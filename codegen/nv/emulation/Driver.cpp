@@ -12,7 +12,7 @@ using namespace heddle;
 using namespace heddle::ptx;
 
 thread_local int64_t ptx::Pushed = 0;
-thread_local std::string ptx::Explanation;
+thread_local ptx::Explanation ptx::LastFailure;
 
 State &ptx::state() {
   static State TheState;
@@ -24,7 +24,7 @@ State &ptx::state() {
 //===----------------------------------------------------------------------===//
 
 static Result init(unsigned Flags) {
-  Explanation.clear();
+  LastFailure.clear();
   if (Flags != 0)
     return fail(HEDDLE_DRIVER_INVALID_VALUE);
   state().IsInitialized = true;
@@ -83,7 +83,7 @@ static Result getErrorString(Result Code, const char **Out) {
 
 /// Whether the driver was started.
 static Result checkStarted() {
-  Explanation.clear();
+  LastFailure.clear();
   return state().IsInitialized ? HEDDLE_DRIVER_SUCCESS
                                : fail(HEDDLE_DRIVER_NOT_INITIALIZED);
 }
@@ -151,7 +151,7 @@ static Result retain(heddle_driver_context *Out, heddle_driver_device) {
 }
 
 static Result release(heddle_driver_device) {
-  Explanation.clear();
+  LastFailure.clear();
   State &S = state();
   std::lock_guard<std::mutex> Lock(S.Access);
   if (S.Retained < 1)
@@ -161,7 +161,7 @@ static Result release(heddle_driver_device) {
 }
 
 static Result push(heddle_driver_context Context) {
-  Explanation.clear();
+  LastFailure.clear();
   if (Context != &state() || state().Retained < 1)
     return fail(HEDDLE_DRIVER_INVALID_CONTEXT);
   ++Pushed;
@@ -169,7 +169,7 @@ static Result push(heddle_driver_context Context) {
 }
 
 static Result pop(heddle_driver_context *Out) {
-  Explanation.clear();
+  LastFailure.clear();
   if (Pushed < 1)
     return fail(HEDDLE_DRIVER_INVALID_CONTEXT);
   --Pushed;
@@ -341,15 +341,14 @@ static Result launchKernel(heddle_driver_function Function, unsigned GridX,
     std::optional<Fault> Bad =
         run(*Of->Of->Code, Entry, Config, *S.Memory, S.How, &Counted);
     add(S.Work, Counted);
-    if (Bad)
-      return fail(HEDDLE_DRIVER_LAUNCH_FAILED, Bad->describe());
+    S.Found = std::move(Bad);
+    if (S.Found)
+      return fail(HEDDLE_DRIVER_LAUNCH_FAILED, S.Found->describe());
     return HEDDLE_DRIVER_SUCCESS;
   });
 }
 
-static const char *explain() {
-  return Explanation.empty() ? nullptr : Explanation.c_str();
-}
+static const char *explain() { return LastFailure.get(); }
 
 /// All functions.
 static heddle_driver makeTable() {
@@ -388,6 +387,7 @@ const heddle_driver *ptx::emulatedDriver(int32_t Arch, const Options &How) {
   S.How = How;
   S.How.SharedLimit = Level->SharedLimit;
   S.Work = {};
+  S.Found.reset();
   return &Table;
 }
 
@@ -395,6 +395,12 @@ Stats ptx::emulatedWork() {
   State &S = state();
   std::lock_guard<std::mutex> Lock(S.Access);
   return S.Work;
+}
+
+std::optional<Fault> ptx::emulatedFault() {
+  State &S = state();
+  std::lock_guard<std::mutex> Lock(S.Access);
+  return S.Found;
 }
 
 uint64_t ptx::emulatedBytes() {

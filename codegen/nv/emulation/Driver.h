@@ -26,6 +26,9 @@ const heddle_driver *emulatedDriver(int32_t Arch, const Options &How = {});
 /// What all launches since the last call of emulatedDriver did.
 Stats emulatedWork();
 
+/// What the last launch did wrong; nothing where it ran to its end.
+std::optional<Fault> emulatedFault();
+
 /// Memory that is allocated, in bytes: 0 when everything was given back.
 uint64_t emulatedBytes();
 

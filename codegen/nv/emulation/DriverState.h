@@ -50,24 +50,39 @@ struct State {
   std::set<int *> Streams;
   std::set<Event *> Events;
   Stats Work;
+  std::optional<Fault> Found; ///< what stopped the last launch
   bool IsInitialized = false;
   int64_t Retained = 0;
 };
 
 State &state();
 
+/// What a thread's last failure was about, as far as there is room for it. A
+/// device may be closed when the thread's objects are gone: this is never.
+class Explanation {
+public:
+  void clear() { Text[0] = 0; }
+  void set(const std::string &Why) {
+    Text[Why.copy(Text, sizeof(Text) - 1)] = 0;
+  }
+  const char *get() const { return *Text ? Text : nullptr; }
+
+private:
+  char Text[8192];
+};
+
 /// Contexts pushed by this thread, and what its last failure was about.
 extern thread_local int64_t Pushed;
-extern thread_local std::string Explanation;
+extern thread_local Explanation LastFailure;
 
-inline Result fail(Result Code, std::string Why = "") {
-  Explanation = std::move(Why);
+inline Result fail(Result Code, const std::string &Why = "") {
+  LastFailure.set(Why);
   return Code;
 }
 
 /// Runs a call that needs a current context.
 template <typename Body> Result inContext(Body Fn) {
-  Explanation.clear();
+  LastFailure.clear();
   if (Pushed < 1)
     return fail(HEDDLE_DRIVER_INVALID_CONTEXT, "no context is current");
   State &S = state();

@@ -10,7 +10,7 @@
 
 // CHECK-LABEL: llvm.func @box
 // CHECK: %[[NONE:.*]] = arith.constant -1 : i64
-// CHECK: nvvm.barrier0
+// CHECK-NOT: nvvm.barrier0
 // CHECK: arith.divui %{{.*}} : i32
 // CHECK: arith.remui %{{.*}} : i32
 // CHECK: %[[IN:.*]] = arith.cmpi ult
@@ -40,7 +40,7 @@ func.func @box(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
 // The walk over the boxes of the keys: the next box of a row while the row lasts,
 // else the first box of the next row; nothing at all on a grid without keys.
 // CHECK-LABEL: llvm.func @walk
-// CHECK: nv.ring at 512 : <stages = 1, slots = [512], tile = [i64, i64, i32]>
+// CHECK: nv.ring free at 512 : <stages = 1, slots = [512], tile = [i64, i64, i32]>
 // CHECK: arith.cmpi sle
 // CHECK: nv.pipeline %{{.*}} state(%{{.*}} : i64, i64, i64, i32)
 // CHECK: scf.while

@@ -17,7 +17,7 @@
 // CHECK: ex2
 // CHECK: scf.if
 // CHECK-COUNT-12: nvvm.shfl.sync
-// CHECK: nvvm.barrier0
+// CHECK-NOT: nvvm.barrier0
 // CHECK: llvm.store %{{.*}} : f32, !llvm.ptr<3>
 // CHECK: nvvm.barrier0
 // CHECK: llvm.load %{{.*}} : !llvm.ptr<3> -> f32

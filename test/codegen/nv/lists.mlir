@@ -36,7 +36,7 @@ func.func @member(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
 // All threads walk the members together; each stores its share of the list, which
 // is complete behind a barrier, and where rows are fetched from.
 // CHECK-LABEL: llvm.func @collect
-// CHECK: nvvm.barrier0
+// CHECK-NOT: nvvm.barrier0
 // CHECK: llvm.call @heddle_device_rank
 // CHECK: %[[END:.*]]:3 = scf.while
 // CHECK: arith.cmpi slt
@@ -76,7 +76,7 @@ func.func @collect(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
 // A loop over gathered columns is a pipeline whose stages hold the list, 16 tokens
 // of eight bytes; the consumer gets the tokens from there.
 // CHECK-LABEL: llvm.func @gather
-// CHECK: nv.ring at 512 : <stages = 1, slots = [512, 128], tile = [index]>
+// CHECK: nv.ring free at 512 : <stages = 1, slots = [512, 128], tile = [index]>
 // CHECK: nv.pipeline %{{.*}} state(%{{.*}} : index)
 // CHECK: ^bb0(%[[KEYS:.*]]: !llvm.ptr<3>, %[[LIST:.*]]: !llvm.ptr<3>, %[[CURSOR:.*]]: index):
 // CHECK: %[[LIVE:.*]] = arith.cmpi slt, %[[CURSOR]], %{{.*}} : index

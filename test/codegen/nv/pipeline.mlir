@@ -22,8 +22,8 @@
 // CHECK: } else {
 // CHECK: llvm.getelementptr %[[TASKS]]
 
-// Queries: a barrier, the copies, and their arrival.
-// CHECK: nvvm.barrier0
+// Queries: the copies, and their arrival. Nobody had the memory before.
+// CHECK-NOT: nvvm.barrier0
 // CHECK: nvvm.cp.async.shared.global
 // CHECK: nvvm.cp.async.commit.group
 // CHECK: nvvm.cp.async.wait.group 0
@@ -32,7 +32,7 @@
 
 // The head of the keys does not depend on the tile.
 // CHECK: arith.divui
-// CHECK: %[[RING:.*]] = nv.ring at 512 : <stages = 2, slots = [512, 512], tile = [i64, i32]>
+// CHECK: %[[RING:.*]] = nv.ring free at 512 : <stages = 2, slots = [512, 512], tile = [i64, i32]>
 // CHECK: nv.pipeline %[[RING]] state(%{{.*}} : i64, i64, i32) init({{.*}}) produce {
 // CHECK: ^bb0(%[[KEYS:.*]]: !llvm.ptr<3>, %[[VALUES:.*]]: !llvm.ptr<3>, %[[K:.*]]: i64, %[[END:.*]]: i64, %[[STATUS:.*]]: i32):
 // CHECK: %[[WALK:.*]]:3 = scf.while (%[[NOW:.*]] = %[[K]], %[[KNOWN:.*]] = %[[END]],

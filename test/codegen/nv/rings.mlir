@@ -50,6 +50,25 @@ func.func @two(%s: i32, %live: i1, %k: index, %status: i32) -> (i1, index, i32) 
 
 // -----
 
+// Memory that nobody can be using needs no barrier before its first use.
+
+llvm.mlir.global external @heddle_shared() {addr_space = 3 : i32, alignment = 128 : i64} : !llvm.array<0 x i8>
+
+// CHECK-LABEL: func.func @free
+// CHECK-NOT: nvvm.barrier0
+// CHECK: nvvm.cp.async.commit.group
+// CHECK-NOT: nvvm.barrier0
+// CHECK: return
+!free = !nv.ring<stages = 2, slots = [128], tile = [index]>
+func.func @free(%s: i32) {
+  %r = nv.ring free at 0 : !free
+  %a = nv.acquire %r[%s] : !free -> !llvm.ptr<3>
+  nv.commit %r[%s] : !free
+  return
+}
+
+// -----
+
 // A single stage is acquired behind a barrier; of four, the two behind the one
 // that is waited for may be under way.
 
