@@ -5,8 +5,8 @@
 tidy.py BUILD JOBS FILE...
 
 Most of the time that clang-tidy takes for a file goes into the headers of MLIR,
-so files with the same options are included in one. Where names of their own get
-in each other's way, every file is read by itself.
+so the files of a folder with the same options are included in one; those that
+the build compiles alone, because of their names, are read alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
-AT_ONCE = 6
+AT_ONCE = 40
 OURS = r"/(bench|codegen|dialect|examples|frontends|passes|runtime|test)/.*\.(h|cpp)$"
 
 
@@ -74,33 +74,39 @@ def check(build: Path, number: int, options: tuple[str, ...], files: list[str]) 
     return "".join(tidy(build, options, Path(file))[1] for file in files)
 
 
-def commands(build: Path) -> dict[str, dict[str, str]]:
-    """The compile commands by source file; files that are compiled together
-    have the same."""
-    found = {}
+def commands(build: Path) -> tuple[dict[str, dict[str, str]], set[str]]:
+    """The compile commands by source file, and the files that are compiled
+    together with others."""
+    found, together = {}, set()
     for entry in json.loads((build / "compile_commands.json").read_text()):
         file = Path(entry["file"])
-        together = re.findall(r'#include "(.*)"', file.read_text()) if file.parent.name == "Unity" else []
-        found.update({name: entry for name in together or [entry["file"]]})
-    return found
+        if file.parent.name == "Unity":
+            parts = re.findall(r'#include "(.*)"', file.read_text())
+            together.update(parts)
+            found.update({name: entry for name in parts})
+        else:
+            found[entry["file"]] = entry
+    # Of a build that compiles every file alone, all may be read together.
+    return found, together or set(found)
 
 
 def main() -> int:
     build, jobs = Path(sys.argv[1]).resolve(), int(sys.argv[2])
-    entries = commands(build)
+    entries, together = commands(build)
     mirror(build / "tidy")
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
     unknown = []
     for name in sys.argv[3:]:
         file = str((SOURCE / name).resolve())
         if file in entries:
-            groups[os.path.dirname(file), options_of(entries[file])].append(file)
+            alone = "" if file in together else file
+            groups[options_of(entries[file]), os.path.dirname(file), alone].append(file)
         else:
             unknown.append(name)
     if unknown:
         print(f"tidy.py: error: the build does not compile {', '.join(unknown)}")
     units = []
-    for (_, options), files in groups.items():
+    for (options, *_), files in groups.items():
         count = -(-len(files) // AT_ONCE)
         units += [(options, files[i::count]) for i in range(count)]
     # The longest first.
