@@ -51,18 +51,35 @@ static Value sum(LaneBuilder &B, Value X, Value Y) {
 // Memory
 //===----------------------------------------------------------------------===//
 
+OperandMemory::OperandMemory(LaneBuilder &B, IndexFunctions *Functions,
+                             Fields Where)
+    : B(B), Functions(Functions) {
+  if (Where == Fields::AtPointer)
+    return;
+  FieldBlock = B.getInsertionBlock();
+  if (B.getInsertionPoint() != FieldBlock->begin())
+    FieldsAfter = &*std::prev(B.getInsertionPoint());
+}
+
 Value OperandMemory::field(Value Operand, size_t Offset, Type T) {
-  Value &Known = Fields[{Operand, Offset}];
-  if (!Known) {
-    OpBuilder::InsertionGuard Guard(B);
+  Value &Field = Known[{Operand, Offset}];
+  if (Field)
+    return Field;
+  OpBuilder::InsertionGuard Guard(B);
+  if (!FieldBlock)
     B.setInsertionPointAfterValue(Operand);
-    Known = LLVM::LoadOp::create(
-        B, T ? T : B.getI64Type(),
-        B.offset(Operand, static_cast<int64_t>(Offset), B.getI8Type()),
-        /*alignment=*/8, /*isVolatile=*/false, /*isNonTemporal=*/false,
-        /*isInvariant=*/true);
-  }
-  return Known;
+  else if (FieldsAfter)
+    B.setInsertionPointAfter(FieldsAfter);
+  else
+    B.setInsertionPointToStart(FieldBlock);
+  // What is invariant would be taken for the same wherever it is read again,
+  // and held until then.
+  Field = LLVM::LoadOp::create(
+      B, T ? T : B.getI64Type(),
+      B.offset(Operand, static_cast<int64_t>(Offset), B.getI8Type()),
+      /*alignment=*/8, /*isVolatile=*/false, /*isNonTemporal=*/false,
+      /*isInvariant=*/!FieldBlock);
+  return Field;
 }
 
 Value OperandMemory::tableField(Value Table, size_t Array, size_t Axis) {
@@ -141,9 +158,7 @@ Value OperandMemory::setRow(Value Set, Values Indices) {
 // Membership
 //===----------------------------------------------------------------------===//
 
-Value OperandMemory::consecutive(Value Set, Value Row, Value First,
-                                 int64_t Step) {
-  Value From = Step > 0 ? First : B.add(First, 1 - B.lanes());
+Value OperandMemory::rowBits(Value Set, Value Row, Value From) {
   Value Words = field(Set, offsetof(heddle_set, words), B.ptrType());
   Value PerRow = field(Set, offsetof(heddle_set, words_per_row));
   Value Base = B.offset(Words, B.mul(Row, PerRow), B.getI64Type());
@@ -156,14 +171,23 @@ Value OperandMemory::consecutive(Value Set, Value Row, Value First,
   };
   Value Number = arith::ShRSIOp::create(B, From, B.i64(6));
   // The shift counts modulo 64.
-  Value Bits =
-      LLVM::FshrOp::create(B, Word(B.add(Number, 1)), Word(Number), From);
+  return LLVM::FshrOp::create(B, Word(B.add(Number, 1)), Word(Number), From);
+}
+
+Value OperandMemory::consecutive(Value Set, Value Row, Value First,
+                                 int64_t Step) {
+  Value From = Step > 0 ? First : B.add(First, 1 - B.lanes());
+  Value Bits = rowBits(Set, Row, From);
   auto Narrow = B.getIntegerType(B.lanes());
   if (Narrow != B.getI64Type())
     Bits = arith::TruncIOp::create(B, Narrow, Bits);
   if (Step < 0)
     Bits = LLVM::BitReverseOp::create(B, Bits);
   return LLVM::BitcastOp::create(B, B.ofLanes(B.getI1Type()), Bits);
+}
+
+Value OperandMemory::bitsFrom(Value Set, Values Indices, Value From) {
+  return rowBits(Set, setRow(Set, Indices), From);
 }
 
 Value OperandMemory::contains(Value Set, Values Indices, Value X) {
@@ -288,6 +312,12 @@ Value ParameterAccess::contains(OpBuilder &Builder, Location, unsigned Param,
                                 ArrayRef<Value> Indices, Value X) {
   StandAt Here(B, Builder);
   return Memory.contains(Params[Param], Indices, X);
+}
+
+Value ParameterAccess::bitsFrom(OpBuilder &Where, unsigned Param,
+                                ArrayRef<Value> Indices, Value From) {
+  StandAt Here(B, Where);
+  return Memory.bitsFrom(Params[Param], Indices, From);
 }
 
 attn::IndexAccess::Span ParameterAccess::span(OpBuilder &Builder, Location,

@@ -31,16 +31,29 @@ class OperandMemory {
 public:
   using Values = llvm::ArrayRef<mlir::Value>;
 
-  /// `Functions` may be null where nothing but `integer`, `real`, `contains`
-  /// and `extent` is used.
-  explicit OperandMemory(LaneBuilder &B, IndexFunctions *Functions = nullptr)
-      : B(B), Functions(Functions) {}
+  /// Where descriptions are read.
+  enum class Fields {
+    /// Once for the function, where the pointer becomes known.
+    AtPointer,
+    /// Where the builder stands when this object is made; what is asked for
+    /// later must come after it. For kernels whose registers are few: nothing
+    /// is held from one tile to the next.
+    Here,
+  };
+
+  /// `Functions` may be null where nothing but `integer`, `real`, `contains`,
+  /// `bitsFrom` and `extent` is used.
+  explicit OperandMemory(LaneBuilder &B, IndexFunctions *Functions = nullptr,
+                         Fields Where = Fields::AtPointer);
 
   /// An element of a table of integers, as i64, or of reals.
   mlir::Value integer(mlir::Value Table, Values Indices);
   mlir::Value real(mlir::Value Table, Values Indices);
   /// i1: is `X` a member?
   mlir::Value contains(mlir::Value Set, Values Indices, mlir::Value X);
+  /// Membership of 64 consecutive numbers as the bits of an i64, `From` (i64)
+  /// in the lowest; scalars only.
+  mlir::Value bitsFrom(mlir::Value Set, Values Indices, mlir::Value From);
 
   // The questions of heddle_index; scalars only.
   attn::IndexAccess::Span span(mlir::Value Table, Values Leading,
@@ -56,7 +69,7 @@ public:
   mlir::Value extent(mlir::Value Operand, bool IsSet, int64_t Axis);
 
 private:
-  /// A field of a description, read once where the pointer becomes known.
+  /// A field of a description.
   mlir::Value field(mlir::Value Operand, size_t Offset, mlir::Type Type = {});
   mlir::Value tableField(mlir::Value Table, size_t Array, size_t Axis);
   mlir::Value clamp(mlir::Value Index, mlir::Value Extent);
@@ -68,13 +81,18 @@ private:
   /// Bits First, First + Step, … of a row, one per lane; Step is 1 or -1.
   mlir::Value consecutive(mlir::Value Set, mlir::Value Row, mlir::Value First,
                           int64_t Step);
+  mlir::Value rowBits(mlir::Value Set, mlir::Value Row, mlir::Value From);
   mlir::Value answers();
   mlir::Value answer(int64_t Number);
 
   LaneBuilder &B;
   IndexFunctions *Functions;
   mlir::Value Answers;
-  llvm::DenseMap<std::pair<mlir::Value, size_t>, mlir::Value> Fields;
+  /// Where fields are read: after this operation of the block, or at its start;
+  /// no block: where the pointer becomes known.
+  mlir::Block *FieldBlock = nullptr;
+  mlir::Operation *FieldsAfter = nullptr;
+  llvm::DenseMap<std::pair<mlir::Value, size_t>, mlir::Value> Known;
 };
 
 /// How a formula gets at the parameters of its pattern.
@@ -83,9 +101,16 @@ public:
   /// `Params`: one value per parameter; those of tables and sets are pointers.
   /// `Functions` may be null where nobody asks for more than elements and
   /// membership.
-  ParameterAccess(LaneBuilder &B, mlir::ValueRange Params,
-                  IndexFunctions *Functions = nullptr)
-      : B(B), Memory(B, Functions), Params(Params.begin(), Params.end()) {}
+  ParameterAccess(
+      LaneBuilder &B, mlir::ValueRange Params,
+      IndexFunctions *Functions = nullptr,
+      OperandMemory::Fields Where = OperandMemory::Fields::AtPointer)
+      : B(B), Memory(B, Functions, Where),
+        Params(Params.begin(), Params.end()) {}
+
+  /// See OperandMemory::bitsFrom.
+  mlir::Value bitsFrom(mlir::OpBuilder &Where, unsigned Param,
+                       llvm::ArrayRef<mlir::Value> Indices, mlir::Value From);
 
   mlir::Value read(mlir::OpBuilder &, mlir::Location, unsigned,
                    llvm::ArrayRef<mlir::Value>) override;

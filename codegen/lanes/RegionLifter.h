@@ -33,8 +33,9 @@ mlir::SmallVector<mlir::Value> capturedValues(mlir::Block &Body);
 class RegionLifter {
 public:
   /// `Target` is named where an operation has no code.
-  RegionLifter(LaneBuilder &B, const RegionCode &Code, llvm::StringRef Target)
-      : B(B), Code(Code), Target(Target), Memory(B) {}
+  RegionLifter(LaneBuilder &B, const RegionCode &Code, llvm::StringRef Target,
+               OperandMemory::Fields Where = OperandMemory::Fields::AtPointer)
+      : B(B), Code(Code), Target(Target), Memory(B, nullptr, Where) {}
 
   /// What a value of the region is known to be in the next `lift`.
   void give(mlir::Value Old, mlir::Value New) { Map[Old] = New; }

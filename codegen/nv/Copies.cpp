@@ -80,10 +80,13 @@ void RowCopy::emitConsecutive(Value Row, Value Chunk) {
   Value Begin = Clamp(B.sub(B.i64(0), Position));
   Value End = Clamp(B.sub(From.Length, Position));
   Value Count = B.sub(B.max(Begin, End), Begin);
+  Value First = To.chunk(B, Row, Chunk);
   for (int64_t I = 0; I < To.Rows; I += step()) {
     Value Exists = B.cmp(CmpIPredicate::ult, B.sub(B.i32(I), Begin), Count);
-    emitCpAsync(B, To.chunk(B, B.add(Row, I), Chunk), Source,
-                B.select(Exists, Bytes, B.i32(0)));
+    Value Target = step() % SharedTile::SwizzleRows == 0
+                       ? B.bytes(First, I * To.rowBytes())
+                       : To.chunk(B, B.add(Row, I), Chunk);
+    emitCpAsync(B, Target, Source, B.select(Exists, Bytes, B.i32(0)));
     Source = B.bytes(Source, StepBytes);
   }
 }

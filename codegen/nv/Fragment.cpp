@@ -4,8 +4,6 @@
 
 #include "llvm/ADT/STLExtras.h"
 
-#include <limits>
-
 using namespace heddle::nv;
 using namespace mlir;
 
@@ -69,14 +67,6 @@ Fragment heddle::nv::rescale(NvBuilder &B, const Fragment &X,
                              const RowStats &Factor) {
   return mapRegisters(B, X, [&](Value V, int64_t I) {
     return B.fmul(V, Factor.Regs[X.Of.statOf(I)]);
-  });
-}
-
-Fragment heddle::nv::mask(NvBuilder &B, const Fragment &X,
-                          const Fragment &Bits) {
-  Value Minus = B.f32(-std::numeric_limits<float>::infinity());
-  return mapRegisters(B, X, [&](Value V, int64_t I) {
-    return B.select(Bits.Regs[I], V, Minus);
   });
 }
 

@@ -51,8 +51,6 @@ Fragment scale(NvBuilder &B, const Fragment &X, mlir::Value Factor);
 Fragment multiply(NvBuilder &B, const Fragment &X, const Fragment &Y);
 /// Every row times its factor; see `tile.rescale`.
 Fragment rescale(NvBuilder &B, const Fragment &X, const RowStats &Factor);
-/// -inf where a bit is zero; see `tile.mask`.
-Fragment mask(NvBuilder &B, const Fragment &X, const Fragment &Bits);
 
 /// Sum and maximum of every row; every thread of a row gets the same bits.
 RowStats sumRows(NvBuilder &B, const Fragment &X);

@@ -123,8 +123,7 @@ private:
 };
 
 /// O + P V over a few column blocks of P. The loop over blocks moves the
-/// registers of P (and the bits, four per block) on, so that its body always
-/// uses the first ones.
+/// registers of P and the bits on, so that its body always uses the first ones.
 class FusedAccumulate {
 public:
   FusedAccumulate(NvBuilder &B, const FragmentLayout &O,
@@ -134,11 +133,11 @@ public:
 
   /// Blocks [First, First + Count) of P, at most eight of them.
   NvBuilder::Values emit(const NvBuilder::Values &Sums, const Fragment &Weights,
-                         const Fragment *Where, int64_t First, int64_t Count);
+                         const KeptBits *Where, int64_t First, int64_t Count);
 
 private:
   /// Key number `Key` of a block: `Block` are the four weights of every row
-  /// block, `Words` its bits.
+  /// block, `Words` the bits of every row, those of this block first.
   void emitKey(MutableArrayRef<Value> Sums, ArrayRef<Value> Block,
                ArrayRef<Value> Words, Value RowBytes, int64_t Key);
 
@@ -162,9 +161,11 @@ void FusedAccumulate::emitKey(MutableArrayRef<Value> Sums,
     Weight.push_back(B.shuffle(Block[Stat / 2 * 4 + Element], From));
     if (Words.empty())
       continue;
-    Value Bits = B.shuffle(Words[Stat / 2], From);
+    // What the other lane contributes to the column is gone from its words.
+    Value Bits = B.shuffle(Words[Stat], From);
+    int64_t Column = BlockLayout::accumulator().at(Holder.Element, 0).Column;
     Kept.push_back(B.cmp(arith::CmpIPredicate::ne,
-                         B.bitAnd(Bits, int64_t{1} << Element), 0));
+                         B.bitAnd(Bits, int64_t{1} << Column), 0));
   }
   for (int64_t Column = 0; Column < O.columnBlocks(); ++Column) {
     auto [Low, High] = Values.load(RowBytes, Key, Column);
@@ -180,22 +181,19 @@ void FusedAccumulate::emitKey(MutableArrayRef<Value> Sums,
 
 NvBuilder::Values FusedAccumulate::emit(const NvBuilder::Values &Sums,
                                         const Fragment &Weights,
-                                        const Fragment *Where, int64_t First,
+                                        const KeptBits *Where, int64_t First,
                                         int64_t Count) {
-  // Sums, then per row block the weights, then per row block the bits.
+  // Sums, then per row block the weights, then per row the words.
   NvBuilder::Values Inits = Sums;
   int64_t Width = Count * 4;
   for (int64_t Row = 0; Row < P.rowBlocks(); ++Row)
     for (int64_t I = 0; I < Width; ++I)
       Inits.push_back(Weights.Regs[P.registerOf(Row, First, 0) + I]);
-  for (int64_t Row = 0; Where && Row < P.rowBlocks(); ++Row) {
-    Value Word = B.i32(0);
-    for (int64_t I = 0; I < Width; ++I)
-      Word = B.bitOr(
-          Word,
-          B.shl(B.toI32(Where->Regs[P.registerOf(Row, First, 0) + I]), I));
-    Inits.push_back(Word);
-  }
+  // Blocks of 32 columns have words of their own.
+  int64_t FirstWord = First * 8 / WordBits;
+  int64_t NumWords = roundUp(Count * 8, WordBits) / WordBits;
+  for (int64_t Stat = 0; Where && Stat < P.stats(); ++Stat)
+    llvm::append_range(Inits, Where->row(Stat).slice(FirstWord, NumWords));
   NvBuilder::Values Results =
       B.loop(Count, 1, Inits, [&](Value Block, ValueRange Carried) {
         auto Now = llvm::to_vector(Carried);
@@ -204,18 +202,20 @@ NvBuilder::Values FusedAccumulate::emit(const NvBuilder::Values &Sums,
             All.slice(Sums.size(), P.rowBlocks() * Width);
         MutableArrayRef<Value> Words =
             All.drop_front(Sums.size() + Regs.size());
-        NvBuilder::Values Current;
+        NvBuilder::Values Current, Bits;
+        for (size_t I = 0; I < Words.size(); I += NumWords)
+          Bits.push_back(Words[I]);
         for (int64_t Row = 0; Row < P.rowBlocks(); ++Row)
           llvm::append_range(Current, Regs.slice(Row * Width, 4));
         Value RowBytes = B.mul(B.add(Block, First), 8 * V.rowBytes());
         for (int64_t Key = 0; Key < 8; ++Key)
-          emitKey(All.take_front(Sums.size()), Current, Words, RowBytes, Key);
+          emitKey(All.take_front(Sums.size()), Current, Bits, RowBytes, Key);
         for (int64_t Row = 0; Row < P.rowBlocks(); ++Row)
           std::rotate(Regs.begin() + Row * Width,
                       Regs.begin() + Row * Width + 4,
                       Regs.begin() + (Row + 1) * Width);
-        for (Value &Word : Words)
-          Word = B.shr(Word, 4);
+        for (size_t I = 0; I < Words.size(); I += NumWords)
+          shiftColumns(B, Words.slice(I, NumWords));
         return Now;
       });
   Results.truncate(Sums.size());
@@ -224,7 +224,7 @@ NvBuilder::Values FusedAccumulate::emit(const NvBuilder::Values &Sums,
 
 Fragment heddle::nv::emitFusedAccumulate(NvBuilder &B, const Fragment &O,
                                          const Fragment &P, const SharedTile &V,
-                                         const Fragment *Where) {
+                                         const KeptBits *Where) {
   constexpr int64_t AtOnce = 8;
   FusedAccumulate Product(B, O.Of, P.Of, V);
   Fragment Result = O;

@@ -7,7 +7,7 @@
 #ifndef HEDDLE_CODEGEN_NV_FUSEDPRODUCTS_H
 #define HEDDLE_CODEGEN_NV_FUSEDPRODUCTS_H
 
-#include "codegen/nv/Fragment.h"
+#include "codegen/nv/Masks.h"
 #include "codegen/nv/SharedTile.h"
 
 namespace heddle::nv {
@@ -19,7 +19,7 @@ Fragment emitFusedScores(NvBuilder &B, const SharedTile &Q,
 /// O + P V for values of any type; pairs whose bit of `Where` (may be null) is
 /// zero take no part.
 Fragment emitFusedAccumulate(NvBuilder &B, const Fragment &O, const Fragment &P,
-                             const SharedTile &V, const Fragment *Where);
+                             const SharedTile &V, const KeptBits *Where);
 
 /// Whether the tile has an element that is not finite: uniform. Of a 16-bit
 /// tile; a barrier.

@@ -21,17 +21,14 @@ LaneBuilder &TileLowering::lanes() {
   return Lanes;
 }
 
-OperandMemory &TileLowering::operands() {
-  lanes();
-  if (!Operands)
-    Operands.emplace(Lanes, &Functions);
-  return *Operands;
+OperandMemory TileLowering::operands() {
+  return OperandMemory(lanes(), &Functions, OperandMemory::Fields::Here);
 }
 
 void TileLowering::lower(attn::AtOp Op) {
   Value Table = scalar(Op.getTable());
   Values Indices = scalarsI64(Op.getIndices());
-  OperandMemory &Memory = operands();
+  OperandMemory Memory = operands();
   Scalars.map(Op.getResult(), Op.getType().isIndex()
                                   ? B.toIndex(Memory.integer(Table, Indices))
                                   : Memory.real(Table, Indices));

@@ -31,6 +31,25 @@ void KeyPipeline::hoist() {
   }
 }
 
+/// Bits are made ahead of what holds the tiles' registers: scores.
+void KeyPipeline::raiseBits() {
+  llvm::SetVector<Operation *> First;
+  std::function<bool(Operation *)> Raise = [&](Operation *Op) {
+    if (!isArithmetic(*Op) && !isa<tile::PositionsOp, tile::BitsOp>(Op))
+      return L.Hoisted.contains(Op);
+    for (Value V : Op->getOperands())
+      if (V.getParentBlock() == &Body && V.getDefiningOp() &&
+          !Raise(V.getDefiningOp()))
+        return false;
+    First.insert(Op);
+    return true;
+  };
+  for (auto Bits : Body.getOps<tile::BitsOp>())
+    Raise(Bits);
+  for (Operation *Op : llvm::reverse(First))
+    Op->moveBefore(&Body.front());
+}
+
 bool KeyPipeline::isProducible(Value V, llvm::SetVector<Operation *> &Needed) {
   Operation *Op = V.getDefiningOp();
   if (V.getParentBlock() != &Body || isKnown(V))
@@ -120,6 +139,7 @@ LogicalResult KeyPipeline::run(ValueRange Inits, ValueRange Carried,
   if (failed(Registers))
     return failure();
   hoist();
+  raiseBits();
   chooseSlots();
 
   SmallVector<int64_t> Slots;

@@ -84,6 +84,7 @@ protected:
 
 private:
   void hoist();
+  void raiseBits();
   void chooseSlots();
   bool isProducible(mlir::Value V, llvm::SetVector<mlir::Operation *> &Needed);
   mlir::LogicalResult produce(PipelineOp Pipeline);

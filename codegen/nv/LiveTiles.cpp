@@ -109,7 +109,8 @@ LiveTiles::Walk LiveTiles::ask(const Walk &From) {
     Params.push_back(IsReal ? Value() : operand(Param));
     At.params.push_back(Param.getType().isIndex() ? Params.back() : Value());
   }
-  ParameterAccess Access(lanes(), Params, &functions());
+  ParameterAccess Access(lanes(), Params, &functions(),
+                         OperandMemory::Fields::Here);
   At.access = &Access;
   attn::EmittedStatus Answer =
       attn::emitStatus(B, B.getLoc(), Tiles.getFormula(), At, QueryBox, KeyBox);

@@ -65,6 +65,20 @@ QueryOperand heddle::nv::loadQueryOperand(NvBuilder &B, const SharedTile &Q) {
   return Result;
 }
 
+Value heddle::nv::takeSign(NvBuilder &B, QueryOperand &Q, Value Factor) {
+  using arith::CmpFPredicate;
+  // Of both halves of a word.
+  constexpr int64_t SignBits = 0x80008000;
+  Value Zero = B.f32(0.0F);
+  Value IsZero = B.cmp(CmpFPredicate::OEQ, Factor, Zero);
+  Value Sign = B.select(B.cmp(CmpFPredicate::OLT, Factor, Zero),
+                        B.i32(SignBits), B.i32(0));
+  Value Kept = B.select(IsZero, B.i32(0), B.i32(-1));
+  for (Value &Word : Q.Regs)
+    Word = B.bitXor(B.bitAnd(Word, Kept), Sign);
+  return B.select(IsZero, B.f32(1.0F), LLVM::FAbsOp::create(B, Factor));
+}
+
 static Fragment emitMmaScores(NvBuilder &B, const QueryOperand &Q,
                               const SharedTile &K) {
   FragmentLayout Of{B.config().Rows, B.config().Warps, K.Rows};
@@ -167,7 +181,7 @@ void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
 
 void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
                                 const SharedTile &V, WeightRange Range,
-                                const KeptPairs &Where) {
+                                const KeptBits &Where) {
   // 0 times an infinity is not 0: a tile without them is the rule. The f32 of
   // no tensor core need no test: their product can leave out pairs anyway.
   auto Test = [&]() -> NvBuilder::Values {
@@ -180,10 +194,7 @@ void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
           : Test()[0];
   O.Regs = B.branch(
       IsSlow, ValueRange(O.Regs).getTypes(),
-      [&] {
-        Fragment Bits = Where.Bits();
-        return emitFusedAccumulate(B, O, P, V, &Bits).Regs;
-      },
+      [&] { return emitFusedAccumulate(B, O, P, V, &Where).Regs; },
       [&] {
         Fragment Result = O;
         emitAccumulate(B, Result, P, V, Range);

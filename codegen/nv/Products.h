@@ -7,7 +7,7 @@
 #ifndef HEDDLE_CODEGEN_NV_PRODUCTS_H
 #define HEDDLE_CODEGEN_NV_PRODUCTS_H
 
-#include "codegen/nv/Fragment.h"
+#include "codegen/nv/Masks.h"
 #include "codegen/nv/SharedTile.h"
 
 namespace heddle::nv {
@@ -25,6 +25,10 @@ struct QueryOperand {
 /// After a barrier that follows the copies of `Q`. Where the result has
 /// registers, `Q` may be overwritten after a further barrier.
 QueryOperand loadQueryOperand(NvBuilder &B, const SharedTile &Q);
+/// Gives queries in registers the sign of a factor (f32), which no rounding
+/// notices; returns its magnitude. A factor of zero makes them zero, and is one
+/// then: what is returned is positive.
+mlir::Value takeSign(NvBuilder &B, QueryOperand &Q, mlir::Value Factor);
 /// True if loadQueryOperand gives registers, so that Q's memory is free again.
 bool queryFitsRegisters(const Config &C, int64_t Features, mlir::Type Element);
 
@@ -49,21 +53,12 @@ enum class WeightRange {
 void emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
                     const SharedTile &V, WeightRange Range);
 
-/// Which pairs take part in a product.
-struct KeptPairs {
-  /// i1, the same in all threads: false where all do. Null where that is
-  /// unknown.
-  mlir::Value IsPartial;
-  /// Makes the bits, in the layout of P, where code is built that needs them.
-  llvm::function_ref<Fragment()> Bits;
-};
-
 /// The same; pairs whose bit is zero take no part, even if their value is not
 /// finite. P must be 0 there. All threads of the CTA must run it together (it
 /// has a barrier), in uniform control flow.
 void emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
                     const SharedTile &V, WeightRange Range,
-                    const KeptPairs &Where);
+                    const KeptBits &Where);
 
 } // namespace heddle::nv
 

@@ -6,7 +6,6 @@
 #include "codegen/lanes/RegionLifter.h"
 #include "codegen/nv/Softmax.h"
 #include "codegen/nv/TileLowering.h"
-#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include <limits>
@@ -70,62 +69,21 @@ template <typename Op> nv::Coordinates TileLowering::coordinates(Op Verb) {
   return At;
 }
 
+template nv::Coordinates TileLowering::coordinates(tile::BitsOp);
+template nv::Coordinates TileLowering::coordinates(tile::ModifyOp);
+
 //===----------------------------------------------------------------------===//
-// Bits
+// Kept pairs
 //===----------------------------------------------------------------------===//
 
-void TileLowering::lower(tile::BitsOp Op) { define(Op.getBits(), Op); }
-
-Value TileLowering::isPartial(tile::BitsOp Op) {
-  IntegerAttr Known;
-  if (matchPattern(Op.getStatus(), m_Constant(&Known)))
-    return Known.getInt() == tile::Full ? B.i1(false) : Value();
-  return B.cmp(CmpIPredicate::ne, scalar(Op.getStatus()), tile::Full);
-}
-
-Fragment TileLowering::emitBits(tile::BitsOp Op) {
-  nv::Coordinates At = coordinates(Op);
-  Value NumKeys = scalarI64(Op.getNumKeys());
-  Values Params, Integers;
-  for (Value Param : Op.getParams()) {
-    bool IsReal = Param.getType().isF32();
-    Params.push_back(IsReal ? Value() : operand(Param));
-    Integers.push_back(Param.getType().isIndex() ? Params.back() : Value());
-  }
-  ParameterAccess Access(lanes(), Params, &Functions);
-  return makeElements(
-      B, layout(Op.getBits()), [&](Value Row, Value Column) -> Value {
-        SmallVector<Value> Key = At.key(B, Column);
-        attn::Coordinates Here{At.Batch, At.Head,  At.query(B, Row), Key,
-                               NumKeys,  Integers, &Access};
-        Value Kept = attn::emitContains(B, B.getLoc(), Op.getFormula(), Here);
-        // Boxes have keys outside of the grid excluded by the formula.
-        if (!At.KeyBox.empty())
-          return Kept;
-        // A token that is none, -1, is as far beyond all keys as can be.
-        auto Below = At.Listed ? CmpIPredicate::ult : CmpIPredicate::slt;
-        return B.bitAnd(B.cmp(Below, Key.front(), NumKeys), Kept);
-      });
-}
-
-Fragment
-TileLowering::wherePartial(tile::BitsOp Bits, const Fragment &X,
-                           function_ref<Fragment(const Fragment &)> Masked) {
-  Value IsPartial = isPartial(Bits);
-  if (!IsPartial)
-    return Masked(emitBits(Bits));
-  Fragment Result{X.Of, {}};
-  Result.Regs = B.branch(
-      IsPartial, ValueRange(X.Regs).getTypes(),
-      [&] { return Masked(emitBits(Bits)).Regs; }, [&] { return X.Regs; });
-  return Result;
-}
+static constexpr float MinusInfinity = -std::numeric_limits<float>::infinity();
 
 void TileLowering::lower(tile::MaskOp Op) {
-  const Fragment &S = get<Fragment>(Op.getS());
   define(Op.getResult(),
-         wherePartial(get<LazyBits>(Op.getBits()), S,
-                      [&](const Fragment &Bits) { return mask(B, S, Bits); }));
+         selectKept(B, get<Fragment>(Op.getS()), get<KeptBits>(Op.getBits()),
+                    MinusInfinity));
+  if (Value Factor = Factors.lookup(Op.getS()))
+    Factors[Op.getResult()] = Factor;
 }
 
 void TileLowering::lower(tile::AccumulateOp Op) {
@@ -141,12 +99,7 @@ void TileLowering::lower(tile::AccumulateOp Op) {
     define(Op.getResult(), O);
     return;
   }
-  tile::BitsOp Bits = get<LazyBits>(Op.getBits());
-  auto Zero = [&](const Fragment &Kept) {
-    return mapRegisters(B, P, [&](Value X, int64_t I) {
-      return B.select(Kept.Regs[I], X, B.f32(0.0F));
-    });
-  };
+  const KeptBits &Bits = get<KeptBits>(Op.getBits());
   // Weights that come of masked scores are 0 where the bit is.
   auto IsMasked = [&](Operation *Source) {
     auto Step = dyn_cast_if_present<tile::SoftmaxStepOp>(Source);
@@ -155,23 +108,15 @@ void TileLowering::lower(tile::AccumulateOp Op) {
            Masked->getOperand(1) == Op.getBits();
   };
   Fragment Weights =
-      IsMasked(Op.getP().getDefiningOp()) ? P : wherePartial(Bits, P, Zero);
-  auto Make = [&] { return emitBits(Bits); };
-  emitAccumulate(B, O, Weights, V, Range, KeptPairs{isPartial(Bits), Make});
+      IsMasked(Op.getP().getDefiningOp()) ? P : selectKept(B, P, Bits, 0.0F);
+  emitAccumulate(B, O, Weights, V, Range, Bits);
   define(Op.getResult(), O);
 }
 
 void TileLowering::lower(tile::WeightsOp Op) {
-  const Fragment &S = get<Fragment>(Op.getS());
-  const RowStats &Lse = get<RowStats>(Op.getLse());
-  Fragment P = emitWeights(B, S, Lse, nullptr);
-  define(
-      Op.getP(),
-      wherePartial(get<LazyBits>(Op.getBits()), P, [&](const Fragment &Bits) {
-        return mapRegisters(B, P, [&](Value X, int64_t I) {
-          return B.select(Bits.Regs[I], X, B.f32(0.0F));
-        });
-      }));
+  Fragment P =
+      emitWeights(B, get<Fragment>(Op.getS()), get<RowStats>(Op.getLse()));
+  define(Op.getP(), selectKept(B, P, get<KeptBits>(Op.getBits()), 0.0F));
 }
 
 //===----------------------------------------------------------------------===//
@@ -187,7 +132,7 @@ LogicalResult TileLowering::lower(tile::ModifyOp Op) {
   Values Params = llvm::map_to_vector(Op.getParams(), Lowered);
   Code.Captured = capturedValues(*Code.Body);
   Code.CapturedValues = llvm::map_to_vector(Code.Captured, Lowered);
-  RegionLifter Lifter(Lanes, Code, "nv");
+  RegionLifter Lifter(lanes(), Code, "nv", OperandMemory::Fields::Here);
   const Fragment &S = get<Fragment>(Op.getS());
   SmallVector<Fragment> Results(Op.getNumResults(), Fragment{S.Of, {}});
   for (auto [I, Score] : llvm::enumerate(S.Regs)) {
@@ -209,12 +154,9 @@ LogicalResult TileLowering::lower(tile::ModifyOp Op) {
 }
 
 void TileLowering::lower(tile::RegroupOp Op) {
-  const float Infinite = std::numeric_limits<float>::infinity();
-  Value Minus = B.f32(-Infinite), Zero = B.f32(0.0F);
-  const Fragment &Scores = get<Fragment>(Op.getS());
-  Fragment S =
-      wherePartial(get<LazyBits>(Op.getBits()), Scores,
-                   [&](const Fragment &Bits) { return mask(B, Scores, Bits); });
+  Value Minus = B.f32(MinusInfinity), Zero = B.f32(0.0F);
+  Fragment S = selectKept(B, get<Fragment>(Op.getS()),
+                          get<KeptBits>(Op.getBits()), MinusInfinity);
   int64_t Landmark =
       cast<RankedTensorType>(Op.getS().getType()).getDimSize(1) - 1;
   auto IsLandmark = [&](Value Column) {

@@ -31,6 +31,8 @@ struct SharedTile {
                         mlir::Type Element);
 
   static constexpr int64_t ChunkBytes = 16;
+  /// Rows that are so far apart have the same swizzle.
+  static constexpr int64_t SwizzleRows = 8;
   int64_t rowBytes() const;
   /// Multiple of 128: tiles can follow one another.
   int64_t bytes() const;

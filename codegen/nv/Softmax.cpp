@@ -13,12 +13,14 @@ using arith::CmpFPredicate;
 static constexpr float Infinity = std::numeric_limits<float>::infinity();
 
 SoftmaxStep heddle::nv::emitSoftmaxStep(NvBuilder &B, const Fragment &S,
-                                        const RowStats &M, const RowStats &L) {
+                                        const RowStats &M, const RowStats &L,
+                                        Value Factor) {
   Value Minus = B.f32(-Infinity), Zero = B.f32(0.0F), One = B.f32(1.0F);
   SoftmaxStep Step;
   // A NaN score loses here and reaches p below.
   NvBuilder::Values Reference;
-  for (auto [Old, Tile] : llvm::zip_equal(M.Regs, maxRows(B, S).Regs)) {
+  for (auto [Old, Most] : llvm::zip_equal(M.Regs, maxRows(B, S).Regs)) {
+    Value Tile = Factor ? B.fmul(Most, Factor) : Most;
     Value New = B.fmax(Old, Tile);
     // A row without a finite score yet is measured from 0: p = 2^-inf = 0.
     Value From = B.select(B.cmp(CmpFPredicate::OEQ, New, Minus), Zero, New);
@@ -28,7 +30,10 @@ SoftmaxStep heddle::nv::emitSoftmaxStep(NvBuilder &B, const Fragment &S,
                                        B.ex2(B.fsub(Old, From))));
   }
   Step.P = mapRegisters(B, S, [&](Value X, int64_t I) {
-    return B.ex2(B.fsub(X, Reference[S.Of.statOf(I)]));
+    Value From = Reference[S.Of.statOf(I)];
+    if (!Factor)
+      return B.ex2(B.fsub(X, From));
+    return B.ex2(B.fma(X, Factor, arith::NegFOp::create(B, From)));
   });
   for (auto [Old, Alpha, Sum] :
        llvm::zip_equal(L.Regs, Step.Alpha.Regs, sumRows(B, Step.P).Regs))
@@ -57,7 +62,7 @@ SoftmaxEnd heddle::nv::emitFinish(NvBuilder &B, const Fragment &O,
 }
 
 Fragment heddle::nv::emitWeights(NvBuilder &B, const Fragment &S,
-                                 const RowStats &Lse, const Fragment *Bits) {
+                                 const RowStats &Lse) {
   Value Minus = B.f32(-Infinity), Zero = B.f32(0.0F);
   NvBuilder::Values None, Log;
   for (Value Row : Lse.Regs) {
@@ -66,7 +71,6 @@ Fragment heddle::nv::emitWeights(NvBuilder &B, const Fragment &S,
   }
   return mapRegisters(B, S, [&](Value X, int64_t I) {
     int64_t Row = S.Of.statOf(I);
-    Value P = B.select(None[Row], Zero, B.ex2(B.fsub(X, Log[Row])));
-    return Bits ? B.select(Bits->Regs[I], P, Zero) : P;
+    return B.select(None[Row], Zero, B.ex2(B.fsub(X, Log[Row])));
   });
 }

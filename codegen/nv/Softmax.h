@@ -13,8 +13,10 @@ struct SoftmaxStep {
   Fragment P;
   RowStats M, L, Alpha;
 };
+/// `Factor` (f32, positive; may be null) is what scores are still to be
+/// multiplied with: one operation per score then takes it and the maximum.
 SoftmaxStep emitSoftmaxStep(NvBuilder &B, const Fragment &S, const RowStats &M,
-                            const RowStats &L);
+                            const RowStats &L, mlir::Value Factor = {});
 
 /// The end of a row; see `tile.finish`.
 struct SoftmaxEnd {
@@ -24,9 +26,8 @@ struct SoftmaxEnd {
 SoftmaxEnd emitFinish(NvBuilder &B, const Fragment &O, const RowStats &M,
                       const RowStats &L);
 
-/// See `tile.weights`; `Bits` may be null for a tile that is kept whole.
-Fragment emitWeights(NvBuilder &B, const Fragment &S, const RowStats &Lse,
-                     const Fragment *Bits);
+/// See `tile.weights`; of a tile that is kept whole.
+Fragment emitWeights(NvBuilder &B, const Fragment &S, const RowStats &Lse);
 
 } // namespace heddle::nv
 

@@ -36,6 +36,9 @@ LogicalResult TileLowering::lowerBlock(Block &Block) {
         Hoisted.contains(&Op))
       continue;
     B.setLoc(Op.getLoc());
+    // What is made ahead of this operation serves it and those after it.
+    if (&Block == &Kernel.getBody().front())
+      Top = &Entry->back();
     if (failed(lowerOp(&Op)))
       return failure();
   }
@@ -147,8 +150,11 @@ void TileLowering::defineRows(Value V, StagedRows Rows) {
     return Scores &&
            Use.getOperandNumber() == Scores.getQMutable().getOperandNumber();
   };
-  if (!Rows.Query && llvm::any_of(V.getUses(), IsLeft))
+  if (!Rows.Query && llvm::any_of(V.getUses(), IsLeft)) {
     Rows.Query = loadQueryOperand(B, Rows.Shared);
+    if (Rows.Factor && !Rows.Query->Regs.empty())
+      Rows.Magnitude = takeSign(B, *Rows.Query, Rows.Factor);
+  }
   define(V, std::move(Rows));
 }
 
@@ -177,6 +183,7 @@ void TileLowering::lower(tile::LoadOp Op) {
 void TileLowering::lower(tile::RotateOp Op) {
   StagedRows Rows = get<StagedRows>(Op.getTile());
   Rows.Query.reset();
+  Rows.Magnitude = {};
   if (!Op.getTile().hasOneUse())
     Rows.Shared = stage(Rows.Load);
   auto Table = [&](Value V) {
@@ -241,6 +248,8 @@ void TileLowering::lower(tile::ScaleOp Op) {
   if (auto *Rows = std::get_if<StagedRows>(&X)) {
     // What is narrower than f32 would lose accuracy: the scores are scaled.
     Rows->Factor = Rows->Factor ? B.fmul(Rows->Factor, Factor) : Factor;
+    Rows->Query.reset();
+    Rows->Magnitude = {};
     defineRows(Op.getResult(), *Rows);
     return;
   }
@@ -259,19 +268,31 @@ LogicalResult TileLowering::lowerElementwise(Operation *Op) {
   return success();
 }
 
+/// Whether scores go nowhere but into steps of the softmax, masked or not.
+static bool isForSoftmax(Value S) {
+  return llvm::all_of(S.getUsers(), [](Operation *User) {
+    auto Mask = dyn_cast<tile::MaskOp>(User);
+    return Mask ? isForSoftmax(Mask.getResult())
+                : isa<tile::SoftmaxStepOp>(User);
+  });
+}
+
 void TileLowering::lower(tile::ScoresOp Op) {
   const StagedRows &Queries = get<StagedRows>(Op.getQ());
   const StagedRows &Keys = get<StagedRows>(Op.getK());
-  Value Factor = Queries.Factor;
+  Value Factor = Queries.Magnitude ? Queries.Magnitude : Queries.Factor;
   if (Keys.Factor)
     Factor = Factor ? B.fmul(Factor, Keys.Factor) : Keys.Factor;
+  // The larger of two scores is also the larger one times a positive factor.
+  if (Queries.Magnitude && !Keys.Factor && isForSoftmax(Op.getS()))
+    std::swap(Factor, Factors[Op.getS()]);
   define(Op.getS(), emitScores(B, *Queries.Query, Keys.Shared, Factor));
 }
 
 void TileLowering::lower(tile::SoftmaxStepOp Op) {
   SoftmaxStep Step =
       emitSoftmaxStep(B, get<Fragment>(Op.getS()), get<RowStats>(Op.getM()),
-                      get<RowStats>(Op.getL()));
+                      get<RowStats>(Op.getL()), Factors.lookup(Op.getS()));
   define(Op.getP(), Step.P);
   define(Op.getNewM(), Step.M);
   define(Op.getNewL(), Step.L);

@@ -80,7 +80,8 @@ private:
   mlir::Value viewData(mlir::Value View);
   /// i1: somebody wants what goes there.
   mlir::Value hasData(mlir::Value View);
-  /// What `Make` makes of a view, once, at the top of the function.
+  /// What `Make` makes of a view, once, ahead of the loop or branch that needs
+  /// it first: what only the end of the kernel asks for is made there.
   mlir::Value ofView(mlir::Value View, unsigned Key,
                      llvm::function_ref<mlir::Value()> Make);
   mlir::Value sequenceStart(mlir::Value View, mlir::Value Batch);
@@ -149,17 +150,11 @@ private:
   void lower(tile::RaiseBlocksOp Op);
   mlir::LogicalResult lowerElementwise(mlir::Operation *Op);
 
-  // Pairs that are kept (ScoreVerbs.cpp).
+  /// Operands of a verb of pairs.
   template <typename Op> Coordinates coordinates(Op Verb);
-  /// i1, or null where every tile is partial.
-  mlir::Value isPartial(tile::BitsOp Op);
-  Fragment emitBits(tile::BitsOp Op);
-  /// `X`, and where the tile is partial what `Masked` makes of it.
-  Fragment wherePartial(tile::BitsOp Bits, const Fragment &X,
-                        llvm::function_ref<Fragment(const Fragment &)> Masked);
 
   // Questions to tables and sets (IndexVerbs.cpp).
-  OperandMemory &operands();
+  OperandMemory operands();
   void lower(attn::AtOp Op);
   void lower(attn::SpanOp Op);
   void lower(attn::SeekOp Op);
@@ -194,15 +189,17 @@ private:
   LaneBuilder Lanes;
   SharedMemory Shared;
   DeviceFunctions Functions;
-  std::optional<OperandMemory> Operands;
   mlir::IRMapping Scalars;
   llvm::DenseMap<mlir::Value, TileValue> Tiles;
+  /// Positive factors that scores are still to be multiplied with.
+  llvm::DenseMap<mlir::Value, mlir::Value> Factors;
   /// Where the rows of a load arrive without its doing.
   llvm::DenseMap<mlir::Operation *, SharedTile> Slots;
   /// Operations of a loop that have been lowered before it.
   llvm::DenseSet<mlir::Operation *> Hoisted;
 
-  /// The last operation of the frame.
+  /// What ends the code of the operations of the kernel's block before this
+  /// one.
   mlir::Operation *Top = nullptr;
   /// What takes the place of the batch in views of outputs.
   mlir::Value Part;

@@ -5,7 +5,7 @@
 #ifndef HEDDLE_CODEGEN_NV_TILEVALUE_H
 #define HEDDLE_CODEGEN_NV_TILEVALUE_H
 
-#include "codegen/nv/Fragment.h"
+#include "codegen/nv/Masks.h"
 #include "codegen/nv/Products.h"
 #include "codegen/nv/Rows.h"
 #include "codegen/nv/SharedTile.h"
@@ -26,6 +26,9 @@ struct StagedRows {
   mlir::Value Factor;
   /// The rows as the left operand of scores, where they are used as such.
   std::optional<QueryOperand> Query;
+  /// The magnitude of `Factor` where `Query` has its sign; null where it has
+  /// not.
+  mlir::Value Magnitude;
 };
 
 /// The tokens that rows stand for: i64 for a row (i32), -1 for none. Called
@@ -34,11 +37,8 @@ struct Places {
   std::function<mlir::Value(NvBuilder &B, mlir::Value Row)> At;
 };
 
-/// Bits are made from the formula where somebody wants them.
-using LazyBits = tile::BitsOp;
-
 /// Scores, weights and outputs are fragments, statistics of rows RowStats.
-using TileValue = std::variant<std::monostate, StagedRows, Places, LazyBits,
+using TileValue = std::variant<std::monostate, StagedRows, Places, KeptBits,
                                Fragment, RowStats>;
 
 } // namespace heddle::nv

@@ -196,18 +196,77 @@ static EmitArithmetic arithmeticFor(OpBuilder &builder, Location loc,
   return {builder, loc, getElementTypeOrSelf(at.k.back().getType()), at.access};
 }
 
-Value emitContains(OpBuilder &builder, Location loc, FormulaAttr formula,
-                   const Coordinates &at) {
-  EmitArithmetic arithmetic = arithmeticFor(builder, loc, at);
+static EmitAlgebra::Box pointAt(const Coordinates &at) {
   auto points = [](ArrayRef<Value> coordinates) {
     SmallVector<EmitAlgebra::Range, 3> ranges;
     for (Value x : llvm::reverse(coordinates))
       ranges.push_back({x, x});
     return ranges;
   };
-  EmitAlgebra::Box point{
-      at.b, at.h, points(at.q), points(at.k), at.numKeys, at.params, 1};
-  return EmitAlgebra(arithmetic).contains(formula, point);
+  return {at.b, at.h, points(at.q), points(at.k), at.numKeys, at.params, 1};
+}
+
+Value emitContains(OpBuilder &builder, Location loc, FormulaAttr formula,
+                   const Coordinates &at) {
+  EmitArithmetic arithmetic = arithmeticFor(builder, loc, at);
+  return EmitAlgebra(arithmetic).contains(formula, pointAt(at));
+}
+
+Value emitValue(OpBuilder &builder, Location loc, AffineExpr expr,
+                const Coordinates &at) {
+  EmitArithmetic arithmetic = arithmeticFor(builder, loc, at);
+  return EmitAlgebra(arithmetic).value(expr, pointAt(at));
+}
+
+/// Whether an element of a table is in the expression.
+static bool readsTable(AffineExpr expr) {
+  return expr
+      .walk([](AffineExpr part) {
+        return getRead(part) ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+std::optional<EmittedKeys> emitKeys(OpBuilder &builder, Location loc,
+                                    FormulaAttr atom, unsigned axis,
+                                    const Coordinates &at) {
+  if (atom.getKind() != FormulaKind::Between || readsTable(atom.getForm()))
+    return std::nullopt;
+  // The algebra asks along the innermost axis: the axes change places.
+  SmallVector<AffineExpr> dims;
+  for (unsigned dim = 0; dim < kFirstReadDim; ++dim)
+    dims.push_back(getAffineDimExpr(dim, builder.getContext()));
+  std::swap(dims[DimQ], dims[queryDim(axis)]);
+  std::swap(dims[DimK], dims[keyDim(axis)]);
+  AffineExpr form = canonicalize(atom.getForm().replaceDims(dims));
+  Coordinates there = at;
+  std::swap(there.q.back(), there.q[there.q.size() - 1 - axis]);
+  std::swap(there.k.back(), there.k[there.k.size() - 1 - axis]);
+  std::optional<int> direction = EmitAlgebra::direction(form);
+  if (!direction || *direction == 0)
+    return std::nullopt;
+  for (unsigned other = 1; other < kNumAxes; ++other)
+    if (uses(form, keyDim(other)))
+      return std::nullopt;
+
+  EmitArithmetic arithmetic = arithmeticFor(builder, loc, there);
+  EmitAlgebra algebra(arithmetic);
+  EmitAlgebra::Box point = pointAt(there);
+  // The first key from which on the form is at least `bound`, or, where it
+  // falls, below it.
+  auto reach = [&](Value bound) {
+    if (*direction < 0)
+      bound = arithmetic.sub(bound, arithmetic.constant(1));
+    return algebra.reach(form, /*lower=*/true, bound, point);
+  };
+  EmittedKeys keys;
+  if (!atom.getLows().empty())
+    keys.begin = reach(algebra.combineBounds(atom.getLows(), true, point));
+  if (!atom.getHighs().empty())
+    keys.end = reach(algebra.combineBounds(atom.getHighs(), false, point));
+  if (*direction < 0)
+    std::swap(keys.begin, keys.end);
+  return keys;
 }
 
 EmittedStatus emitStatus(OpBuilder &builder, Location loc, FormulaAttr formula,

@@ -8,6 +8,8 @@
 
 #include "dialect/attn/Attn.h"
 
+#include <optional>
+
 namespace heddle::attn {
 
 /// How a formula gets at the run-time tables and sets of its pattern: by
@@ -90,6 +92,22 @@ struct Coordinates {
 /// formula uses is a vector. Keys outside [0, numKeys) are not excluded here.
 mlir::Value emitContains(mlir::OpBuilder &builder, mlir::Location loc,
                          FormulaAttr formula, const Coordinates &at);
+
+/// The keys that an interval atom keeps of the query `at.q`, along one axis
+/// (counted from the innermost): [begin, end), of which either may be null for
+/// no bound. Nothing where the atom is none whose form is a chain in that key
+/// (see Sets.h), or where it looks at another key or reads a table. `at.k` is
+/// not looked at.
+struct EmittedKeys {
+  mlir::Value begin, end;
+};
+std::optional<EmittedKeys> emitKeys(mlir::OpBuilder &builder,
+                                    mlir::Location loc, FormulaAttr atom,
+                                    unsigned axis, const Coordinates &at);
+
+/// The value of an expression at a point; keys that it does not use may be any.
+mlir::Value emitValue(mlir::OpBuilder &builder, mlir::Location loc,
+                      mlir::AffineExpr expr, const Coordinates &at);
 
 /// The box of queries [q, q + queries) and keys [k, k + keys) along every axis;
 /// coordinates are scalars.

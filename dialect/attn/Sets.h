@@ -150,6 +150,10 @@ public:
   /// chain, `<= bound` for a falling one.
   Int reach(mlir::AffineExpr expr, bool lower, Int bound, const Box &box);
 
+  /// The bound that an interval atom's list of bounds stands for.
+  Int combineBounds(llvm::ArrayRef<mlir::AffineExpr> bounds, bool isLow,
+                    const Box &box);
+
 private:
   At between(FormulaAttr atom, const Box &box);
   At residue(FormulaAttr atom, const Box &box);
@@ -171,8 +175,6 @@ private:
   /// The values of the expressions; nothing when one varies over a tile.
   std::optional<llvm::SmallVector<Int>>
   uniformValues(llvm::ArrayRef<mlir::AffineExpr> exprs, const Box &box);
-  Int combineBounds(llvm::ArrayRef<mlir::AffineExpr> bounds, bool isLow,
-                    const Box &box);
   Int nextTile(const Box &box) {
     return a.add(box.k[0].lo, a.constant(box.keys));
   }

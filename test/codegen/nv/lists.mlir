@@ -13,9 +13,11 @@
 // CHECK-DAG: llvm.func @heddle_device_span(!llvm.ptr, i64, i64, i64, !llvm.ptr)
 // CHECK-DAG: llvm.func @heddle_device_probe(!llvm.ptr, i64, i64, i64, i64, i64, !llvm.ptr)
 
-// Eight elements of a thread: each asks for its bit of the set.
+// Two rows of a thread: for each, 64 bits of the set, which fall as keys rise,
+// of which every element tests its own.
 // CHECK-LABEL: llvm.func @member
-// CHECK-COUNT-8: arith.shrui %{{.*}}, %{{.*}} : i64
+// CHECK-COUNT-2: llvm.intr.bitreverse(%{{.*}}) : (i64) -> i64
+// CHECK-COUNT-8: arith.select %{{.*}}, %{{.*}}, %{{.*}} : f32
 // CHECK-NOT: llvm.call
 // CHECK: llvm.return
 func.func @member(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
@@ -89,8 +91,11 @@ func.func @collect(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
 // CHECK: nv.produced %[[LIVE]] tile(%[[CURSOR]] : index) next(%[[NEXT]] : index)
 // CHECK: } consume {
 // CHECK-NOT: llvm.call
-// CHECK: nvvm.mma.sync
+// Keys of the list: pair by pair, eight columns at a time, ahead of the product.
+// CHECK: scf.for
 // CHECK: llvm.getelementptr %{{.*}}[%{{.*}}] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, i64
+// CHECK: arith.cmpi ult
+// CHECK: nvvm.mma.sync
 // CHECK: nv.yield
 // CHECK: llvm.return
 func.func @gather(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,

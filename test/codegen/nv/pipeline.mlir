@@ -45,16 +45,22 @@
 // CHECK: nv.produced %[[LIVE]] tile(%[[WALK]]#0, %[[WALK]]#2 : i64, i32) next(%{{.*}}, %[[WALK]]#1, %[[WALK]]#2 : i64, i64, i32)
 // CHECK: } consume {
 // CHECK: ^bb0(%[[KEYS:[^:]*]]: !llvm.ptr<3>, %[[VALUES:[^:]*]]: !llvm.ptr<3>, %[[K:[^:]*]]: i64, %[[STATUS:[^:]*]]: i32,
+// The mask is made where the tile is partial, ahead of the product: one word per
+// row, of the bits between two bounds.
+// CHECK: %[[PARTIAL:.*]] = arith.cmpi ne, %[[STATUS]], %{{.*}} : i32
+// CHECK: %[[WORDS:.*]]:2 = scf.if %[[PARTIAL]] -> (i32, i32)
+// CHECK-NOT: scf.for
+// CHECK: arith.shli
 // CHECK: llvm.getelementptr %[[KEYS]]
 // CHECK: nvvm.ldmatrix
 // CHECK-COUNT-2: nvvm.mma.sync
-// Scores, not queries, are scaled.
-// CHECK: arith.mulf
-// The mask is made where the tile is partial.
-// CHECK: %[[PARTIAL:.*]] = arith.cmpi ne, %[[STATUS]], %{{.*}} : i32
+// Scores are not scaled: the factor meets them in the exponent.
+// CHECK-NOT: arith.mulf
 // CHECK: scf.if %[[PARTIAL]] -> (f32, f32, f32, f32, f32, f32, f32, f32)
+// CHECK: arith.andi %[[WORDS]]#0, %{{.*}} : i32
 // CHECK-COUNT-8: arith.select
 // CHECK: nvvm.shfl.sync
+// CHECK: llvm.intr.fma
 // CHECK: ex2
 // CHECK: nv.yield
 // CHECK: llvm.return

@@ -122,16 +122,13 @@ static void build(NvBuilder &B, Value Shared, ArrayRef<Value> A) {
         // Only the last tile can have keys that do not exist.
         Value Partial = B.cmp(arith::CmpIPredicate::sgt,
                               B.add(FirstKey, C.KeyTile), B.toI32(NumKeys));
-        S.Regs = B.branch(
-            Partial, ValueRange(S.Regs).getTypes(),
-            [&] {
-              Fragment Bits = makeElements(B, S.Of, [&](Value, Value Column) {
-                return B.cmp(arith::CmpIPredicate::slt, B.add(Column, FirstKey),
-                             B.toI32(NumKeys));
-              });
-              return mask(B, S, Bits).Regs;
-            },
-            [&] { return S.Regs; });
+        KeptBits Bits =
+            packBits(B, makeElements(B, S.Of, [&](Value, Value Column) {
+                       return B.cmp(arith::CmpIPredicate::slt,
+                                    B.add(Column, FirstKey), B.toI32(NumKeys));
+                     }));
+        Bits.IsPartial = Partial;
+        S = selectKept(B, S, Bits, -std::numeric_limits<float>::infinity());
         SoftmaxStep Step = emitSoftmaxStep(B, S, Now.M, Now.L);
         Now.O = rescale(B, Now.O, Step.Alpha);
         emitAccumulate(B, Now.O, Step.P, Values, WeightRange::AtMostOne);

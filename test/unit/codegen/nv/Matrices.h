@@ -5,6 +5,7 @@
 #ifndef HEDDLE_TEST_UNIT_CODEGEN_NV_MATRICES_H
 #define HEDDLE_TEST_UNIT_CODEGEN_NV_MATRICES_H
 
+#include "codegen/nv/Masks.h"
 #include "codegen/nv/Transfer.h"
 
 namespace heddle {
@@ -20,12 +21,14 @@ inline nv::Fragment loadMatrix(nv::NvBuilder &B, const nv::FragmentLayout &Of,
 }
 
 /// Bits: what is not 0.
-inline nv::Fragment loadBits(nv::NvBuilder &B, const nv::FragmentLayout &Of,
+inline nv::KeptBits loadBits(nv::NvBuilder &B, const nv::FragmentLayout &Of,
                              mlir::Value From) {
-  return nv::mapRegisters(
-      B, loadMatrix(B, Of, From), [&](mlir::Value X, int64_t) -> mlir::Value {
-        return B.cmp(mlir::arith::CmpFPredicate::ONE, X, B.f32(0.0F));
-      });
+  return nv::packBits(
+      B, nv::mapRegisters(B, loadMatrix(B, Of, From),
+                          [&](mlir::Value X, int64_t) -> mlir::Value {
+                            return B.cmp(mlir::arith::CmpFPredicate::ONE, X,
+                                         B.f32(0.0F));
+                          }));
 }
 
 inline nv::RowSource matrixRows(nv::NvBuilder &B, const nv::FragmentLayout &Of,

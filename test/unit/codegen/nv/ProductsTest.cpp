@@ -108,21 +108,21 @@ TEST_P(Products, AccumulateAddsWeightedValues) {
   nv::Config C = config();
   // p, v, o, bits; o is read and written.
   auto Make = [&](bool Where) {
-    return NvKernel(
-        C, Type, std::vector(4, NvArgument::Pointer),
-        [=](NvBuilder &B, Value Shared, ArrayRef<Value> A) {
-          const nv::Config &C = B.config();
-          SharedTile V = fetch(B, A[1], Shared, C.KeyTile, Features);
-          Fragment Weights = loadMatrix(B, scoreLayout(C), A[0]);
-          Fragment O = loadMatrix(B, outputLayout(C, Features), A[2]);
-          auto Bits = [&] { return loadBits(B, scoreLayout(C), A[3]); };
-          if (Where)
-            emitAccumulate(B, O, Weights, V, WeightRange::Any,
-                           KeptPairs{Value(), Bits});
-          else
-            emitAccumulate(B, O, Weights, V, WeightRange::Any);
-          storeMatrix(B, O, A[2]);
-        });
+    return NvKernel(C, Type, std::vector(4, NvArgument::Pointer),
+                    [=](NvBuilder &B, Value Shared, ArrayRef<Value> A) {
+                      const nv::Config &C = B.config();
+                      SharedTile V =
+                          fetch(B, A[1], Shared, C.KeyTile, Features);
+                      Fragment Weights = loadMatrix(B, scoreLayout(C), A[0]);
+                      Fragment O =
+                          loadMatrix(B, outputLayout(C, Features), A[2]);
+                      if (Where)
+                        emitAccumulate(B, O, Weights, V, WeightRange::Any,
+                                       loadBits(B, scoreLayout(C), A[3]));
+                      else
+                        emitAccumulate(B, O, Weights, V, WeightRange::Any);
+                      storeMatrix(B, O, A[2]);
+                    });
   };
   NvKernel Plain = Make(false), Masked = Make(true);
   int64_t Padded = roundUp(Features, 16);

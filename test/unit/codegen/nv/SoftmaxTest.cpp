@@ -143,15 +143,14 @@ TEST(NvSoftmax, FinishDividesAndKeepsEmptyRowsEmpty) {
 TEST(NvSoftmax, WeightsFollowTheLogSumExp) {
   constexpr int64_t Keys = 16, Rows = 16;
   // s, lse, bits, p.
-  NvKernel Kernel(oneWarp(Keys), "f32", {P, P, P, P},
-                  [](NvBuilder &B, Value, ArrayRef<Value> A) {
-                    FragmentLayout Of = scoreLayout(B.config());
-                    Fragment Bits = loadBits(B, Of, A[2]);
-                    storeMatrix(B,
-                                emitWeights(B, loadMatrix(B, Of, A[0]),
-                                            loadColumn(B, Of, A[1]), &Bits),
-                                A[3]);
-                  });
+  NvKernel Kernel(
+      oneWarp(Keys), "f32", {P, P, P, P},
+      [](NvBuilder &B, Value, ArrayRef<Value> A) {
+        FragmentLayout Of = scoreLayout(B.config());
+        Fragment P =
+            emitWeights(B, loadMatrix(B, Of, A[0]), loadColumn(B, Of, A[1]));
+        storeMatrix(B, selectKept(B, P, loadBits(B, Of, A[2]), 0.0F), A[3]);
+      });
   ptx::Device On;
   NvArray S(On, "f32", Rows * Keys), Lse(On, "f32", Rows);
   NvArray Bits(On, "f32", Rows * Keys), Weights(On, "f32", Rows * Keys);
