@@ -153,12 +153,31 @@ const std::vector<std::string> &exec::emulatedLevels() {
   return Names;
 }
 
+bool exec::isEmulated(const std::string &Level) {
+  return llvm::is_contained(emulatedLevels(), Level);
+}
+
 static bool isChosen(const ScheduleOptions &S) {
-  return S.QueryTile || S.KeyTile || S.Rows || S.Lanes || S.Unroll;
+  return S.QueryTile || S.KeyTile || S.Rows || S.Lanes || S.Unroll || S.Stages;
 }
 
 const char *exec::dtypeName(heddle_dtype Dtype) {
   return Dtype == HEDDLE_F16 ? "f16" : Dtype == HEDDLE_BF16 ? "bf16" : "f32";
+}
+
+std::string KernelSpec::schedule() const {
+  std::string Text;
+  if (isChosen(Schedule))
+    for (auto [Name, Size] :
+         {std::pair("query_tile", Schedule.QueryTile),
+          std::pair("key_tile", Schedule.KeyTile),
+          std::pair("rows", Schedule.Rows), std::pair("lanes", Schedule.Lanes),
+          std::pair("unroll", Schedule.Unroll),
+          std::pair("stages", Schedule.Stages)})
+      if (Size)
+        Text += (Text.empty() ? "" : ",") + std::string(Name) + "=" +
+                std::to_string(Size);
+  return Text;
 }
 
 std::string KernelSpec::str() const {
@@ -168,13 +187,25 @@ std::string KernelSpec::str() const {
       << " dtype=" << dtypeName(Dtype) << " to " << dtypeName(outputDtype())
       << " level=" << (Level.empty() ? hostLevels().front() : Level);
   if (isChosen(Schedule))
-    Out << " schedule=<query_tile = " << Schedule.QueryTile
-        << ", key_tile = " << Schedule.KeyTile << ", rows = " << Schedule.Rows
-        << ", lanes = " << Schedule.Lanes << ", unroll = " << Schedule.Unroll
-        << ">";
+    Out << " schedule=<" << schedule() << ">";
   if (ShortQueries)
     Out << " with code for short queries";
   return Text;
+}
+
+/// The rows of a device's warps and the like are what they are; sizes are small
+/// enough for any head dim of tests.
+static ScheduleOptions
+randomDeviceSchedule(llvm::function_ref<int64_t(int64_t, int64_t)> Pick,
+                     attn::ScheduleAttr Usual) {
+  ScheduleOptions S;
+  S.Rows = Usual.getRows();
+  S.Lanes = Usual.getLanes();
+  S.Unroll = Usual.getUnroll();
+  S.QueryTile = S.Rows * Pick(1, 6);
+  S.KeyTile = S.Rows * Pick(1, 6);
+  S.Stages = Pick(1, std::min<int64_t>(4, 128 / S.KeyTile + 1));
+  return S;
 }
 
 ScheduleOptions exec::randomSchedule(std::mt19937_64 &Random,
@@ -185,12 +216,15 @@ ScheduleOptions exec::randomSchedule(std::mt19937_64 &Random,
     return Made;
   }();
   const Target *Of = findTargetOfLevel(Level);
-  const int64_t MostLanes =
-      Of->chooseSchedule(Context, Level, KernelShape{64, 64, 0, 0}).getLanes();
+  const attn::ScheduleAttr Usual =
+      Of->chooseSchedule(Context, Level, KernelShape{64, 64, 0, 0});
+  const int64_t MostLanes = Usual.getLanes();
   auto Pick = [&](int64_t Low, int64_t High) {
     return Low + static_cast<int64_t>(Random() %
                                       static_cast<uint64_t>(High - Low + 1));
   };
+  if (isEmulated(Level))
+    return randomDeviceSchedule(Pick, Usual);
   while (true) {
     ScheduleOptions S;
     S.Lanes = std::max<int64_t>(1, MostLanes >> Pick(0, 2));

@@ -76,6 +76,7 @@ std::vector<std::string> hostLevels();
 
 /// Levels of devices whose code runs in the emulation.
 const std::vector<std::string> &emulatedLevels();
+bool isEmulated(const std::string &Level);
 
 /// "f32", "f16" or "bf16".
 const char *dtypeName(heddle_dtype Dtype);
@@ -97,6 +98,8 @@ struct KernelSpec {
   int64_t valueDim() const { return ValueDim ? ValueDim : HeadDim; }
   heddle_dtype outputDtype() const { return OutputDtype.value_or(Dtype); }
   std::string str() const;
+  /// As --schedule takes it; empty where nothing is chosen.
+  std::string schedule() const;
 };
 
 /// A schedule that `Level` can be compiled with.

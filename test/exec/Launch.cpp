@@ -119,6 +119,11 @@ std::string exec::commandLine(const Pattern &What, const KernelSpec &Spec,
     Out << " --dtype " << dtypeName(Spec.Dtype);
   if (Spec.outputDtype() != Spec.Dtype)
     Out << " --output-dtype " << dtypeName(Spec.outputDtype());
+  if (isEmulated(Spec.Level)) {
+    Out << " --target " << Spec.Level << " --emulate";
+    if (const std::string Schedule = Spec.schedule(); !Schedule.empty())
+      Out << " --schedule " << Schedule;
+  }
   Out << " --origin "
       << (Of.Origin.empty() ? 0 : Of.Origin[static_cast<size_t>(B)])
       << " --check";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Random patterns through the whole compiler, with random levels, schedules and
-// shapes, against the interpreter.
+// shapes, against the interpreter; on this machine and on emulated devices.
 
 #include "test/exec/Kernels.h"
 #include "test/fuzz/RandomPattern.h"
@@ -17,11 +17,14 @@ using namespace heddle::fuzz;
 
 namespace {
 
+enum class Machine { Host, Device };
+
 /// One random kernel, and a few problems for it.
 class KernelRun {
 public:
-  KernelRun(Compiler &Host, uint64_t Seed, Flavour Kind)
-      : Host(Host), Seed(Seed), Kind(Kind), Random(Seed * 2 + 1) {}
+  KernelRun(Compiler &Host, uint64_t Seed, Flavour Kind, Machine Where)
+      : Host(Host), Seed(Seed), Kind(Kind), Where(Where), Random(Seed * 2 + 1) {
+  }
 
   /// False when the compiler refuses the pattern: few grow too large for it.
   bool run() {
@@ -41,7 +44,11 @@ private:
     KernelSpec Spec;
     Spec.HeadDim = headDim();
     Spec.ValueDim = headDim();
-    const std::vector<std::string> Levels = hostLevels();
+    const bool IsDevice = Where == Machine::Device;
+    const std::vector<std::string> Levels =
+        IsDevice ? emulatedLevels() : hostLevels();
+    if (IsDevice)
+      Spec.Dtype = Dtypes[Seed % std::size(Dtypes)];
     Spec.Level = Levels[static_cast<size_t>(
         pick(Random, 0, static_cast<int64_t>(Levels.size()) - 1))];
     // On a grid, tiles are boxes, which the target knows to choose; blocks may
@@ -50,10 +57,13 @@ private:
       Spec.Schedule = randomSchedule(Random, Spec.Level);
     else if (pick(Random, 0, 1) == 0)
       Spec.Outputs = {true, true, pick(Random, 1, 100), pick(Random, 1, 100)};
-    Spec.ShortQueries = Kind != Flavour::Grid && pick(Random, 0, 3) == 0;
+    // Devices have no code for short queries.
+    Spec.ShortQueries =
+        !IsDevice && Kind != Flavour::Grid && pick(Random, 0, 3) == 0;
     const std::optional<Program> Kernel = compile(Host, What, Spec);
     ASSERT_TRUE(Kernel) << "seed " << Seed << "\n" << Made.Text;
-    for (int Problem = 0; Problem < 3; ++Problem) {
+    const int NumProblems = IsDevice ? 2 : 3;
+    for (int Problem = 0; Problem < NumProblems; ++Problem) {
       const Sizes Of = sizes(Made, Spec.ShortQueries);
       Operands Data(Of, Spec, static_cast<Layout>(pick(Random, 0, 2)),
                     static_cast<Placement>(pick(Random, 0, 1)));
@@ -63,7 +73,7 @@ private:
         for (int64_t H = 0; H < Of.HeadsKv; ++H)
           for (int64_t J = 0; J < Of.SeqK; ++J)
             for (int64_t T = 0; T < Spec.ValueDim; ++T)
-              Data.V.at(B, H, J, T) += 2;
+              Data.V.set(B, H, J, T, Data.V.get(B, H, J, T) + 2);
       ASSERT_TRUE(launchAndCompare(What, Spec, *Kernel, Of, Data,
                                    static_cast<int32_t>(pick(Random, 1, 3))))
           << "seed " << Seed << "\n"
@@ -105,8 +115,10 @@ private:
   Sizes sizes(const RandomPattern &Made, bool IsShort) {
     Sizes Of;
     Of.Batch = pick(Random, 1, 2);
-    Of.HeadsKv = pick(Random, 1, 2);
-    Of.HeadsQ = Of.HeadsKv * pick(Random, 1, 3);
+    // Two heads that share keys are all that is new for an emulated device.
+    const bool IsDevice = Where == Machine::Device;
+    Of.HeadsKv = IsDevice ? 1 : pick(Random, 1, 2);
+    Of.HeadsQ = Of.HeadsKv * pick(Random, 1, IsDevice ? 2 : 3);
     Of.SeqQ = IsShort ? pick(Random, 1, 3) : length();
     Of.SeqK = length();
     std::vector<Value> Params;
@@ -136,22 +148,26 @@ private:
     return Of;
   }
 
+  static constexpr heddle_dtype Dtypes[] = {HEDDLE_F16, HEDDLE_BF16,
+                                            HEDDLE_F32};
   Compiler &Host;
   uint64_t Seed;
   Flavour Kind;
+  Machine Where;
   std::mt19937_64 Random;
 };
 
-void checkKernels(uint64_t Runs, Flavour Kind) {
-  std::atomic<uint64_t> Next{0}, Refused{0};
+void checkKernels(uint64_t Runs, Flavour Kind, Machine Where = Machine::Host) {
+  const uint64_t Begin = firstRun();
+  std::atomic<uint64_t> Next{Begin}, Refused{0};
   auto Work = [&] {
     Compiler Host;
     while (!testing::Test::HasFailure()) {
       // Every refused pattern has a successor in its stead.
       const uint64_t Seed = Next.fetch_add(1);
-      if (Seed >= Runs + Refused)
+      if (Seed >= Begin + Runs + Refused)
         return;
-      Refused += !KernelRun(Host, Seed, Kind).run();
+      Refused += !KernelRun(Host, Seed, Kind, Where).run();
     }
   };
   std::vector<std::thread> Helpers;
@@ -172,5 +188,17 @@ TEST(KernelFuzz, AgreesOnTablesAndSets) {
 }
 
 TEST(KernelFuzz, AgreesOnGrids) { checkKernels(numRuns(150), Flavour::Grid); }
+
+TEST(DeviceFuzz, AgreesWithTheInterpreter) {
+  checkKernels(numRuns(5), Flavour::Plain, Machine::Device);
+}
+
+TEST(DeviceFuzz, AgreesOnTablesAndSets) {
+  checkKernels(numRuns(4), Flavour::Tables, Machine::Device);
+}
+
+TEST(DeviceFuzz, AgreesOnGrids) {
+  checkKernels(numRuns(3), Flavour::Grid, Machine::Device);
+}
 
 } // namespace

@@ -125,8 +125,7 @@ private:
 };
 
 TEST(LinearFuzz, AgreesWithTheInterpreter) {
-  const char *First = std::getenv("HEDDLE_FUZZ_FIRST");
-  const uint64_t Begin = First ? std::strtoull(First, nullptr, 10) : 0;
+  const uint64_t Begin = firstRun();
   const uint64_t End = Begin + numRuns(200);
   std::atomic<uint64_t> Next{Begin};
   auto Work = [&] {

@@ -147,10 +147,11 @@ attn.pattern @chunks(%chunk: tensor<?xindex>, %rows: !attn.set)
   };
 }
 
-/// A family's kernels, one per dtype and output dtype drawn.
+/// A family's kernels, one per dtype and output dtype drawn, each compiled when
+/// it is first asked for.
 struct Kernels {
-  explicit Kernels(Compiler &Host, const Family &Of, uint64_t Number)
-      : Of(Of),
+  Kernels(Compiler &Host, const Family &Of, uint64_t Number, bool OnDevice)
+      : Host(Host), Of(Of),
         What(Pattern::parse(Host, Of.Text,
                             "family" + std::to_string(Number) + ".mlir")) {
     EXPECT_TRUE(What) << What.failure().str();
@@ -160,19 +161,30 @@ struct Kernels {
       KernelSpec Spec;
       Spec.Dtype = Dtype;
       // Any level must do, and the best one most of all.
-      Spec.Level = Turn % 2 ? Levels[Turn % Levels.size()] : Levels.front();
+      Spec.Level = OnDevice   ? emulatedLevels().front()
+                   : Turn % 2 ? Levels[Turn % Levels.size()]
+                              : Levels.front();
       Spec.HeadDim = static_cast<int64_t>(8 + 16 * (Turn % 3));
       Spec.ValueDim = static_cast<int64_t>(5 + 11 * (Turn % 4));
       if (Turn++ % 3 == 0)
         Spec.OutputDtype = HEDDLE_F32;
-      if (std::optional<Program> Made = compile(Host, *What, Spec))
-        All.emplace_back(Spec, std::move(*Made));
+      All.emplace_back(Spec, std::nullopt);
     }
   }
 
+  using Kernel = std::pair<KernelSpec, std::optional<Program>>;
+  /// Without a program where it does not compile.
+  const Kernel &get(uint64_t Number) {
+    Kernel &Result = All[Number % All.size()];
+    if (!Result.second)
+      Result.second = compile(Host, *What, Result.first);
+    return Result;
+  }
+
+  Compiler &Host;
   const Family &Of;
   Result<Pattern> What;
-  std::vector<std::pair<KernelSpec, Program>> All;
+  std::vector<Kernel> All;
 };
 
 int64_t drawLength(Engine &Random) {
@@ -186,9 +198,11 @@ int64_t drawLength(Engine &Random) {
   }
 }
 
-void checkDraw(const Kernels &Which, uint64_t Seed) {
+/// `Seed` draws the problem, `Number` the kernel.
+void checkDraw(Kernels &Which, uint64_t Number, uint64_t Seed) {
   Engine Random(Seed);
-  const auto &[Spec, Kernel] = Which.All[Seed % Which.All.size()];
+  const auto &[Spec, Kernel] = Which.get(Number);
+  ASSERT_TRUE(Kernel);
   Sizes Of;
   Of.Batch = pick(Random, 1, 2);
   Of.HeadsKv = pick(Random, 1, 2);
@@ -201,25 +215,30 @@ void checkDraw(const Kernels &Which, uint64_t Seed) {
   Of.Params = Which.Of.Draw(Random, Of);
   Operands Data(Of, Spec, static_cast<Layout>(pick(Random, 0, 2)),
                 static_cast<Placement>(pick(Random, 0, 1)), Seed);
-  ASSERT_TRUE(launchAndCompare(*Which.What, Spec, Kernel, Of, Data, 1))
+  ASSERT_TRUE(launchAndCompare(*Which.What, Spec, *Kernel, Of, Data, 1))
       << "draw " << Seed << " of\n"
       << Which.Of.Text;
 }
 
-TEST(ListFuzz, RandomListsAgreeInAllDtypes) {
-  const uint64_t Runs = numRuns(2400);
+void checkDraws(uint64_t Runs, bool OnDevice) {
   const std::vector<Family> Families = families();
-  std::atomic<uint64_t> Next{0};
+  const uint64_t Begin = firstRun();
+  std::atomic<uint64_t> Next{Begin};
   auto Work = [&] {
     Compiler Host;
     std::vector<Kernels> Compiled;
     for (uint64_t I = 0; I < Families.size(); ++I)
-      Compiled.emplace_back(Host, Families[I], I);
+      Compiled.emplace_back(Host, Families[I], I, OnDevice);
     while (!testing::Test::HasFailure()) {
       const uint64_t Seed = Next.fetch_add(1);
-      if (Seed >= Runs)
+      if (Seed >= Begin + Runs)
         return;
-      checkDraw(Compiled[Seed / 3 % Compiled.size()], Seed);
+      // Few draws have one kernel of every family.
+      const uint64_t Count = Compiled.size(), Turn = Seed / Count;
+      if (OnDevice)
+        checkDraw(Compiled[Seed % Count], Seed + Turn, Seed);
+      else
+        checkDraw(Compiled[Seed / 3 % Count], Seed, Seed);
     }
   };
   std::vector<std::thread> Helpers;
@@ -228,6 +247,14 @@ TEST(ListFuzz, RandomListsAgreeInAllDtypes) {
   Work();
   for (std::thread &Helper : Helpers)
     Helper.join();
+}
+
+TEST(ListFuzz, RandomListsAgreeInAllDtypes) {
+  checkDraws(numRuns(2400), /*OnDevice=*/false);
+}
+
+TEST(DeviceFuzz, RandomListsAgreeInAllDtypes) {
+  checkDraws(numRuns(6), /*OnDevice=*/true);
 }
 
 } // namespace

@@ -13,10 +13,16 @@ int64_t pick(std::mt19937_64 &Random, int64_t Low, int64_t High) {
   return Low + static_cast<int64_t>(Random() % Range);
 }
 
-uint64_t numRuns(uint64_t Default) {
-  const char *Text = std::getenv("HEDDLE_FUZZ_RUNS");
+static uint64_t fromEnvironment(const char *Name, uint64_t Default) {
+  const char *Text = std::getenv(Name);
   return Text && *Text ? std::strtoull(Text, nullptr, 10) : Default;
 }
+
+uint64_t numRuns(uint64_t Default) {
+  return fromEnvironment("HEDDLE_FUZZ_RUNS", Default);
+}
+
+uint64_t firstRun() { return fromEnvironment("HEDDLE_FUZZ_FIRST", 0); }
 
 //===----------------------------------------------------------------------===//
 // Operands

@@ -95,6 +95,9 @@ int64_t pick(std::mt19937_64 &Random, int64_t Low, int64_t High);
 /// variable HEDDLE_FUZZ_RUNS says.
 uint64_t numRuns(uint64_t Default);
 
+/// The seed of the first: 0, or what HEDDLE_FUZZ_FIRST says.
+uint64_t firstRun();
+
 } // namespace heddle::fuzz
 
 #endif // HEDDLE_TEST_FUZZ_RANDOMPATTERN_H
