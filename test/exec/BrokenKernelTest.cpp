@@ -37,6 +37,9 @@ struct Mistake {
   /// The most lines of a kernel in which it is made, evenly spread; 0: all.
   size_t Most = 0;
   bool IsOfBarriers = false;
+  /// Where given: only lines whose result (the first register that they name)
+  /// is an operand ahead of this text.
+  const char *ResultAheadOf = nullptr;
 };
 
 /// Ends of a wait or barrier that is not there. What is met first is a matter
@@ -101,7 +104,11 @@ const std::vector<Mistake> &dataMistakes() {
       {"with rows that do not swizzle",
        "xor\\.b32([[:space:]]+%r[0-9]+, %r[0-9]+), %r[0-9]+;",
        "mov.b32\\1;",
-       {{FaultKind::Uninitialized, FaultKind::Race, FaultKind::Pending}, true}},
+       {{FaultKind::Uninitialized, FaultKind::Race, FaultKind::Pending}, true},
+       0,
+       false,
+       // The number of a chunk becomes bytes.
+       ", 4;"},
       {"with a transposed fragment",
        "ldmatrix\\.sync\\.aligned\\.m8n8\\.x4\\.shared",
        "ldmatrix.sync.aligned.m8n8.x4.trans.shared",
@@ -244,13 +251,23 @@ bool Subject::expectNoticed(const Mistake &Which,
   return true;
 }
 
+/// The register that an instruction writes.
+static std::string resultOf(llvm::StringRef Line) {
+  return Line.drop_until([](char C) { return C == '%'; })
+      .take_until([](char C) { return C == ','; })
+      .str();
+}
+
 size_t Subject::make(const Mistake &Which) const {
   llvm::Regex Expression(Which.Line);
   llvm::SmallVector<llvm::StringRef> Lines;
   llvm::StringRef(Text).split(Lines, '\n');
   std::vector<size_t> Matching;
   for (size_t I = 0; I < Lines.size(); ++I)
-    if (Expression.match(Lines[I]))
+    if (Expression.match(Lines[I]) &&
+        (!Which.ResultAheadOf ||
+         llvm::StringRef(Text).contains(", " + resultOf(Lines[I]) +
+                                        Which.ResultAheadOf)))
       Matching.push_back(I);
   const size_t Step =
       Which.Most ? (Matching.size() + Which.Most - 1) / Which.Most : 1;

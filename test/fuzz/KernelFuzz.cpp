@@ -67,6 +67,8 @@ private:
       const Sizes Of = sizes(Made, Spec.ShortQueries);
       Operands Data(Of, Spec, static_cast<Layout>(pick(Random, 0, 2)),
                     static_cast<Placement>(pick(Random, 0, 1)));
+      if (IsDevice && pick(Random, 0, 3) == 0)
+        Data.Scale = pick(Random, 0, 1) == 0 ? -0.25F : 0.5F;
       // Values around 0 would cancel in the long rows of a narrow v, and leave
       // the rounding of the summands.
       for (int64_t B = 0; B < Of.Batch; ++B)
