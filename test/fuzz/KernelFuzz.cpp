@@ -192,7 +192,7 @@ TEST(KernelFuzz, AgreesOnTablesAndSets) {
 TEST(KernelFuzz, AgreesOnGrids) { checkKernels(numRuns(150), Flavour::Grid); }
 
 TEST(DeviceFuzz, AgreesWithTheInterpreter) {
-  checkKernels(numRuns(5), Flavour::Plain, Machine::Device);
+  checkKernels(numRuns(4), Flavour::Plain, Machine::Device);
 }
 
 TEST(DeviceFuzz, AgreesOnTablesAndSets) {
