@@ -57,6 +57,12 @@ private:
       Spec.Schedule = randomSchedule(Random, Spec.Level);
     else if (pick(Random, 0, 1) == 0)
       Spec.Outputs = {true, true, pick(Random, 1, 100), pick(Random, 1, 100)};
+    if (IsDevice && Kind != Flavour::Grid && pick(Random, 0, 2) == 0) {
+      // Tiles are of whole blocks.
+      Spec.Schedule = {};
+      Spec.Outputs = {true, true, 16 << pick(Random, 0, 2),
+                      16 << pick(Random, 0, 2)};
+    }
     // Devices have no code for short queries.
     Spec.ShortQueries =
         !IsDevice && Kind != Flavour::Grid && pick(Random, 0, 3) == 0;
@@ -71,7 +77,7 @@ private:
         Data.Scale = pick(Random, 0, 1) == 0 ? -0.25F : 0.5F;
       // Values around 0 would cancel in the long rows of a narrow v, and leave
       // the rounding of the summands.
-      for (int64_t B = 0; B < Of.Batch; ++B)
+      for (int64_t B = 0; B < Of.tensorBatch(); ++B)
         for (int64_t H = 0; H < Of.HeadsKv; ++H)
           for (int64_t J = 0; J < Of.SeqK; ++J)
             for (int64_t T = 0; T < Spec.ValueDim; ++T)
@@ -96,6 +102,15 @@ private:
     default:
       return pick(Random, 1, 260);
     }
+  }
+
+  Sizes ragged(int64_t HeadsQ, int64_t HeadsKv) {
+    std::vector<int64_t> Queries, Keys;
+    for (int64_t B = pick(Random, 1, 4); B > 0; --B) {
+      Queries.push_back(length() / 2);
+      Keys.push_back(length() / 2);
+    }
+    return Sizes::ragged(HeadsQ, HeadsKv, Queries, Keys);
   }
 
   /// The same sets in any of the forms that a caller may give.
@@ -123,6 +138,8 @@ private:
     Of.HeadsQ = Of.HeadsKv * pick(Random, 1, IsDevice ? 2 : 3);
     Of.SeqQ = IsShort ? pick(Random, 1, 3) : length();
     Of.SeqK = length();
+    if (IsDevice && Kind == Flavour::Plain && pick(Random, 0, 3) == 0)
+      Of = ragged(Of.HeadsQ, Of.HeadsKv);
     std::vector<Value> Params;
     for (const RandomOperand &Operand : Made.Operands)
       Params.push_back(valueOf(Operand));
