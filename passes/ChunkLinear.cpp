@@ -139,7 +139,8 @@ struct AttnChunkLinear : impl::AttnChunkLinearBase<AttnChunkLinear> {
   void runOnOperation() override {
     auto build = [](func::FuncOp function, LinearFrame &frame) {
       buildChunkTask(frame);
-      if (frame.recurrence().canScan())
+      // A device works off every sequence in one piece.
+      if (frame.recurrence().canScan() && !frame.isForDevice())
         buildStateKernel(frame);
       buildCheckKernel(frame);
       function.erase();

@@ -209,11 +209,12 @@ static LogicalResult completeLinear(KernelInfo &Info) {
         State.getRows() != Recurrence.numStateRows(Code.Entry.getQk()) ||
         State.getSums() != Recurrence.hasSums() ||
         State.getCausal() == Recurrence.isBidirectional())
-      return Code.Task.emitOpError("kernel '")
+      return Code.functions().front().emitOpError("kernel '")
              << Code.Entry.getName()
              << "' does not have the state of its recurrence "
              << Code.Entry.getPattern();
-    if (Recurrence.canScan() && !Code.State)
+    // A device works off every sequence in one piece.
+    if (Recurrence.canScan() && !Code.State && !Code.Device)
       return Code.Task.emitOpError("kernel '")
              << Code.Entry.getName() << "' has no state function at level '"
              << Code.Entry.getLevel() << "'";
@@ -256,6 +257,10 @@ int64_t CodeInfo::workspace() const {
       Bytes = std::max(
           Bytes,
           Function->getAttrOfType<IntegerAttr>(tile::kWorkspaceAttr).getInt());
+  if (Device.Task)
+    Bytes = std::max(
+        Bytes,
+        DeviceInfo::resource(Device.Task, tile::kWorkspaceBytes).value_or(0));
   return Bytes;
 }
 

@@ -147,7 +147,9 @@ private:
 bool keepsLoops(func::FuncOp function) {
   auto entry = function->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
   auto kind = function->getAttrOfType<StringAttr>(tile::kKernelAttr);
-  if (!entry || !kind || (kind != "task" && kind != "columns"))
+  // Kernels with a state have short loops only.
+  if (!entry || !kind || entry.getState() ||
+      (kind != "task" && kind != "columns"))
     return false;
   const Target *target = findTargetOfLevel(entry.getLevel());
   return target && target->keepsTileLoops();

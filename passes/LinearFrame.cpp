@@ -2,6 +2,7 @@
 
 #include "passes/LinearFrame.h"
 
+#include "codegen/Target.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
@@ -51,6 +52,11 @@ void LinearFrame::close() {
   func::ReturnOp::create(b);
   // Innermost loops first, so that what they give up goes as far as it can.
   kernel.walk([](scf::ForOp loop) { moveLoopInvariantCode(loop); });
+}
+
+bool LinearFrame::isForDevice() const {
+  const Target *target = findTargetOfLevel(spec.entry.getLevel());
+  return target && target->isDevice();
 }
 
 Value LinearFrame::window() const {

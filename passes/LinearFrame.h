@@ -48,6 +48,8 @@ public:
     return isExpanded() ? sizes.features : sizes.inputs;
   }
   bool isExpanded() const { return !recurrence().getExpand().isNone(); }
+  /// True if another device than the processor is to run the kernel.
+  bool isForDevice() const;
   attn::DecayKind decay() const { return recurrence().decayKind(); }
   /// The length of the softmax window, null where there is none.
   mlir::Value window() const;

@@ -226,8 +226,9 @@ private:
 struct AttnStepLinear : impl::AttnStepLinearBase<AttnStepLinear> {
   void runOnOperation() override {
     auto build = [](func::FuncOp, LinearFrame &frame) {
-      // Where a query sees later keys there are no steps.
-      if (!frame.recurrence().isBidirectional())
+      // Where a query sees later keys there are no steps, nor has a device any:
+      // it works off few tokens as a chunk.
+      if (!frame.recurrence().isBidirectional() && !frame.isForDevice())
         StepKernel(frame).run();
       return success();
     };

@@ -254,17 +254,21 @@ static mlir::DictionaryAttr resourcesOf(mlir::LLVM::LLVMFuncOp Kernel,
     return B.getI64IntegerAttr(Report->*Member);
   };
   auto Entry = Kernel->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
-  return B.getDictionaryAttr(
-      {B.getNamedAttr(tile::kThreads,
-                      B.getI64IntegerAttr(numberOf(Kernel, ThreadsAttr))),
-       B.getNamedAttr(tile::kSharedBytes,
-                      B.getI64IntegerAttr(numberOf(Kernel, SharedBytesAttr))),
-       B.getNamedAttr("stages",
-                      B.getI64IntegerAttr(Entry.getSchedule().getStages())),
-       B.getNamedAttr("registers", Known(&KernelReport::Registers)),
-       B.getNamedAttr("stack_bytes", Known(&KernelReport::Stack)),
-       B.getNamedAttr("spill_store_bytes", Known(&KernelReport::SpillStores)),
-       B.getNamedAttr("spill_load_bytes", Known(&KernelReport::SpillLoads))});
+  llvm::SmallVector<mlir::NamedAttribute> All = {
+      B.getNamedAttr(tile::kThreads,
+                     B.getI64IntegerAttr(numberOf(Kernel, ThreadsAttr))),
+      B.getNamedAttr(tile::kSharedBytes,
+                     B.getI64IntegerAttr(numberOf(Kernel, SharedBytesAttr))),
+      B.getNamedAttr("stages",
+                     B.getI64IntegerAttr(Entry.getSchedule().getStages())),
+      B.getNamedAttr("registers", Known(&KernelReport::Registers)),
+      B.getNamedAttr("stack_bytes", Known(&KernelReport::Stack)),
+      B.getNamedAttr("spill_store_bytes", Known(&KernelReport::SpillStores)),
+      B.getNamedAttr("spill_load_bytes", Known(&KernelReport::SpillLoads))};
+  if (int64_t Workspace = numberOf(Kernel, WorkspaceBytesAttr))
+    All.push_back(
+        B.getNamedAttr(tile::kWorkspaceBytes, B.getI64IntegerAttr(Workspace)));
+  return B.getDictionaryAttr(All);
 }
 
 llvm::Error NvEmitter::embed(mlir::ModuleOp Module, bool Assembles) {

@@ -11,6 +11,7 @@ namespace heddle::nv {
 /// shared memory (i64 both).
 inline constexpr llvm::StringLiteral ThreadsAttr = "nv.threads";
 inline constexpr llvm::StringLiteral SharedBytesAttr = "nv.shared_bytes";
+inline constexpr llvm::StringLiteral WorkspaceBytesAttr = "nv.workspace_bytes";
 
 /// PTX of modules whose `tile.device` is a level of this target, and code of
 /// the machine itself where there is a ptxas.

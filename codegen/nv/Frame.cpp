@@ -3,11 +3,13 @@
 // Between the block of a launch (heddle/abi.h, heddle_device_launch) and the
 // arguments of a kernel at the tile level.
 
-#include "codegen/nv/TileLowering.h"
+#include "codegen/nv/KernelCode.h"
 
 #include "heddle/abi.h"
+#include "llvm/ADT/STLExtras.h"
 
 #include <cstddef>
+#include <iterator>
 
 using namespace heddle;
 using namespace heddle::nv;
@@ -16,7 +18,7 @@ using arith::CmpIPredicate;
 
 static constexpr int64_t ArgsOffset = sizeof(heddle_device_launch);
 
-int64_t TileLowering::sourcesOffset() const {
+int64_t KernelCode::sourcesOffset() const {
   return ArgsOffset + static_cast<int64_t>(sizeof(heddle_args));
 }
 
@@ -28,12 +30,13 @@ static bool isPacked(func::FuncOp Kernel) {
   return Entry && Entry.getPacked();
 }
 
-int64_t TileLowering::operandsOffset() const {
+int64_t KernelCode::operandsOffset() const {
+  const int64_t Sources = tile::isLinear(Kernel) ? 1 : Sig.numSources();
   return sourcesOffset() +
-         Sig.numSources() * static_cast<int64_t>(sizeof(heddle_source));
+         Sources * static_cast<int64_t>(sizeof(heddle_source));
 }
 
-int64_t TileLowering::blockBytes() const {
+int64_t KernelCode::blockBytes() const {
   unsigned Given = Sig.End - Sig.firstParam();
   if (isPacked(Kernel))
     Given -= NumHidden;
@@ -41,7 +44,7 @@ int64_t TileLowering::blockBytes() const {
          Given * static_cast<int64_t>(sizeof(heddle_operand));
 }
 
-Value TileLowering::argument(size_t Offset, Type T) {
+Value KernelCode::argument(size_t Offset, Type T) {
   // Nobody writes there while a kernel runs.
   return LLVM::LoadOp::create(
       B, T, B.bytes(Entry->getArgument(0), static_cast<int64_t>(Offset)),
@@ -49,7 +52,7 @@ Value TileLowering::argument(size_t Offset, Type T) {
       /*isInvariant=*/true);
 }
 
-void TileLowering::mapTask() {
+void KernelCode::mapTask() {
   Type I64 = B.getI64Type();
   Value Tasks =
       argument(offsetof(heddle_device_launch, tasks), B.ptrType(Space::Global));
@@ -83,7 +86,7 @@ void TileLowering::mapTask() {
   Hidden.assign(Fields.begin() + 4, Fields.end());
 }
 
-void TileLowering::mapViews() {
+void KernelCode::mapViews() {
   unsigned Next = Sig.FirstView;
   auto Map = [&](size_t Offset) { Views[Kernel.getArgument(Next++)] = Offset; };
   auto Source = [&](unsigned I, size_t Field) {
@@ -103,7 +106,22 @@ void TileLowering::mapViews() {
   }
 }
 
-void TileLowering::mapParameters() {
+void KernelCode::mapLinearViews() {
+  const size_t Offsets[] = {ArgsOffset + offsetof(heddle_args, q),
+                            sourcesOffset() + offsetof(heddle_source, k),
+                            sourcesOffset() + offsetof(heddle_source, v),
+                            ArgsOffset + offsetof(heddle_args, o),
+                            ArgsOffset + offsetof(heddle_args, state_in),
+                            ArgsOffset + offsetof(heddle_args, state_out),
+                            ArgsOffset + offsetof(heddle_args, sums_in),
+                            ArgsOffset + offsetof(heddle_args, sums_out),
+                            ArgsOffset + offsetof(heddle_args, factor)};
+  static_assert(std::size(Offsets) == tile::Signature::NumLinearViews);
+  for (auto [I, Offset] : llvm::enumerate(Offsets))
+    Views[Kernel.getArgument(Sig.FirstView + I)] = Offset;
+}
+
+void KernelCode::mapParameters() {
   unsigned FirstHidden = isPacked(Kernel) ? Sig.End - NumHidden : Sig.End;
   for (unsigned I = Sig.firstParam(); I < Sig.End; ++I) {
     Value Parameter = Kernel.getArgument(I);
@@ -124,9 +142,12 @@ void TileLowering::mapParameters() {
   }
 }
 
-void TileLowering::mapArguments() {
+void KernelCode::mapArguments() {
   mapTask();
-  mapViews();
+  if (tile::isLinear(Kernel))
+    mapLinearViews();
+  else
+    mapViews();
   Value Batch = scalarI64(Kernel.getArgument(0));
   Value Origin = argument(ArgsOffset + offsetof(heddle_args, origin),
                           B.ptrType(Space::Global));

@@ -2,30 +2,17 @@
 //
 // Questions to run-time tables and sets, asked by the kernel's own arithmetic.
 
-#include "codegen/nv/TileLowering.h"
+#include "codegen/nv/KernelCode.h"
 
 using namespace heddle;
 using namespace heddle::nv;
 using namespace mlir;
 
-TileLowering::Values TileLowering::scalarsI64(ValueRange Operands) {
-  Values Result;
-  for (Value V : Operands)
-    Result.push_back(scalarI64(V));
-  return Result;
-}
-
-LaneBuilder &TileLowering::lanes() {
-  Lanes.restoreInsertionPoint(B.saveInsertionPoint());
-  Lanes.setLoc(B.getLoc());
-  return Lanes;
-}
-
-OperandMemory TileLowering::operands() {
+OperandMemory KernelCode::operands() {
   return OperandMemory(lanes(), &Functions, OperandMemory::Fields::Here);
 }
 
-void TileLowering::lower(attn::AtOp Op) {
+void KernelCode::lower(attn::AtOp Op) {
   Value Table = scalar(Op.getTable());
   Values Indices = scalarsI64(Op.getIndices());
   OperandMemory Memory = operands();
@@ -34,7 +21,7 @@ void TileLowering::lower(attn::AtOp Op) {
                                   : Memory.real(Table, Indices));
 }
 
-void TileLowering::lower(attn::SpanOp Op) {
+void KernelCode::lower(attn::SpanOp Op) {
   Values Indices = scalarsI64(Op.getIndices());
   Value First = scalarI64(Op.getFirst()), Last = scalarI64(Op.getLast());
   attn::IndexAccess::Span Span =
@@ -43,7 +30,7 @@ void TileLowering::lower(attn::SpanOp Op) {
   Scalars.map(Op.getHi(), B.toIndex(Span.hi));
 }
 
-void TileLowering::lower(attn::SeekOp Op) {
+void KernelCode::lower(attn::SeekOp Op) {
   Values Indices = scalarsI64(Op.getIndices());
   Value From = scalarI64(Op.getFrom());
   Value Lo = scalarI64(Op.getLo()), Hi = scalarI64(Op.getHi());
@@ -52,7 +39,7 @@ void TileLowering::lower(attn::SeekOp Op) {
                                         Lo, Hi, Op.getOutside())));
 }
 
-void TileLowering::lower(attn::ProbeOp Op) {
+void KernelCode::lower(attn::ProbeOp Op) {
   Values Indices = scalarsI64(Op.getIndices());
   Value First = scalarI64(Op.getFirst()), Last = scalarI64(Op.getLast());
   Value Lo = scalarI64(Op.getLo()), Hi = scalarI64(Op.getHi());
@@ -64,21 +51,21 @@ void TileLowering::lower(attn::ProbeOp Op) {
   Scalars.map(Op.getPrevious(), B.toIndex(Probe.previous));
 }
 
-void TileLowering::lower(attn::RankOp Op) {
+void KernelCode::lower(attn::RankOp Op) {
   Values Indices = scalarsI64(Op.getIndices());
   Value X = scalarI64(Op.getValue());
   Scalars.map(Op.getResult(),
               B.toIndex(operands().rank(scalar(Op.getSet()), Indices, X)));
 }
 
-void TileLowering::lower(attn::MemberOp Op) {
+void KernelCode::lower(attn::MemberOp Op) {
   Values Indices = scalarsI64(Op.getIndices());
   Value Rank = scalarI64(Op.getRank());
   Scalars.map(Op.getMember(),
               B.toIndex(operands().member(scalar(Op.getSet()), Indices, Rank)));
 }
 
-void TileLowering::lower(attn::ExtentOp Op) {
+void KernelCode::lower(attn::ExtentOp Op) {
   Value Operand = Op.getOperand();
   bool IsSet = isa<attn::SetType>(Operand.getType());
   Scalars.map(Op.getExtent(),

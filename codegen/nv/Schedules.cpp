@@ -3,6 +3,7 @@
 #include "codegen/nv/Schedules.h"
 
 #include "codegen/Boxes.h"
+#include "codegen/nv/StateSchedules.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -104,6 +105,10 @@ static attn::ScheduleAttr scheduleOf(mlir::MLIRContext *Context,
 attn::ScheduleAttr heddle::nv::chooseSchedule(mlir::MLIRContext *Context,
                                               const NvLevel &Level,
                                               const KernelShape &Shape) {
+  if (Shape.isLinear())
+    for (const ScheduleChoice &C : weighStateChunks(Context, Level, Shape))
+      if (C.IsChosen)
+        return C.Schedule;
   return scheduleOf(Context, listCandidates(Level, Shape).front(), Shape);
 }
 
@@ -113,6 +118,8 @@ attn::ScheduleAttr heddle::nv::chooseSchedule(mlir::MLIRContext *Context,
 KernelCost heddle::nv::estimateCost(attn::ScheduleAttr Schedule,
                                     const NvLevel &Level,
                                     const KernelShape &Shape) {
+  if (Shape.isLinear())
+    return estimateStateChunk(Schedule.getQueryTile(), Level, Shape);
   const auto Queries = static_cast<double>(Schedule.getQueryTile());
   const auto Keys = static_cast<double>(Schedule.getKeyTile());
   const double Pairs = Queries * Keys;
@@ -150,6 +157,8 @@ KernelCost heddle::nv::estimateCost(attn::ScheduleAttr Schedule,
 std::vector<ScheduleChoice>
 heddle::nv::weighSchedules(mlir::MLIRContext *Context, const NvLevel &Level,
                            const KernelShape &Shape) {
+  if (Shape.isLinear())
+    return weighStateChunks(Context, Level, Shape);
   std::vector<ScheduleChoice> Result;
   for (const Candidate &C : listCandidates(Level, Shape)) {
     ScheduleChoice &One = Result.emplace_back();

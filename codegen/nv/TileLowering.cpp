@@ -19,10 +19,7 @@ using namespace mlir;
 
 TileLowering::TileLowering(func::FuncOp Kernel, Block *Entry,
                            tile::KernelKind Kind, const Config &C)
-    : Kernel(Kernel), Entry(Entry), Kind(Kind),
-      Sig(Kernel.getFunctionType(), Kind), B(Kernel.getLoc(), Entry, C),
-      Lanes(Kernel.getLoc(), Entry, LaneBuilder::Scalars), Shared(B),
-      Functions(Lanes) {}
+    : KernelCode(Kernel, Entry, Kind, C), Shared(B) {}
 
 LogicalResult TileLowering::run() {
   mapArguments();
@@ -73,22 +70,6 @@ LogicalResult TileLowering::lowerOp(Operation *Op) {
       .Default([&](Operation *Op) { return lowerScalarOp(Op); });
 }
 
-LogicalResult TileLowering::lowerScalarOp(Operation *Op) {
-  auto IsScalar = [](Value V) { return !isTile(V) && !isTableOrSet(V); };
-  bool OnlyScalars = llvm::all_of(Op->getOperands(), IsScalar) &&
-                     llvm::all_of(Op->getResults(), IsScalar);
-  bool Ours =
-      isa_and_present<attn::AttnDialect, tile::TileDialect>(Op->getDialect());
-  if (Ours || !OnlyScalars || Op->getNumRegions() != 0 ||
-      !isMemoryEffectFree(Op))
-    return Op->emitOpError()
-           << "cannot be lowered to the nv target: expected tile verbs of "
-              "attention, 'scf.for', 'scf.while', 'scf.if' and scalar "
-              "arithmetic; run 'attn-tile' first";
-  B.clone(*Op, Scalars);
-  return success();
-}
-
 //===----------------------------------------------------------------------===//
 // Layouts
 //===----------------------------------------------------------------------===//
@@ -113,12 +94,13 @@ TileValue TileLowering::map(const TileValue &X, function_ref<Value(Value)> F) {
 // Rows
 //===----------------------------------------------------------------------===//
 
-void TileLowering::lower(tile::DimOp Op) {
-  Value Size =
-      Op.getAxis() == tile::Axis::Position
-          ? sequenceLength(Op.getView())
-          : viewShape(Op.getView(), static_cast<unsigned>(Op.getAxis()));
-  Scalars.map(Op.getResult(), B.toIndex(Size));
+RowSource TileLowering::rowSource(Value View, Value Batch, Value Head,
+                                  Value Row) {
+  RowSource Source = viewRows(View, Batch, Head);
+  Source.Position = places(Row).At;
+  if (!isTile(Row))
+    Source.First = scalarI64(Row);
+  return Source;
 }
 
 SharedTile TileLowering::sharedTile(tile::LoadOp Load, Value Base) {

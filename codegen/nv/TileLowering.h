@@ -8,20 +8,13 @@
 #ifndef HEDDLE_CODEGEN_NV_TILELOWERING_H
 #define HEDDLE_CODEGEN_NV_TILELOWERING_H
 
-#include "codegen/lanes/IndexAccess.h"
-#include "codegen/lanes/LaneBuilder.h"
-#include "codegen/nv/DeviceFunctions.h"
+#include "codegen/nv/KernelCode.h"
 #include "codegen/nv/SharedMemory.h"
 #include "codegen/nv/TileValue.h"
-#include "dialect/tile/Signature.h"
-#include "mlir/IR/IRMapping.h"
 
 #include <optional>
 
 namespace heddle::nv {
-
-using tile::isTableOrSet;
-using tile::isTile;
 
 /// Operands of a verb that looks at coordinates, lowered (i64).
 struct Coordinates {
@@ -44,7 +37,7 @@ Places listedPlaces(mlir::Value List);
 /// Bytes of the list that an operation collects.
 int64_t listBytes(tile::CollectOp Op);
 
-class TileLowering {
+class TileLowering : public KernelCode {
 public:
   /// `Kernel` is a checked kernel function, "task" or "columns"; `Entry` the
   /// empty first block of the new function, whose argument is the block of a
@@ -55,57 +48,16 @@ public:
   mlir::LogicalResult run();
 
   int64_t sharedBytes() const { return Shared.size(); }
-  /// Bytes of the launch's block.
-  int64_t blockBytes() const;
 
 private:
-  using Values = NvBuilder::Values;
-
-  // The function's frame (Frame.cpp).
-  int64_t sourcesOffset() const;
-  int64_t operandsOffset() const;
-  void mapArguments();
-  void mapTask();
-  void mapViews();
-  void mapParameters();
-  /// What lies in the launch's block at an offset.
-  mlir::Value argument(size_t Offset, mlir::Type T);
-
-  // Views (Views.cpp). Operands are of the tile level; rows count within the
-  // sequence.
-  mlir::Value viewField(mlir::Value View, size_t Field, mlir::Type T);
-  mlir::Value viewShape(mlir::Value View, unsigned Axis);
-  mlir::Value viewStride(mlir::Value View, unsigned Axis);
-  /// Pointer to global memory.
-  mlir::Value viewData(mlir::Value View);
-  /// i1: somebody wants what goes there.
-  mlir::Value hasData(mlir::Value View);
-  /// What `Make` makes of a view, once, ahead of the loop or branch that needs
-  /// it first: what only the end of the kernel asks for is made there.
-  mlir::Value ofView(mlir::Value View, unsigned Key,
-                     llvm::function_ref<mlir::Value()> Make);
-  mlir::Value sequenceStart(mlir::Value View, mlir::Value Batch);
-  mlir::Value sequenceLength(mlir::Value View);
-  mlir::Value headAddress(mlir::Value View, mlir::Value Batch,
-                          mlir::Value Head);
   /// Row 0 of head `Head` of sequence `Batch` and what follows it; tokens are
   /// those of `Row`, an index or a list.
   RowSource rowSource(mlir::Value View, mlir::Value Batch, mlir::Value Head,
                       mlir::Value Row);
 
-  // Scalars. Tables and sets are pointers to their descriptions.
-  mlir::Value scalar(mlir::Value V) { return Scalars.lookup(V); }
-  mlir::Value scalarI64(mlir::Value V) { return B.toI64(scalar(V)); }
-  Values scalarsI64(mlir::ValueRange Operands);
-  /// Integers as i64, anything else as it is.
-  mlir::Value operand(mlir::Value V) {
-    return V.getType().isIndex() ? scalarI64(V) : scalar(V);
-  }
+  using KernelCode::lower;
   mlir::LogicalResult lowerBlock(mlir::Block &Block);
   mlir::LogicalResult lowerOp(mlir::Operation *Op);
-  mlir::LogicalResult lowerScalarOp(mlir::Operation *Op);
-  /// The builder of elementwise code, where the kernel's stands.
-  LaneBuilder &lanes();
 
   // Tiles.
   template <typename T> const T &get(mlir::Value V) const {
@@ -130,7 +82,6 @@ private:
   /// Writes the tokens of a list that nobody reads, all threads together, there
   /// for all of them; gives the next cursor (index).
   mlir::FailureOr<mlir::Value> collect(tile::CollectOp Op, mlir::Value List);
-  void lower(tile::DimOp Op);
   void lower(tile::LoadOp Op);
   void lower(tile::StoreOp Op);
   void lower(tile::FillOp Op);
@@ -153,16 +104,6 @@ private:
   /// Operands of a verb of pairs.
   template <typename Op> Coordinates coordinates(Op Verb);
 
-  // Questions to tables and sets (IndexVerbs.cpp).
-  OperandMemory operands();
-  void lower(attn::AtOp Op);
-  void lower(attn::SpanOp Op);
-  void lower(attn::SeekOp Op);
-  void lower(attn::ProbeOp Op);
-  void lower(attn::RankOp Op);
-  void lower(attn::MemberOp Op);
-  void lower(attn::ExtentOp Op);
-
   // Control flow (ControlFlow.cpp). A carried tile is the list of its
   // registers.
   mlir::LogicalResult lower(mlir::scf::ForOp Op);
@@ -181,15 +122,7 @@ private:
   std::optional<mlir::LogicalResult> lowerGather(mlir::scf::WhileOp Op);
   friend class KeyPipeline;
 
-  mlir::func::FuncOp Kernel;
-  mlir::Block *Entry;
-  tile::KernelKind Kind;
-  tile::Signature Sig;
-  NvBuilder B;
-  LaneBuilder Lanes;
   SharedMemory Shared;
-  DeviceFunctions Functions;
-  mlir::IRMapping Scalars;
   llvm::DenseMap<mlir::Value, TileValue> Tiles;
   /// Positive factors that scores are still to be multiplied with.
   llvm::DenseMap<mlir::Value, mlir::Value> Factors;
@@ -197,17 +130,6 @@ private:
   llvm::DenseMap<mlir::Operation *, SharedTile> Slots;
   /// Operations of a loop that have been lowered before it.
   llvm::DenseSet<mlir::Operation *> Hoisted;
-
-  /// What ends the code of the operations of the kernel's block before this
-  /// one.
-  mlir::Operation *Top = nullptr;
-  /// What takes the place of the batch in views of outputs.
-  mlir::Value Part;
-  /// Hidden operands of packed code (i64).
-  Values Hidden;
-  /// Byte offsets of views in the launch's block.
-  llvm::DenseMap<mlir::Value, size_t> Views;
-  llvm::DenseMap<std::pair<mlir::Value, unsigned>, mlir::Value> ViewValues;
 };
 
 } // namespace heddle::nv

@@ -2,6 +2,7 @@
 
 #include "codegen/nv/Levels.h"
 #include "codegen/nv/Passes.h"
+#include "codegen/nv/StateLowering.h"
 #include "codegen/nv/TileLowering.h"
 #include "heddle/abi.h"
 
@@ -14,6 +15,12 @@ using namespace heddle;
 using namespace heddle::nv;
 using namespace mlir;
 using tile::KernelKind;
+
+/// Warps of a CTA that works off a recurrence: as many as keep the products of
+/// a state of d_v by d_qk busy.
+static int64_t warpsOfState(attn::EntryAttr Entry) {
+  return std::max(Entry.getQk(), Entry.getV()) > 64 ? 8 : 4;
+}
 
 static FailureOr<Config> configFor(func::FuncOp Kernel, attn::EntryAttr Entry,
                                    const NvLevel &Level) {
@@ -31,7 +38,7 @@ static FailureOr<Config> configFor(func::FuncOp Kernel, attn::EntryAttr Entry,
            << " and 'rows' " << C.Rows
            << "; expected rows and key tile to be multiples of " << Block
            << ", and 1 to " << MaxWarps << " times the rows as query tile";
-  C.Warps = C.QueryTile / C.Rows;
+  C.Warps = Entry.getState() ? warpsOfState(Entry) : C.QueryTile / C.Rows;
   C.Stages = std::max<int64_t>(1, Schedule.getStages());
   C.Input = Entry.getInputType();
   C.Output = Entry.getOutputType();
@@ -88,37 +95,53 @@ static LogicalResult setParameter(LLVM::LLVMFuncOp Function, int64_t Bytes) {
   return success();
 }
 
+/// Runs a lowering, and says what is asked for beside it at a launch.
+template <typename Lowering>
+static LogicalResult runLowering(Lowering &&Run, func::FuncOp Kernel,
+                                 LLVM::LLVMFuncOp Function, const Config &C,
+                                 StringRef Level) {
+  if (failed(Run.run()) || failed(setParameter(Function, Run.blockBytes())))
+    return failure();
+  const int64_t Bytes = Run.sharedBytes();
+  if (Bytes > C.SharedLimit)
+    return Kernel.emitOpError()
+           << "needs " << Bytes << " bytes of shared memory; level '" << Level
+           << "' has " << C.SharedLimit
+           << ": choose a smaller 'query_tile' or 'key_tile', or fewer "
+              "'stages'";
+  OpBuilder B(Function);
+  Function->setAttr(kSharedBytesAttr, B.getI64IntegerAttr(Bytes));
+  return success();
+}
+
 static LogicalResult lowerKernel(func::FuncOp Kernel, KernelKind Kind,
                                  attn::EntryAttr Entry, const NvLevel &Level) {
-  if (tile::isLinear(Kernel))
-    return Kernel.emitOpError()
-           << "carries a state, and level '" << Level.Name
-           << "' does not serve recurrences; choose a level of another target";
   if (failed(tile::checkKernel(Kernel, Kind)))
     return failure();
+  const bool IsLinear = tile::isLinear(Kernel);
+  if (IsLinear && Kind != KernelKind::Task)
+    return Kernel.emitOpError()
+           << "works off tokens one by one or only their state, and level '"
+           << Level.Name << "' has but one kernel of a recurrence, 'task'";
   FailureOr<Config> C = configFor(Kernel, Entry, Level);
   if (failed(C))
     return failure();
   LLVM::LLVMFuncOp Function = createFunction(Kernel, *C);
   OpBuilder B(Kernel);
-  TileLowering Lowering(Kernel, Function.addEntryBlock(B), Kind, *C);
-  if (failed(Lowering.run()) ||
-      failed(setParameter(Function, Lowering.blockBytes()))) {
-    Function.erase();
-    return failure();
+  Block *Body = Function.addEntryBlock(B);
+  LogicalResult Ok = failure();
+  if (IsLinear) {
+    StateLowering Run(Kernel, Body, Kind, *C);
+    Ok = runLowering(Run, Kernel, Function, *C, Level.Name);
+    if (succeeded(Ok))
+      Function->setAttr(kWorkspaceBytesAttr,
+                        B.getI64IntegerAttr(Run.workspaceBytes()));
+  } else {
+    Ok = runLowering(TileLowering(Kernel, Body, Kind, *C), Kernel, Function, *C,
+                     Level.Name);
   }
-  int64_t Bytes = Lowering.sharedBytes();
-  if (Bytes > C->SharedLimit) {
-    Function.erase();
-    return Kernel.emitOpError()
-           << "needs " << Bytes << " bytes of shared memory; level '"
-           << Level.Name << "' has " << C->SharedLimit
-           << ": choose a smaller 'query_tile' or 'key_tile', or fewer "
-              "'stages'";
-  }
-  Function->setAttr(kSharedBytesAttr, B.getI64IntegerAttr(Bytes));
-  Kernel.erase();
-  return success();
+  (succeeded(Ok) ? Kernel.getOperation() : Function.getOperation())->erase();
+  return Ok;
 }
 
 namespace {

@@ -2,7 +2,7 @@
 //
 // Tensors of a launch, with sequences apart or one after the other.
 
-#include "codegen/nv/TileLowering.h"
+#include "codegen/nv/KernelCode.h"
 
 #include "heddle/abi.h"
 
@@ -16,30 +16,29 @@ using arith::CmpIPredicate;
 /// What is known of a view at the top of the function.
 enum : unsigned { SequenceStart, SequenceLength, OutputStart };
 
-Value TileLowering::viewField(Value View, size_t Field, Type T) {
+Value KernelCode::viewField(Value View, size_t Field, Type T) {
   return argument(Views.lookup(View) + Field, T);
 }
 
-Value TileLowering::viewShape(Value View, unsigned Axis) {
+Value KernelCode::viewShape(Value View, unsigned Axis) {
   return viewField(View, offsetof(heddle_view, shape) + Axis * sizeof(int64_t),
                    B.getI64Type());
 }
 
-Value TileLowering::viewStride(Value View, unsigned Axis) {
+Value KernelCode::viewStride(Value View, unsigned Axis) {
   return viewField(View, offsetof(heddle_view, stride) + Axis * sizeof(int64_t),
                    B.getI64Type());
 }
 
-Value TileLowering::viewData(Value View) {
+Value KernelCode::viewData(Value View) {
   return viewField(View, offsetof(heddle_view, data), B.ptrType(Space::Global));
 }
 
-Value TileLowering::hasData(Value View) {
+Value KernelCode::hasData(Value View) {
   return B.cmp(CmpIPredicate::ne, B.address(viewData(View)), 0);
 }
 
-Value TileLowering::ofView(Value View, unsigned Key,
-                           function_ref<Value()> Make) {
+Value KernelCode::ofView(Value View, unsigned Key, function_ref<Value()> Make) {
   Value &Known = ViewValues[{View, Key}];
   if (!Known) {
     OpBuilder::InsertionGuard Guard(B);
@@ -61,7 +60,7 @@ static Value fromOffsets(NvBuilder &B, Value Offsets,
       [&]() -> NvBuilder::Values { return {Ragged()}; })[0];
 }
 
-Value TileLowering::sequenceStart(Value View, Value Batch) {
+Value KernelCode::sequenceStart(Value View, Value Batch) {
   auto Start = [&](Value Number) {
     Value Offsets = viewField(View, offsetof(heddle_view, offsets),
                               B.ptrType(Space::Global));
@@ -80,7 +79,7 @@ Value TileLowering::sequenceStart(Value View, Value Batch) {
                 [&] { return Start(scalarI64(Kernel.getArgument(0))); });
 }
 
-Value TileLowering::sequenceLength(Value View) {
+Value KernelCode::sequenceLength(Value View) {
   return ofView(View, SequenceLength, [&] {
     Value Offsets = viewField(View, offsetof(heddle_view, offsets),
                               B.ptrType(Space::Global));
@@ -96,24 +95,20 @@ Value TileLowering::sequenceLength(Value View) {
   });
 }
 
-Value TileLowering::headAddress(Value View, Value Batch, Value Head) {
+Value KernelCode::headAddress(Value View, Value Batch, Value Head) {
   Value At =
       B.add(sequenceStart(View, Batch), B.mul(Head, viewStride(View, 1)));
   return B.offset(viewData(View), At,
                   cast<attn::ViewType>(View.getType()).getElementType());
 }
 
-RowSource TileLowering::rowSource(Value View, Value Batch, Value Head,
-                                  Value Row) {
+RowSource KernelCode::viewRows(Value View, Value Batch, Value Head) {
   auto Type = cast<attn::ViewType>(View.getType());
   RowSource Source;
   Source.Element = Type.getElementType();
   Source.Base = headAddress(View, Batch, Head);
   Source.Stride = viewStride(View, 2);
   Source.Length = sequenceLength(View);
-  Source.Position = places(Row).At;
-  if (!isTile(Row))
-    Source.First = scalarI64(Row);
   Source.Features = Type.getWidth();
   return Source;
 }

@@ -29,10 +29,12 @@ namespace heddle::nv {
 
 /// The dynamic shared memory of a kernel, an external symbol without size.
 inline constexpr llvm::StringLiteral kSharedSymbol = "heddle_shared";
-/// On a kernel function: bytes of dynamic shared memory and threads of a CTA
+/// On a kernel function: bytes of dynamic shared memory and threads of a CTA,
+/// and bytes of global memory that each CTA has for its own where it takes any
 /// (i64).
 inline constexpr llvm::StringLiteral kSharedBytesAttr = "nv.shared_bytes";
 inline constexpr llvm::StringLiteral kThreadsAttr = "nv.threads";
+inline constexpr llvm::StringLiteral kWorkspaceBytesAttr = "nv.workspace_bytes";
 
 /// Slots and rings lie at multiples of so many bytes.
 inline constexpr int64_t kSlotAlignment = 128;

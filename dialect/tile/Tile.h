@@ -56,6 +56,7 @@ inline constexpr llvm::StringLiteral kCodeAttr = "tile.code";
 /// Entries of both: integers, and strings of bytes.
 inline constexpr llvm::StringLiteral kThreads = "threads";
 inline constexpr llvm::StringLiteral kSharedBytes = "shared_bytes";
+inline constexpr llvm::StringLiteral kWorkspaceBytes = "workspace_bytes";
 inline constexpr llvm::StringLiteral kTarget = "target";
 inline constexpr llvm::StringLiteral kArch = "arch";
 inline constexpr llvm::StringLiteral kText = "text";

@@ -113,7 +113,7 @@ static bool isSoundPacked(const heddle_entry &Entry, const heddle_code &Code) {
 /// What the runtime relies on in a linear kernel. `Code` has sound sizes.
 static bool isSoundLinear(const heddle_entry &Entry, const heddle_code &Code) {
   return Code.query_tile == Code.key_tile && Code.step_tokens >= 0 &&
-         !Code.packed && (Code.state || !Entry.can_scan);
+         !Code.packed && (Code.state || Code.device || !Entry.can_scan);
 }
 
 static heddle_error *checkForm(const heddle_entry &Entry,
@@ -157,7 +157,7 @@ static bool isSoundDevice(const heddle_entry &Entry, const heddle_code &Code) {
          IsLaunchable(Of.task, Of.threads, Of.shared_bytes) &&
          (!Of.columns || IsLaunchable(Of.columns, Of.columns_threads,
                                       Of.columns_shared_bytes)) &&
-         Entry.form == HEDDLE_ATTENTION && Block <= HEDDLE_DEVICE_BLOCK_LIMIT;
+         Block <= HEDDLE_DEVICE_BLOCK_LIMIT;
 }
 
 /// Whether there are all functions that the entry calls for.

@@ -2,10 +2,12 @@
 
 #include "DevicePlan.h"
 #include "LaunchArgs.h"
+#include "LinearArgs.h"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 using namespace heddle;
@@ -19,12 +21,22 @@ public:
   DeviceLaunch(heddle_device_plan &Made, const heddle_tensors &Tensors,
                void *Stream)
       : Made(Made), Plan(Made.Plan), Device(Made.Device),
-        Driver(*Made.Device.Driver), Stream(Stream), Bound(Plan, Tensors) {}
+        Driver(*Made.Device.Driver), Stream(Stream) {
+    if (Plan.isLinear())
+      Linear.emplace(Plan, Tensors);
+    else
+      Attention.emplace(Plan, Tensors);
+  }
 
   heddle_error *bind();
   heddle_error *run();
 
 private:
+  heddle_error *bindLinear();
+  heddle_args &args() { return Linear ? Linear->args() : Attention->args(); }
+  std::vector<heddle_source> &sources() {
+    return Linear ? Linear->sources() : Attention->sources();
+  }
   heddle_error *launch(heddle_driver_function Function, const char *Name,
                        const heddle_device_launch &Launch, int64_t Tasks,
                        int64_t Threads, int64_t Shared);
@@ -37,18 +49,35 @@ private:
   heddle_device &Device;
   const heddle_driver &Driver;
   void *Stream;
-  LaunchArgs Bound;
+  /// One of them.
+  std::optional<LaunchArgs> Attention;
+  std::optional<LinearArgs> Linear;
 };
 
 } // namespace
 
-heddle_error *DeviceLaunch::bind() {
-  if (heddle_error *E = Bound.bind())
+heddle_error *DeviceLaunch::bindLinear() {
+  if (heddle_error *E = Linear->bind())
     return E;
-  heddle_args &Args = Bound.args();
-  if (!Bound.lacksLse())
+  // A sequence that begins with nothing reads zeros.
+  for (heddle_view *View : {&args().state_in, &args().sums_in})
+    if (!View->data) {
+      View->data = Made.Zeros;
+      std::fill_n(View->stride, 3, 0);
+    }
+  return nullptr;
+}
+
+heddle_error *DeviceLaunch::bind() {
+  if (Linear)
+    return bindLinear();
+  if (heddle_error *E = Attention->bind())
+    return E;
+  heddle_args &Args = args();
+  if (!Attention->lacksLse())
     return nullptr;
-  const int64_t Bytes = Bound.placeLse() * static_cast<int64_t>(sizeof(float));
+  const int64_t Bytes =
+      Attention->placeLse() * static_cast<int64_t>(sizeof(float));
   if (Made.Lse.bytes() < Bytes)
     if (heddle_error *E = Made.Lse.allocate(Bytes))
       return E;
@@ -73,8 +102,8 @@ DeviceLaunch::block(const heddle_device_launch &Launch) {
       std::memcpy(Bytes.data() + At, From, Size);
   };
   Add(&Launch, 1);
-  Add(&Bound.args(), 1);
-  Add(Bound.sources().data(), Bound.sources().size());
+  Add(&args(), 1);
+  Add(sources().data(), sources().size());
   Add(Made.Operands.data(), Made.Operands.size());
   return Bytes;
 }
@@ -140,7 +169,7 @@ heddle_error *DeviceLaunch::clear(const heddle_view &View) {
 }
 
 heddle_error *DeviceLaunch::runColumns(int64_t Source) {
-  const heddle_source &Of = Bound.sources()[Source];
+  const heddle_source &Of = sources()[Source];
   for (const heddle_view *View : {&Of.column_sums, &Of.block_max})
     if (heddle_error *E = clear(*View))
       return E;
@@ -170,10 +199,10 @@ heddle_error *DeviceLaunch::runColumns(int64_t Source) {
 }
 
 heddle_error *DeviceLaunch::run() {
-  heddle_args &Args = Bound.args();
+  heddle_args &Args = args();
   for (heddle_view *View : {&Args.q, &Args.o, &Args.lse, &Args.row_max})
     move(*View, Made.OffsetsQ);
-  for (heddle_source &Source : Bound.sources()) {
+  for (heddle_source &Source : sources()) {
     for (heddle_view *View : {&Source.k, &Source.v, &Source.column_sums})
       move(*View, Made.OffsetsK);
     move(Source.block_max, Made.OffsetsBlock);
@@ -188,12 +217,15 @@ heddle_error *DeviceLaunch::run() {
   if (Tasks > 0)
     if (heddle_error *E =
             launch(Made.Code->Task, Code.task,
-                   {Made.Tasks, Plan.isRagged() ? 0 : Plan.numQueryTiles(0),
+                   {Made.Tasks,
+                    Linear            ? 1
+                    : Plan.isRagged() ? 0
+                                      : Plan.numQueryTiles(0),
                     Plan.HeadsQ, asPointer(Made.Workspace.address())},
                    Tasks, Code.threads, Code.shared_bytes))
       return E;
   for (int64_t Source = 0; Source < Plan.Entry->num_sources; ++Source)
-    if (LaunchArgs::wantsColumns(Bound.sources()[Source]))
+    if (LaunchArgs::wantsColumns(sources()[Source]))
       if (heddle_error *E = runColumns(Source))
         return E;
   return checkDriver(Driver, Driver.EventRecord(Made.Done, Stream),

@@ -31,6 +31,14 @@ heddle_device_plan::~heddle_device_plan() {
 /// sequences of one length, and all tasks with the same work.
 static std::vector<DeviceTask> listTasks(const heddle_plan &Plan) {
   std::vector<DeviceTask> Result;
+  if (Plan.isLinear()) {
+    if (!Plan.isRagged())
+      return Result;
+    for (const Stretch &S : Plan.Linear.Stretches)
+      for (int64_t H = 0; H < Plan.HeadsQ; ++H)
+        Result.push_back({S.Batch, H, 0, S.Batch, {}});
+    return Result;
+  }
   if (!Plan.isRagged() && Plan.Runs.size() <= 1)
     return Result;
   Result.reserve(Plan.numTasks());
@@ -83,6 +91,9 @@ static heddle_error *upload(heddle_device_plan &Made) {
   DeviceImage::Place Block = DeviceImage::Nowhere;
   if (Plan.isRagged())
     Block = AddAll(Plan.OffsetsBlock);
+  DeviceImage::Place Zeros = DeviceImage::Nowhere;
+  if (Plan.isLinear())
+    Zeros = Image.add(std::vector<float>(Plan.Entry->d_v, 0.0F));
   const DeviceOperands Operands(*Plan.Entry, Plan.Operands, Image);
   if (heddle_error *E = Image.upload(Made.Device, Made.Image))
     return E;
@@ -96,6 +107,8 @@ static heddle_error *upload(heddle_device_plan &Made) {
   Made.OffsetsQ = At(Q);
   Made.OffsetsK = At(K);
   Made.OffsetsBlock = At(Block);
+  Made.Zeros =
+      static_cast<float *>(asPointer(DeviceImage::address(Made.Image, Zeros)));
   Made.Operands = Operands.resolve(Made.Image);
   return nullptr;
 }

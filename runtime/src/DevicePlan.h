@@ -36,6 +36,8 @@ struct heddle_device_plan {
   const int64_t *Origin = nullptr;
   const int64_t *OffsetsQ = nullptr, *OffsetsK = nullptr,
                 *OffsetsBlock = nullptr;
+  /// A row of zeros as wide as those of a state, of a linear kernel.
+  float *Zeros = nullptr;
   std::vector<heddle_operand> Operands;
   heddle::runtime::DeviceMemory Workspace;
   /// The lse of launches whose caller wants columns but no lse; made when first

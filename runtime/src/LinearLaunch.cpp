@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "LinearLaunch.h"
-#include "Binder.h"
 #include "CacheLine.h"
 #include "Dtype.h"
+#include "LinearArgs.h"
 #include "Tiling.h"
 
 #include <algorithm>
@@ -33,13 +33,12 @@ class LinearLaunch {
 public:
   LinearLaunch(const heddle_plan &Plan, const heddle_tensors &Tensors)
       : Plan(Plan), Entry(*Plan.Entry), Linear(Plan.Linear), Tensors(Tensors),
-        Operands(Plan.emptyArgs()), Launch(Operands.Args), Bind(Entry) {}
+        Bound(Plan, Tensors), Launch(Bound.args()) {}
 
   heddle_error *bind();
   void run(heddle_pool &Pool);
 
 private:
-  heddle_error *bindStates();
   heddle_view zeros(heddle_view Shape);
 
   /// The room of a state, or of head 0 of all heads.
@@ -83,9 +82,8 @@ private:
   const heddle_entry &Entry;
   const LinearPlan &Linear;
   const heddle_tensors &Tensors;
-  KernelArgs Operands;
+  LinearArgs Bound;
   heddle_args &Launch;
-  Binder Bind;
   /// One row for all rows of a state, in whole cache lines.
   std::vector<float> Zeros;
   heddle_view NoState = {}, NoSums = {};
@@ -98,31 +96,6 @@ private:
 // Tensors
 //===----------------------------------------------------------------------===//
 
-heddle_error *LinearLaunch::bindStates() {
-  bool HasSums = Entry.has_sums != 0;
-  if (HasSums && !Tensors.state_in != !Tensors.sums_in)
-    return makeError(HEDDLE_INVALID_ARGUMENT,
-                     "tensor '{}' is null though '{}' is not; give both, or "
-                     "neither for a state of zeros",
-                     Tensors.state_in ? "sums_in" : "state_in",
-                     Tensors.state_in ? "state_in" : "sums_in");
-  if (heddle_error *E = Bind.extraInput("state_in", Tensors.state_in, 4, true,
-                                        Launch.state_in))
-    return E;
-  if (heddle_error *E = Bind.extraInput("sums_in", Tensors.sums_in, 3, HasSums,
-                                        Launch.sums_in))
-    return E;
-  if (heddle_error *E = Bind.extraOutput("state_out", Tensors.state_out, 4,
-                                         true, Launch.state_out))
-    return E;
-  if (heddle_error *E = Bind.extraOutput("sums_out", Tensors.sums_out, 3,
-                                         HasSums, Launch.sums_out))
-    return E;
-  Bind.allowInPlace(Launch.state_out, Launch.state_in);
-  Bind.allowInPlace(Launch.sums_out, Launch.sums_in);
-  return nullptr;
-}
-
 /// A view of this shape whose rows are all one row.
 heddle_view LinearLaunch::zeros(heddle_view Shape) {
   Shape.data = Zeros.data();
@@ -131,35 +104,8 @@ heddle_view LinearLaunch::zeros(heddle_view Shape) {
 }
 
 heddle_error *LinearLaunch::bind() {
-  heddle_source &Source = Operands.Sources.front();
-  if (heddle_error *E = Bind.input("q", Tensors.q, 4, Entry.dtype, Launch.q))
+  if (heddle_error *E = Bound.bind())
     return E;
-  if (heddle_error *E = Bind.input("k", Tensors.k, 4, Entry.dtype, Source.k))
-    return E;
-  if (heddle_error *E = Bind.input("v", Tensors.v, 4, Entry.dtype, Source.v))
-    return E;
-  if (heddle_error *E =
-          Bind.output("o", Tensors.o, 4, Entry.output_dtype, Launch.o))
-    return E;
-  if (heddle_error *E = bindStates())
-    return E;
-  const struct {
-    const char *Name;
-    const heddle_tensor *Tensor;
-    int32_t Rank;
-  } Foreign[] = {{"lse", Tensors.lse, 3},
-                 {"row_max", Tensors.row_max, 3},
-                 {"column_sums", Tensors.column_sums, 3},
-                 {"block_max", Tensors.block_max, 4}};
-  for (const auto &Of : Foreign)
-    if (heddle_error *E =
-            Bind.extraOutput(Of.Name, Of.Tensor, Of.Rank, false, Launch.lse))
-      return E;
-  if (heddle_error *E = Bind.checkSharing())
-    return E;
-  if (heddle_error *E = Bind.scale(Tensors.scale, Launch.scale))
-    return E;
-
   constexpr int64_t Line = std::size(CacheLine().Values);
   Zeros.assign(ceilDivide(Entry.d_v, Line) * Line, 0.0F);
   NoState = zeros(Launch.state_in);
@@ -198,7 +144,7 @@ static heddle_view cut(heddle_view View, int32_t Dtype, int64_t Batch,
 void LinearLaunch::select(int64_t Batch, RowRange Queries, RowRange Keys,
                           int64_t First, StretchArgs &Out) const {
   RowRange States = {0, Entry.state_rows};
-  const heddle_source &Source = Operands.Sources.front();
+  const heddle_source &Source = Bound.sources().front();
   heddle_args &Args = Out.Args;
   Args = Launch;
   Args.q = cut(Launch.q, Entry.dtype, Batch, Queries);

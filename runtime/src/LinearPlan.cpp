@@ -51,6 +51,11 @@ heddle_error *runtime::checkLinear(const heddle_plan &Plan,
   if (Problem.segments < 0)
     return makeError(HEDDLE_INVALID_ARGUMENT,
                      "'segments' is {}, expected 0 or more", Problem.segments);
+  if (Problem.segments > 1 && Plan.Code->device)
+    return makeError(HEDDLE_UNSUPPORTED,
+                     "'segments' is {}, expected 0 or 1: level '{}' of kernel "
+                     "'{}' works off every sequence in one piece",
+                     Problem.segments, Plan.Code->level, Entry.name);
   int64_t Elements = Plan.Batch * Plan.HeadsQ;
   if (__builtin_mul_overflow(Elements, Entry.state_rows, &Elements) ||
       __builtin_mul_overflow(Elements, Entry.d_v, &Elements))
@@ -114,7 +119,7 @@ LinearPlan runtime::planLinear(const heddle_plan &Plan, int64_t Segments) {
     int64_t Chunks = ceilDivide(Tokens(B), Chunk), Wanted = 1;
     // The keys of a causal kernel are in step with its queries; else there must
     // be both for a cut to be of use.
-    if (Entry.can_scan && Queries > 0 && Keys > 0)
+    if (Entry.can_scan && Plan.Code->state && Queries > 0 && Keys > 0)
       Wanted = std::min(
           Chunks,
           Segments > 0 ? Segments : chooseSegments(Plan, Tokens(B), AllTokens));

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/nv/KernelCode.h"
+
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace heddle;
+using namespace heddle::nv;
+using namespace mlir;
+
+KernelCode::KernelCode(func::FuncOp Kernel, Block *Entry, tile::KernelKind Kind,
+                       const Config &C)
+    : Kernel(Kernel), Entry(Entry), Kind(Kind),
+      Sig(Kernel.getFunctionType(), Kind), B(Kernel.getLoc(), Entry, C),
+      Lanes(Kernel.getLoc(), Entry, LaneBuilder::Scalars), Functions(Lanes) {}
+
+KernelCode::Values KernelCode::scalarsI64(ValueRange Operands) {
+  Values Result;
+  for (Value V : Operands)
+    Result.push_back(scalarI64(V));
+  return Result;
+}
+
+LaneBuilder &KernelCode::lanes() {
+  Lanes.restoreInsertionPoint(B.saveInsertionPoint());
+  Lanes.setLoc(B.getLoc());
+  return Lanes;
+}
+
+LogicalResult KernelCode::lowerScalarOp(Operation *Op) {
+  auto IsScalar = [](Value V) { return !isTile(V) && !isTableOrSet(V); };
+  bool OnlyScalars = llvm::all_of(Op->getOperands(), IsScalar) &&
+                     llvm::all_of(Op->getResults(), IsScalar);
+  bool Ours =
+      isa_and_present<attn::AttnDialect, tile::TileDialect>(Op->getDialect());
+  if (Ours || !OnlyScalars || Op->getNumRegions() != 0 ||
+      !isMemoryEffectFree(Op))
+    return Op->emitOpError()
+           << "cannot be lowered to the nv target: expected tile verbs of "
+              "attention, 'scf.for', 'scf.while', 'scf.if' and scalar "
+              "arithmetic; run 'attn-tile' first";
+  B.clone(*Op, Scalars);
+  return success();
+}
+
+void KernelCode::lower(tile::DimOp Op) {
+  Value Size =
+      Op.getAxis() == tile::Axis::Position
+          ? sequenceLength(Op.getView())
+          : viewShape(Op.getView(), static_cast<unsigned>(Op.getAxis()));
+  Scalars.map(Op.getResult(), B.toIndex(Size));
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/nv/MemoryProducts.h"
+
+#include "codegen/lanes/Structured.h"
+#include "codegen/nv/TensorProducts.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace heddle::nv;
+using namespace mlir;
+using arith::CmpIPredicate;
+
+Value heddle::nv::reduceWarp(NvBuilder &B, Value X,
+                             function_ref<Value(Value, Value)> F) {
+  for (int64_t Mask = WarpSize / 2; Mask > 0; Mask /= 2)
+    X = F(X, B.shuffleXor(X, Mask));
+  return X;
+}
+
+Value heddle::nv::foldByLanes(NvBuilder &B, int64_t Count, Value Start,
+                              function_ref<Value(Value, Value)> F) {
+  return emitLoop(B, B.lane(), B.i32(Count), B.i32(WarpSize), Start,
+                  [&](Value Number, ValueRange Before) {
+                    return NvBuilder::Values{F(Number, Before.front())};
+                  })[0];
+}
+
+Value MemoryProduct::start(NvBuilder &B, Value Row, Value Column,
+                           Value Exists) const {
+  if (!From)
+    return B.f32(Start);
+  auto Read = [&] { return From->load(B, Row, Column); };
+  if (!Exists)
+    return Read();
+  return B.branch(
+      Exists, {B.getF32Type()}, [&]() -> NvBuilder::Values { return {Read()}; },
+      [&]() -> NvBuilder::Values { return {B.f32(0.0F)}; })[0];
+}
+
+namespace {
+
+/// A product by multiply-adds: every thread has some rows and columns, equally
+/// far from one another, so that neighbours read neighbours.
+class FmaProduct {
+public:
+  FmaProduct(NvBuilder &B, const MemoryProduct &P) : B(B), P(P) {
+    // As many elements to a thread as leave no thread without.
+    auto Blocks = [&] {
+      return (P.To.Rows + Rows - 1) / Rows *
+             ((P.To.Columns + Columns - 1) / Columns);
+    };
+    while (Rows * Columns > 1 && Blocks() < B.config().threads())
+      (Rows >= Columns ? Rows : Columns) /= 2;
+    RowBlocks = (P.To.Rows + Rows - 1) / Rows;
+    ColumnBlocks = (P.To.Columns + Columns - 1) / Columns;
+  }
+
+  void emit() {
+    forEachElement(B, RowBlocks, ColumnBlocks, /*ByRows=*/P.To.isTransposed(),
+                   [&](Value Row, Value Column) { emitBlock(Row, Column); });
+  }
+
+private:
+  /// Numbers of a thread's rows or columns, and whether each exists (null:
+  /// certainly). Those that do not stand for the last one.
+  struct Places {
+    SmallVector<Value> At, Exists;
+  };
+  Places placesOf(Value Block, int64_t Count, int64_t Blocks, int64_t Extent);
+  void emitBlock(Value RowBlock, Value ColumnBlock);
+
+  NvBuilder &B;
+  const MemoryProduct &P;
+  int64_t Rows = 4, Columns = 4;
+  int64_t RowBlocks, ColumnBlocks;
+};
+
+} // namespace
+
+FmaProduct::Places FmaProduct::placesOf(Value Block, int64_t Count,
+                                        int64_t Blocks, int64_t Extent) {
+  Places Result;
+  for (int64_t I = 0; I < Count; ++I) {
+    Value At = B.add(Block, I * Blocks), Exists;
+    if ((I + 1) * Blocks > Extent) {
+      Exists = B.cmp(CmpIPredicate::slt, At, Extent);
+      At = B.min(At, B.i32(Extent - 1));
+    }
+    Result.At.push_back(At);
+    Result.Exists.push_back(Exists);
+  }
+  return Result;
+}
+
+void FmaProduct::emitBlock(Value RowBlock, Value ColumnBlock) {
+  const Places Of = placesOf(RowBlock, Rows, RowBlocks, P.To.Rows);
+  const Places By = placesOf(ColumnBlock, Columns, ColumnBlocks, P.To.Columns);
+  NvBuilder::Values Sums;
+  SmallVector<Value> Exists;
+  for (auto [Row, HasRow] : llvm::zip_equal(Of.At, Of.Exists))
+    for (auto [Column, HasColumn] : llvm::zip_equal(By.At, By.Exists)) {
+      Exists.push_back(HasRow && HasColumn ? B.bitAnd(HasRow, HasColumn)
+                       : HasRow            ? HasRow
+                                           : HasColumn);
+      Sums.push_back(P.start(B, Row, Column, Exists.back()));
+    }
+  Sums = B.loop(P.Left.Columns, 1, Sums,
+                [&](Value K, ValueRange Before) -> NvBuilder::Values {
+                  NvBuilder::Values Right, After;
+                  for (Value Column : By.At)
+                    Right.push_back(P.Right.load(B, K, Column));
+                  size_t Next = 0;
+                  for (Value Row : Of.At) {
+                    Value Left = P.Left.load(B, Row, K);
+                    Value Kept = P.IsKept ? P.IsKept(Row, K) : Value();
+                    for (Value X : Right) {
+                      Value Old = Before[Next++];
+                      Value Sum = B.fma(Left, X, Old);
+                      After.push_back(Kept ? B.select(Kept, Sum, Old) : Sum);
+                    }
+                  }
+                  return After;
+                });
+  size_t Next = 0;
+  for (Value Row : Of.At)
+    for (Value Column : By.At) {
+      Value Sum = Sums[Next];
+      auto Store = [&] { P.To.store(B, Sum, Row, Column); };
+      if (Value Condition = Exists[Next++])
+        B.branch(Condition, Store);
+      else
+        Store();
+    }
+}
+
+void heddle::nv::emitMemoryProduct(NvBuilder &B, const MemoryProduct &P) {
+  FmaProduct(B, P).emit();
+}

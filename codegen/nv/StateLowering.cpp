@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/nv/StateLowering.h"
+
+#include "heddle/abi.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cstddef>
+
+using namespace heddle;
+using namespace heddle::nv;
+using namespace mlir;
+
+StateLowering::StateLowering(func::FuncOp Kernel, Block *Entry,
+                             tile::KernelKind Kind, const Config &C)
+    : KernelCode(Kernel, Entry, Kind, C) {}
+
+LogicalResult StateLowering::run() {
+  mapArguments();
+  Value Workspace = argument(offsetof(heddle_device_launch, workspace),
+                             B.ptrType(Space::Global));
+  WorkspaceSize = arith::ConstantOp::create(B, B.getI64IntegerAttr(0));
+  Arena.emplace(B, B.bytes(Workspace, B.mul(B.toI64(B.cta()), WorkspaceSize)),
+                B.config().SharedLimit);
+  if (failed(lowerBlock(Kernel.getBody().front())))
+    return failure();
+  WorkspaceSize.setValueAttr(B.getI64IntegerAttr(workspaceBytes()));
+  return success();
+}
+
+LogicalResult StateLowering::lowerBlock(Block &Block) {
+  findLastUses(Block);
+  for (Operation &Op : Block) {
+    // The terminators of regions belong to whoever has the region.
+    if (isa<scf::YieldOp, scf::ConditionOp, tile::YieldOp>(Op))
+      continue;
+    B.setLoc(Op.getLoc());
+    // What is made ahead of this operation serves it and those after it.
+    if (&Block == &Kernel.getBody().front())
+      Top = &Entry->back();
+    if (failed(lowerOp(&Op)))
+      return failure();
+    releaseAfter(&Op);
+  }
+  return success();
+}
+
+LogicalResult StateLowering::lowerOp(Operation *Op) {
+  auto Verb = [&](auto Op) {
+    lower(Op);
+    return success();
+  };
+  return llvm::TypeSwitch<Operation *, LogicalResult>(Op)
+      .Case<tile::DimOp, tile::LoadOp, tile::StoreOp, tile::LoadTableOp,
+            tile::FillOp, tile::TransposeOp, tile::RowOp, tile::ElementOp,
+            tile::ScaleOp, tile::RescaleOp, tile::ScoresOp, tile::AccumulateOp,
+            tile::MaskOp, tile::SoftmaxStepOp, tile::FinishOp, tile::ReduceOp,
+            tile::DecaysOp, tile::DecayedScoresOp, tile::CumulateOp,
+            tile::SolveOp, tile::ExpandOp>(Verb)
+      .Case<attn::AtOp, attn::SpanOp, attn::SeekOp, attn::ProbeOp, attn::RankOp,
+            attn::MemberOp, attn::ExtentOp>(Verb)
+      // Made where somebody wants them.
+      .Case([](tile::BitsOp) { return success(); })
+      .Case<scf::ForOp, scf::WhileOp, scf::IfOp, tile::MapOp>(
+          [&](auto Op) { return lower(Op); })
+      .Case<arith::AddFOp, arith::SubFOp, arith::MulFOp>([&](Operation *Op) {
+        return isTile(Op->getResult(0)) ? lowerElementwise(Op)
+                                        : lowerScalarOp(Op);
+      })
+      .Case([&](func::ReturnOp) {
+        LLVM::ReturnOp::create(B, ValueRange());
+        return success();
+      })
+      .Default([&](Operation *Op) { return lowerScalarOp(Op); });
+}

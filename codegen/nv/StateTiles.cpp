@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where the tiles of kernels with a state live, and how long.
+
+#include "codegen/nv/StateLowering.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace heddle;
+using namespace heddle::nv;
+using namespace mlir;
+
+/// The tile that a view shows, or null.
+static Value shownTile(Value V) {
+  Operation *Op = V.getDefiningOp();
+  return isa_and_present<tile::TransposeOp, tile::RowOp>(Op) ? Op->getOperand(0)
+                                                             : Value();
+}
+
+/// `V` and all that share its memory as views.
+static SmallVector<Value> viewsOfMemory(Value V) {
+  while (Value Shown = shownTile(V))
+    V = Shown;
+  SmallVector<Value> Result{V};
+  for (size_t I = 0; I < Result.size(); ++I)
+    for (Operation *User : Result[I].getUsers())
+      if (isa<tile::TransposeOp, tile::RowOp>(User))
+        Result.push_back(User->getResult(0));
+  return Result;
+}
+
+/// The last operation of `Home` that sees the memory of `V`, inside or out;
+/// null for none.
+static Operation *findLastUse(Block &Home, Value V) {
+  Operation *Last = nullptr;
+  for (Value Each : viewsOfMemory(V))
+    for (Operation *User : Each.getUsers())
+      if (Operation *There = Home.findAncestorOpInBlock(*User);
+          There && (!Last || Last->isBeforeInBlock(There)))
+        Last = There;
+  return Last;
+}
+
+void StateLowering::findLastUses(Block &Block) {
+  for (Operation &Op : Block)
+    for (Value V : Op.getResults()) {
+      if (!isTile(V) || shownTile(V))
+        continue;
+      Operation *Last = findLastUse(Block, V);
+      LastUses[Last ? Last : &Op].push_back(V);
+    }
+}
+
+void StateLowering::releaseAfter(Operation *Op) {
+  auto It = LastUses.find(Op);
+  if (It == LastUses.end())
+    return;
+  for (Value V : It->second) {
+    auto Tile = Tiles.find(V);
+    if (Tile == Tiles.end())
+      continue;
+    const int Place = Tile->second.Place;
+    // A result may have taken the memory over.
+    if (Owners.lookup(Place) == V)
+      Arena->release(Place);
+  }
+}
+
+bool StateLowering::endsLife(Operation *User, Value V) const {
+  Value Root = V;
+  while (Value Shown = shownTile(Root))
+    Root = Shown;
+  if (Root.getParentBlock() != User->getBlock() ||
+      findLastUse(*User->getBlock(), V) != User)
+    return false;
+  unsigned Uses = 0;
+  for (Value Each : viewsOfMemory(V)) {
+    // A row is less than the memory.
+    if (Each.getDefiningOp<tile::RowOp>())
+      return false;
+    Uses += llvm::count(Each.getUsers(), User);
+  }
+  return Uses == 1;
+}
+
+void StateLowering::define(Value V, const MemoryTile &Is) {
+  Tiles[V] = Is;
+  auto [It, IsNew] = Owners.try_emplace(Is.Place, V);
+  // What a loop carries stays the loop's.
+  if (!IsNew && It->second && !shownTile(V))
+    It->second = V;
+}
+
+MemoryTile StateLowering::allocate(Value Like, bool Transposed) {
+  auto Type = cast<RankedTensorType>(Like.getType());
+  return Arena->allocate(Type.getDimSize(0),
+                         Type.getRank() == 2 ? Type.getDimSize(1) : 1,
+                         Transposed);
+}
+
+MemoryTile StateLowering::successor(Value V, Operation *User) {
+  const MemoryTile &Tile = get(V);
+  if (endsLife(User, V))
+    return Tile;
+  return allocate(V, Tile.isTransposed());
+}
+
+void StateLowering::copy(const MemoryTile &From, const MemoryTile &To) {
+  Arena->access({From}, {To});
+  forEachElement(B, To, [&](Value Row, Value Column) {
+    To.store(B, From.load(B, Row, Column), Row, Column);
+  });
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/nv/TensorProducts.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/ADT/STLExtras.h"
+
+#include <array>
+#include <cstdint>
+
+using namespace heddle::nv;
+using namespace mlir;
+using arith::CmpFPredicate;
+using arith::CmpIPredicate;
+
+// PTX ISA, "Matrix Fragments for mma.m16n8k8" with .tf32: lane 4 g + t holds of
+// A the elements (g, t), (g + 8, t), (g, t + 4) and (g + 8, t + 4), of B (t, g)
+// and (t + 4, g), of C and D (g, 2 t), (g, 2 t + 1) and those of row g + 8.
+static constexpr int64_t BlockRows = 16, BlockColumns = 8, Depth = 8;
+static constexpr int64_t HalfRows = 8, HalfDepth = 4;
+
+namespace {
+
+/// Elements of an operand in registers (i32): their upper bits, and what is
+/// left; nothing where there is nothing left.
+struct SplitOperand {
+  NvBuilder::Values Upper, Lower;
+};
+
+/// Rows or columns of a tile that a lane looks at. Those beyond the last one
+/// stand for that.
+struct LanePlaces {
+  SmallVector<Value> At;
+  /// i1; null: certainly.
+  SmallVector<Value> Exists;
+};
+
+class TensorProduct {
+public:
+  TensorProduct(NvBuilder &B, const MemoryProduct &P) : B(B), P(P) {
+    RowBlocks = roundUp(P.To.Rows, BlockRows) / BlockRows;
+    const int64_t Columns = roundUp(P.To.Columns, BlockColumns) / BlockColumns;
+    // As wide as leaves no warp without: an element of A serves all columns.
+    while (Width > 1 &&
+           RowBlocks * ((Columns + Width - 1) / Width) < B.config().Warps)
+      Width /= 2;
+    ColumnBlocks = (Columns + Width - 1) / Width;
+  }
+
+  void emit();
+
+private:
+  LanePlaces placesOf(ArrayRef<Value> At, int64_t Last, int64_t Extent);
+  void emitBlock(Value RowBlock, Value ColumnBlock);
+  /// One step of the sums, from row `K` of `Right` on; `Count` rows are left.
+  void step(Value K, int64_t Count, NvBuilder::Values &Sums);
+  SplitOperand split(ArrayRef<Value> Elements, bool IsExact);
+  void multiply(ArrayRef<Value> A, ArrayRef<Value> Other,
+                MutableArrayRef<Value> D);
+
+  NvBuilder &B;
+  const MemoryProduct &P;
+  /// Blocks of columns that a warp computes together.
+  int64_t Width = 4;
+  int64_t RowBlocks, ColumnBlocks;
+  // Of the warp's part.
+  Value Group, Member;
+  LanePlaces Rows, Columns;
+};
+
+} // namespace
+
+LanePlaces TensorProduct::placesOf(ArrayRef<Value> At, int64_t Step,
+                                   int64_t Extent) {
+  LanePlaces Result;
+  const bool IsWhole = Extent % Step == 0;
+  for (Value Place : At) {
+    Result.At.push_back(IsWhole ? Place : B.min(Place, B.i32(Extent - 1)));
+    Result.Exists.push_back(IsWhole ? Value()
+                                    : B.cmp(CmpIPredicate::slt, Place, Extent));
+  }
+  return Result;
+}
+
+SplitOperand TensorProduct::split(ArrayRef<Value> Elements, bool IsExact) {
+  constexpr int64_t UpperBits = ~int64_t(0x1fff) & 0xffffffff;
+  SplitOperand Result;
+  for (Value X : Elements) {
+    Value Bits = B.bitcast(X, B.getI32Type());
+    if (IsExact) {
+      Result.Upper.push_back(Bits);
+      continue;
+    }
+    Value Upper = B.bitAnd(Bits, static_cast<int32_t>(UpperBits));
+    Value Rest = B.fsub(X, B.bitcast(Upper, B.getF32Type()));
+    // Nothing is left of an infinity.
+    Rest = B.select(B.cmp(CmpFPredicate::ORD, Rest, Rest), Rest, B.f32(0.0F));
+    Result.Upper.push_back(Upper);
+    Result.Lower.push_back(B.bitAnd(B.bitcast(Rest, B.getI32Type()),
+                                    static_cast<int32_t>(UpperBits)));
+  }
+  return Result;
+}
+
+void TensorProduct::multiply(ArrayRef<Value> A, ArrayRef<Value> Other,
+                             MutableArrayRef<Value> D) {
+  auto Result = LLVM::LLVMStructType::getLiteral(
+      B.getContext(), SmallVector<Type>(4, B.getF32Type()));
+  constexpr NVVM::MMATypes Type = NVVM::MMATypes::tf32;
+  Value Sums = NVVM::MmaOp::create(
+      B, Result, A, Other, ValueRange(SmallVector<Value>(D)),
+      ArrayRef<int64_t>{BlockRows, BlockColumns, Depth}, std::nullopt,
+      std::nullopt, std::array<NVVM::MMATypes, 2>{Type, Type},
+      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                     NVVM::MMALayout::col});
+  for (auto [I, Sum] : llvm::enumerate(D))
+    Sum = LLVM::ExtractValueOp::create(B, Sums, static_cast<int64_t>(I));
+}
+
+void TensorProduct::step(Value K, int64_t Count, NvBuilder::Values &Sums) {
+  Value Zero = B.f32(0.0F);
+  SmallVector<Value> Steps, Inside;
+  for (int64_t Half : {int64_t(0), HalfDepth}) {
+    Value At = B.add(B.add(K, Member), Half), Exists;
+    if (Count < Half + HalfDepth) {
+      Exists = B.cmp(CmpIPredicate::slt, At, P.Left.Columns);
+      At = B.min(At, B.i32(P.Left.Columns - 1));
+    }
+    Steps.push_back(At);
+    Inside.push_back(Exists);
+  }
+  NvBuilder::Values A;
+  for (auto [At, Exists] : llvm::zip_equal(Steps, Inside))
+    for (Value Row : Rows.At) {
+      Value X = P.Left.load(B, Row, At);
+      if (P.IsKept)
+        X = B.select(P.IsKept(Row, At), X, Zero);
+      A.push_back(Exists ? B.select(Exists, X, Zero) : X);
+    }
+  const SplitOperand Left = split(A, P.LeftIsExact);
+  for (int64_t J = 0; J < Width; ++J) {
+    NvBuilder::Values Other;
+    for (auto [At, Exists] : llvm::zip_equal(Steps, Inside)) {
+      Value X = P.Right.load(B, At, Columns.At[J]);
+      Other.push_back(Exists ? B.select(Exists, X, Zero) : X);
+    }
+    const SplitOperand Right = split(Other, P.RightIsExact);
+    auto D = MutableArrayRef<Value>(Sums).slice(J * 4, 4);
+    // The small ones first.
+    if (!Left.Lower.empty())
+      multiply(Left.Lower, Right.Upper, D);
+    if (!Right.Lower.empty())
+      multiply(Left.Upper, Right.Lower, D);
+    multiply(Left.Upper, Right.Upper, D);
+  }
+}
+
+void TensorProduct::emitBlock(Value RowBlock, Value ColumnBlock) {
+  Value FirstRow = B.mul(RowBlock, BlockRows);
+  Value FirstColumn = B.mul(ColumnBlock, Width * BlockColumns);
+  Value Row = B.add(FirstRow, Group);
+  Rows = placesOf({Row, B.add(Row, HalfRows)}, BlockRows, P.To.Rows);
+  // Where columns of B lie in its fragments, and of the sums in theirs.
+  SmallVector<Value> OfRight, OfSums;
+  for (int64_t J = 0; J < Width; ++J) {
+    Value First = B.add(FirstColumn, J * BlockColumns);
+    OfRight.push_back(B.add(First, Group));
+    Value Pair = B.add(First, B.shl(Member, 1));
+    OfSums.push_back(Pair);
+    OfSums.push_back(B.add(Pair, 1));
+  }
+  const int64_t Part = Width * BlockColumns;
+  Columns = placesOf(OfRight, Part, P.To.Columns);
+  const LanePlaces Targets = placesOf(OfSums, Part, P.To.Columns);
+
+  NvBuilder::Values Sums;
+  SmallVector<Value> Exists;
+  for (int64_t J = 0; J < Width; ++J)
+    for (auto [At, HasRow] : llvm::zip_equal(Rows.At, Rows.Exists))
+      for (int64_t I = 0; I < 2; ++I) {
+        Value HasColumn = Targets.Exists[2 * J + I];
+        Exists.push_back(HasRow && HasColumn ? B.bitAnd(HasRow, HasColumn)
+                         : HasRow            ? HasRow
+                                             : HasColumn);
+        Sums.push_back(P.start(B, At, Targets.At[2 * J + I], Exists.back()));
+      }
+  const int64_t Whole = P.Left.Columns / Depth * Depth;
+  Sums = B.loop(Whole, Depth, Sums,
+                [&](Value K, ValueRange Before) -> NvBuilder::Values {
+                  NvBuilder::Values Now(Before);
+                  step(K, Depth, Now);
+                  return Now;
+                });
+  if (Whole < P.Left.Columns)
+    step(B.i32(Whole), P.Left.Columns - Whole, Sums);
+
+  size_t Next = 0;
+  for (int64_t J = 0; J < Width; ++J)
+    for (Value At : Rows.At)
+      for (int64_t I = 0; I < 2; ++I) {
+        Value Sum = Sums[Next];
+        auto Store = [&] { P.To.store(B, Sum, At, Targets.At[2 * J + I]); };
+        if (Value Condition = Exists[Next++])
+          B.branch(Condition, Store);
+        else
+          Store();
+      }
+}
+
+void TensorProduct::emit() {
+  Group = B.shr(B.lane(), 2);
+  Member = B.bitAnd(B.lane(), 3);
+  forEachOfWarps(B, RowBlocks * ColumnBlocks, [&](Value Number) {
+    emitBlock(B.div(Number, ColumnBlocks), B.rem(Number, ColumnBlocks));
+  });
+}
+
+void heddle::nv::emitTensorProduct(NvBuilder &B, const MemoryProduct &P) {
+  TensorProduct(B, P).emit();
+}
