@@ -6,6 +6,7 @@
 #include "codegen/nv/TensorProducts.h"
 #include "llvm/ADT/STLExtras.h"
 
+using namespace heddle;
 using namespace heddle::nv;
 using namespace mlir;
 using arith::CmpIPredicate;
@@ -133,6 +134,27 @@ void FmaProduct::emitBlock(Value RowBlock, Value ColumnBlock) {
     }
 }
 
+/// True in all threads where an element is infinite or NaN.
+static Value hasNonFinite(NvBuilder &B, const MemoryTile &Tile) {
+  constexpr int64_t Exponent = 0x7f800000;
+  const int64_t Elements = Tile.Rows * Tile.Columns, Inner = Tile.Columns;
+  Value Any = emitLoop(
+      B, B.thread(), B.i32(Elements), B.i32(B.config().threads()), B.i1(false),
+      [&](Value Number, ValueRange Before) {
+        Value X = Tile.load(B, B.div(Number, Inner), B.rem(Number, Inner));
+        Value Bits = B.bitAnd(B.bitcast(X, B.getI32Type()), Exponent);
+        return NvBuilder::Values{
+            B.bitOr(Before.front(), B.cmp(CmpIPredicate::eq, Bits, Exponent))};
+      })[0];
+  return B.anyOfCta(Any);
+}
+
 void heddle::nv::emitMemoryProduct(NvBuilder &B, const MemoryProduct &P) {
-  FmaProduct(B, P).emit();
+  auto ByFma = [&] { FmaProduct(B, P).emit(); };
+  // Less than half a block of a tensor core is wasted on it.
+  if (P.To.Rows < 8 || P.To.Columns < 4 || P.Left.Columns < 4)
+    return ByFma();
+  if (!P.IsKept)
+    return emitTensorProduct(B, P);
+  B.branch(hasNonFinite(B, P.Right), ByFma, [&] { emitTensorProduct(B, P); });
 }

@@ -42,8 +42,20 @@ Value StateLowering::isKept(tile::BitsOp Bits, Value Row, Value Column) {
   return B.bitAnd(B.cmp(CmpIPredicate::slt, Key.front(), NumKeys), Kept);
 }
 
+/// True for rows of f16 or bf16 as they are in memory.
+static bool isNarrow(Value V) {
+  while (auto View = V.getDefiningOp<tile::TransposeOp>())
+    V = View.getTile();
+  auto Load = V.getDefiningOp<tile::LoadOp>();
+  return Load && !cast<attn::ViewType>(Load.getView().getType())
+                      .getElementType()
+                      .isF32();
+}
+
 void StateLowering::lower(tile::ScoresOp Op) {
   MemoryProduct P;
+  P.LeftIsExact = isNarrow(Op.getQ());
+  P.RightIsExact = isNarrow(Op.getK());
   P.Left = get(Op.getQ());
   P.Right = get(Op.getK()).transposed();
   P.To = allocate(Op.getS());
@@ -56,6 +68,8 @@ void StateLowering::lower(tile::AccumulateOp Op) {
   MemoryProduct P;
   P.Left = get(Op.getP());
   P.Right = get(Op.getV());
+  P.LeftIsExact = isNarrow(Op.getP());
+  P.RightIsExact = isNarrow(Op.getV());
   SmallVector<MemoryTile> Reads = {P.Left, P.Right};
   auto Start = Op.getO().getDefiningOp<tile::FillOp>();
   if (Start && !Tiles.contains(Op.getO())) {
