@@ -3,10 +3,12 @@
 #include "codegen/nv/TensorProducts.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include <array>
 #include <cstdint>
+#include <limits>
 
 using namespace heddle::nv;
 using namespace mlir;
@@ -83,7 +85,8 @@ LanePlaces TensorProduct::placesOf(ArrayRef<Value> At, int64_t Step,
 }
 
 SplitOperand TensorProduct::split(ArrayRef<Value> Elements, bool IsExact) {
-  constexpr int64_t UpperBits = ~int64_t(0x1fff) & 0xffffffff;
+  constexpr int32_t UpperBits = ~0x1fff, HalfOfLast = 0x1000;
+  const float Infinite = std::numeric_limits<float>::infinity();
   SplitOperand Result;
   for (Value X : Elements) {
     Value Bits = B.bitcast(X, B.getI32Type());
@@ -91,13 +94,18 @@ SplitOperand TensorProduct::split(ArrayRef<Value> Elements, bool IsExact) {
       Result.Upper.push_back(Bits);
       continue;
     }
-    Value Upper = B.bitAnd(Bits, static_cast<int32_t>(UpperBits));
+    // To nearest: what is left has either sign, and what is left out of the
+    // product, twice that, no bias. A NaN may become a number here, but what
+    // is left of it is one.
+    Value Upper = B.bitAnd(B.add(Bits, HalfOfLast), UpperBits);
     Value Rest = B.fsub(X, B.bitcast(Upper, B.getF32Type()));
     // Nothing is left of an infinity.
-    Rest = B.select(B.cmp(CmpFPredicate::ORD, Rest, Rest), Rest, B.f32(0.0F));
+    Value Size = math::AbsFOp::create(B, X);
+    Rest = B.select(B.cmp(CmpFPredicate::OEQ, Size, B.f32(Infinite)),
+                    B.f32(0.0F), Rest);
     Result.Upper.push_back(Upper);
-    Result.Lower.push_back(B.bitAnd(B.bitcast(Rest, B.getI32Type()),
-                                    static_cast<int32_t>(UpperBits)));
+    Result.Lower.push_back(
+        B.bitAnd(B.bitcast(Rest, B.getI32Type()), UpperBits));
   }
   return Result;
 }

@@ -9,7 +9,7 @@ namespace heddle::nv {
 
 /// A product by tensor cores. Their operands have 11 bits of mantissa (tf32):
 /// an element that may have more is the sum of two operands, its upper bits and
-/// what is left, so that sums err by a few 2^-20 of their largest terms. Where
+/// what is left, so that a product errs by about 2^-22 of its size. Where
 /// pairs are left out, what they would add is 0 times the element of `Right`,
 /// which must be finite.
 void emitTensorProduct(NvBuilder &B, const MemoryProduct &P);

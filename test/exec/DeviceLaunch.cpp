@@ -162,11 +162,13 @@ testing::AssertionResult DeviceTensors::move(const heddle_tensor *const *&Of,
 }
 
 testing::AssertionResult DeviceTensors::upload(size_t NumSources) {
-  for (const heddle_tensor **Of : {&There.q, &There.k, &There.v})
+  for (const heddle_tensor **Of :
+       {&There.q, &There.k, &There.v, &There.state_in, &There.sums_in})
     if (auto Good = move(*Of, false); !Good)
       return Good;
-  for (const heddle_tensor **Of : {&There.o, &There.lse, &There.row_max,
-                                   &There.column_sums, &There.block_max})
+  for (const heddle_tensor **Of :
+       {&There.o, &There.lse, &There.row_max, &There.column_sums,
+        &There.block_max, &There.state_out, &There.sums_out})
     if (auto Good = move(*Of, true); !Good)
       return Good;
   for (const heddle_tensor *const **Of : {&There.more_k, &There.more_v})

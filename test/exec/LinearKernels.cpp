@@ -3,6 +3,7 @@
 #include "test/exec/LinearKernels.h"
 
 #include "dialect/attn/reference/CompareLinear.h"
+#include "test/exec/DeviceLaunch.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -202,8 +203,12 @@ testing::AssertionResult exec::launchLinear(const Program &Kernel,
                                             int32_t Threads,
                                             heddle_stats *Stats) {
   heddle_plan *Made = nullptr;
+  const heddle_code *Device = deviceCode(Kernel.kernel());
+  const RuntimeProblem Problem(Of);
   if (auto Good = succeeded(
-          heddle_plan_create(Kernel.kernel(), RuntimeProblem(Of).get(), &Made));
+          Device ? heddle_plan_create_with(Kernel.kernel(), Device,
+                                           Problem.get(), &Made)
+                 : heddle_plan_create(Kernel.kernel(), Problem.get(), &Made));
       !Good)
     return Good;
   const PlanHandle Plan(Made);
@@ -227,7 +232,9 @@ testing::AssertionResult exec::launchLinear(const Program &Kernel,
   All.sums_in = Handle(Data.SumsIn, 1, 3);
   All.state_out = Handle(Data.StateOut, 2, 4);
   All.sums_out = Handle(Data.SumsOut, 3, 3);
-  if (auto Good = succeeded(heddle_launch(Plan.get(), &All, pool(Threads)));
+  if (auto Good =
+          Device ? launchOnDevice(Kernel.kernel(), Plan.get(), All)
+                 : succeeded(heddle_launch(Plan.get(), &All, pool(Threads)));
       !Good || !Stats)
     return Good;
   return succeeded(heddle_plan_stats(Plan.get(), pool(Threads), Stats));
