@@ -94,18 +94,18 @@ void StateLowering::lower(tile::AccumulateOp Op) {
 // Softmax
 //===----------------------------------------------------------------------===//
 
-static constexpr float Infinity = std::numeric_limits<float>::infinity();
+static constexpr float Beyond = std::numeric_limits<float>::infinity();
 
 void StateLowering::lower(tile::MaskOp Op) {
   auto Bits = Op.getBits().getDefiningOp<tile::BitsOp>();
   mapElements(Op.getResult(), Op.getS(), Op, {},
               [&](Value X, Value Row, Value Column) {
-                return B.select(isKept(Bits, Row, Column), X, B.f32(-Infinity));
+                return B.select(isKept(Bits, Row, Column), X, B.f32(-Beyond));
               });
 }
 
 void StateLowering::lower(tile::SoftmaxStepOp Op) {
-  Value Minus = B.f32(-Infinity), Zero = B.f32(0.0F), None = B.i32(0);
+  Value Minus = B.f32(-Beyond), Zero = B.f32(0.0F), None = B.i32(0);
   const MemoryTile S = get(Op.getS()), M = get(Op.getM()), L = get(Op.getL());
   MemoryTile P = successor(Op.getS(), Op);
   MemoryTile NewM = allocate(Op.getNewM()), NewL = allocate(Op.getNewL());
@@ -160,7 +160,7 @@ void StateLowering::lower(tile::FinishOp Op) {
       Value Sum = L.load(B, Row, None);
       Value Log = B.fmul(B.fadd(M.load(B, Row, None), B.lg2(Sum)),
                          B.f32(0x1.62e430p-1F));
-      Lse.store(B, B.select(IsEmpty(Sum), B.f32(-Infinity), Log), Row, None);
+      Lse.store(B, B.select(IsEmpty(Sum), B.f32(-Beyond), Log), Row, None);
     });
     define(Op.getLse(), Lse);
   }

@@ -196,7 +196,9 @@ testing::AssertionResult exec::launchOnDevice(const heddle_kernel *Kernel,
                                               const heddle_tensors &Tensors) {
   static std::mutex OneAtATime;
   const std::lock_guard<std::mutex> Lock(OneAtATime);
-  static EmulatedDevice TheDevice;
+  // Never closed: what the emulation keeps for a thread is gone before the
+  // program's objects are.
+  static EmulatedDevice &TheDevice = *new EmulatedDevice;
   if (auto Good = TheDevice.open(heddle_plan_code(Plan)->device->arch); !Good)
     return Good;
   heddle_device *Device = TheDevice.get();
