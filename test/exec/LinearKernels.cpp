@@ -54,6 +54,8 @@ std::optional<Program> RecurrenceText::compile(Compiler &Host,
   Options.Schedule = Spec.Schedule;
   Options.Dtype = dtypeName(Spec.Dtype);
   Options.OutputDtype = dtypeName(Spec.outputDtype());
+  // The emulation runs text.
+  Options.Assemble = false;
   if (!Spec.Level.empty())
     Options.Targets = {Spec.Level};
   Result<Program> Made = Host.jit(Content->Parsed, Options);
