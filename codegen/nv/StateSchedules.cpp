@@ -34,7 +34,11 @@ KernelCost heddle::nv::estimateStateChunk(int64_t Tokens, const NvLevel &Level,
       Level.Bandwidth * 1e3 / Level.Megahertz / static_cast<double>(Level.Sms);
   KernelCost Result;
   Cost &Chunk = Result.Full;
-  Chunk[Work::Products] = chunkFlop(Shape, Tokens) / 2 / Level.Fma;
+  // Tensor cores have half the rate for tf32, and take about three products
+  // for one of f32.
+  constexpr double Slowness = 2 * 3;
+  Chunk[Work::Products] =
+      Slowness * chunkFlop(Shape, Tokens) / 2 / Level.TensorFma;
   // Operands of products and elements of maps come out of shared memory, and
   // threads meet after each of some thirty verbs.
   constexpr double Meeting = 40, Verbs = 30, Passes = 6;
