@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Random recurrences through the whole compiler, with random levels, chunks,
-// shapes and states, against the interpreter. HEDDLE_FUZZ_FIRST is the first
-// seed, 0 when it is not set.
+// shapes and states, against the interpreter; on this machine and on emulated
+// devices.
 
 #include "test/exec/LinearKernels.h"
 #include "test/fuzz/RandomPattern.h"
@@ -22,8 +22,8 @@ namespace {
 /// One random kernel, and a few problems for it.
 class LinearRun {
 public:
-  LinearRun(Compiler &Host, uint64_t Seed)
-      : Host(Host), Seed(Seed), Random(Seed * 2 + 1),
+  LinearRun(Compiler &Host, uint64_t Seed, bool OnDevice)
+      : Host(Host), Seed(Seed), OnDevice(OnDevice), Random(Seed * 2 + 1),
         Made(makeRandomRecurrence(Seed)) {}
 
   void run() {
@@ -32,17 +32,19 @@ public:
     KernelSpec Spec;
     Spec.HeadDim = headDim();
     Spec.ValueDim = pick(Random, 1, 70);
-    const std::vector<std::string> Levels = hostLevels();
+    const std::vector<std::string> Levels =
+        OnDevice ? emulatedLevels() : hostLevels();
     Spec.Level = Levels[static_cast<size_t>(
         pick(Random, 0, static_cast<int64_t>(Levels.size()) - 1))];
     constexpr int64_t Chunks[] = {0, 0, 16, 32, 64, 256};
-    Spec.Schedule = chunk(Chunks[pick(Random, 0, 5)]);
+    Spec.Schedule = chunk(Chunks[pick(Random, 0, OnDevice ? 3 : 5)]);
     constexpr heddle_dtype Types[] = {HEDDLE_F32, HEDDLE_F32, HEDDLE_F32,
                                       HEDDLE_F16, HEDDLE_BF16};
     Spec.Dtype = Types[pick(Random, 0, 4)];
     const std::optional<Program> Kernel = What.compile(Host, Spec);
     ASSERT_TRUE(Kernel) << reproducer();
-    for (int Problem = 0; Problem < 3; ++Problem) {
+    const int NumProblems = OnDevice ? 2 : 3;
+    for (int Problem = 0; Problem < NumProblems; ++Problem) {
       const Sizes Of = sizes(Spec);
       ASSERT_TRUE(checkLinear(What, Spec, *Kernel, Of, pick(Random, 0, 1) == 0,
                               static_cast<Layout>(pick(Random, 0, 2)),
@@ -55,7 +57,8 @@ private:
   std::string reproducer() const {
     return "HEDDLE_FUZZ_FIRST=" + std::to_string(Seed) +
            " HEDDLE_FUZZ_RUNS=1 heddle-fuzz-tests "
-           "--gtest_filter=LinearFuzz.*";
+           "--gtest_filter=" +
+           (OnDevice ? "DeviceFuzz.AgreesOnRecurrences" : "LinearFuzz.*");
   }
 
   /// Expansions of more elements take long.
@@ -80,8 +83,8 @@ private:
 
   Sizes sizes(const KernelSpec &Spec) {
     Sizes Of;
-    const int64_t HeadsKv = pick(Random, 1, 2);
-    const int64_t HeadsQ = HeadsKv * pick(Random, 1, 3);
+    const int64_t HeadsKv = OnDevice ? 1 : pick(Random, 1, 2);
+    const int64_t HeadsQ = HeadsKv * pick(Random, 1, OnDevice ? 2 : 3);
     int64_t Longest = 9;
     auto More = [&](int64_t Tokens) {
       if (Made.IsBidirectional)
@@ -112,7 +115,9 @@ private:
       Before = 400;
     for (int64_t B = 0; B < Of.Batch; ++B)
       Of.Origin.push_back(Before + pick(Random, 0, 40));
-    Of.Segments = pick(Random, 0, 1) == 0 ? 0 : pick(Random, 1, 6);
+    // Devices work sequences off in one piece.
+    Of.Segments =
+        pick(Random, 0, 1) == 0 ? 0 : pick(Random, 1, OnDevice ? 1 : 6);
     Of.Params = Made.values(Random, {Of.Batch, HeadsQ, Longest + Before + 40,
                                      Spec.HeadDim, Spec.valueDim()});
     return Of;
@@ -120,13 +125,14 @@ private:
 
   Compiler &Host;
   uint64_t Seed;
+  bool OnDevice;
   std::mt19937_64 Random;
   RandomRecurrence Made;
 };
 
-TEST(LinearFuzz, AgreesWithTheInterpreter) {
+void checkRecurrences(uint64_t Runs, bool OnDevice) {
   const uint64_t Begin = firstRun();
-  const uint64_t End = Begin + numRuns(200);
+  const uint64_t End = Begin + Runs;
   std::atomic<uint64_t> Next{Begin};
   auto Work = [&] {
     Compiler Host;
@@ -134,7 +140,7 @@ TEST(LinearFuzz, AgreesWithTheInterpreter) {
       const uint64_t Seed = Next.fetch_add(1);
       if (Seed >= End)
         return;
-      LinearRun(Host, Seed).run();
+      LinearRun(Host, Seed, OnDevice).run();
     }
   };
   std::vector<std::thread> Helpers;
@@ -143,6 +149,14 @@ TEST(LinearFuzz, AgreesWithTheInterpreter) {
   Work();
   for (std::thread &Helper : Helpers)
     Helper.join();
+}
+
+TEST(LinearFuzz, AgreesWithTheInterpreter) {
+  checkRecurrences(numRuns(200), /*OnDevice=*/false);
+}
+
+TEST(DeviceFuzz, AgreesOnRecurrences) {
+  checkRecurrences(numRuns(3), /*OnDevice=*/true);
 }
 
 } // namespace
