@@ -7,7 +7,9 @@
 #include "test/exec/LinearTexts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <limits>
 
 using namespace heddle;
 using namespace heddle::exec;
@@ -65,6 +67,27 @@ protected:
       // With a state that comes in, and without.
       ASSERT_TRUE(
           checkLinear(What, Spec, *Kernel, Of, Seed % 2 == 0, Order, Seed));
+    }
+    if (!text().IsBidirectional)
+      poison(Spec, *Kernel);
+  }
+
+  /// What is not finite in a token reaches that and later ones only.
+  void poison(const KernelSpec &Spec, const Program &Kernel) {
+    constexpr int64_t Tokens = 40, At = 21;
+    Sizes Of = sizes(1, 1, 1, Tokens, 0);
+    Of.Params = text().values(Of, Spec);
+    for (bool InKey : {false, true}) {
+      LinearOperands Data(Of, Spec, Kernel);
+      (InKey ? Data.K : Data.V)
+          .set(0, 0, At, 0, std::numeric_limits<float>::quiet_NaN());
+      ASSERT_TRUE(launchLinear(Kernel, Of, Data));
+      for (int64_t I = 0; I < At; ++I)
+        for (int64_t T = 0; T < Spec.valueDim(); ++T)
+          ASSERT_TRUE(std::isfinite(Data.O.get(0, 0, I, T)))
+              << "row " << I << " sees token " << At << "\n"
+              << text().Text;
+      EXPECT_FALSE(std::isfinite(Data.O.get(0, 0, At, 0)));
     }
   }
 
