@@ -29,6 +29,8 @@ inline constexpr llvm::StringLiteral LevelAttr = "attn.level";
 /// a function with the other attribute.
 inline constexpr llvm::StringLiteral ShortQueriesAttr = "attn.short_queries";
 inline constexpr llvm::StringLiteral PackedAttr = "attn.packed";
+/// Its f32 operands of products are to be rounded to tf32.
+inline constexpr llvm::StringLiteral Tf32Attr = "attn.tf32";
 
 /// One level of a target.
 struct Level {
@@ -98,6 +100,8 @@ struct KernelShape {
   // What costs depend on beside.
   /// Bytes of an element of q, k and v in memory.
   int64_t ElementBytes = 4;
+  /// Products round f32 operands to tf32.
+  bool Tf32 = false;
   /// Questions that the pattern asks about a pair.
   int64_t Conditions = 1;
   /// Operations per score of the score region and of a normaliser without a
@@ -145,6 +149,9 @@ public:
   /// Code of its levels runs on a device beside the machine that calls it: a
   /// bundle has it as data, and has host code that counts and checks for it.
   virtual bool isDevice() const { return false; }
+
+  /// It has products of f32 whose operands are rounded to tf32.
+  virtual bool hasTf32() const { return false; }
 
   /// Its lowering takes loops over the live tiles of an `attn.tiles` as they
   /// are in the kernels "task" and "columns"; in others they are expanded.

@@ -96,6 +96,12 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
 
   static LogicalResult checkShape(Operation *op, const Target &target,
                                   StringRef level, const KernelShape &shape) {
+    if (shape.Tf32 && !target.hasTf32())
+      return op->emitOpError() << "is to have products of tf32, and level '"
+                               << level << "' has none";
+    if (shape.Tf32 && shape.ElementBytes != sizeof(float))
+      return op->emitOpError()
+             << "is to have products of tf32, expected elements of f32";
     if (std::string problem = target.checkShape(shape, level); !problem.empty())
       return op->emitOpError() << "has no code: " << problem;
     return success();
@@ -116,6 +122,7 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
   static void setEntry(func::FuncOp function, attn::EntryAttr entry) {
     function->setAttr(tile::kEntryAttr, entry);
     function->removeAttr(PackedAttr);
+    function->removeAttr(Tf32Attr);
     function->removeAttr(LevelAttr);
     function->removeAttr(KernelNameAttr);
   }
@@ -134,6 +141,7 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
                        tensorType(attention.getV()).getDimSize(3),
                        tensorType(attention.getQ()).getElementType());
     shape.IsPacked = function->hasAttr(PackedAttr);
+    shape.Tf32 = function->hasAttr(Tf32Attr);
     if (failed(checkShape(attention, *target, levelName, shape)))
       return failure();
     attn::OutputsAttr outputs = attention.getRequestedOutputs();
@@ -146,12 +154,12 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     if (!problem.empty())
       return refuse(attention, levelName, problem);
     setEntry(function,
-             attn::EntryAttr::get(&getContext(), nameOf(function),
-                                  attention.getPatternAttr(), levelName,
-                                  shape.Qk, shape.V,
-                                  tensorType(attention.getQ()).getElementType(),
-                                  tensorType(attention.getO()).getElementType(),
-                                  outputs, schedule, shape.IsPacked));
+             attn::EntryAttr::get(
+                 &getContext(), nameOf(function), attention.getPatternAttr(),
+                 levelName, shape.Qk, shape.V,
+                 tensorType(attention.getQ()).getElementType(),
+                 tensorType(attention.getO()).getElementType(), outputs,
+                 schedule, shape.IsPacked, shape.Tf32));
     attention.removeScheduleAttr();
     return success();
   }
@@ -193,7 +201,7 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
                  o.getElementType(),
                  attn::OutputsAttr::get(&getContext(), /*rowMax=*/false,
                                         /*columnSums=*/false, 0, 0),
-                 schedule, /*packed=*/false, state));
+                 schedule, /*packed=*/false, /*tf32=*/false, state));
     linear.removeScheduleAttr();
     return success();
   }

@@ -90,6 +90,7 @@ inline constexpr Member DeviceCodeMembers[] = {
     HEDDLE_MEMBER(heddle_device_code, shared_bytes),
     HEDDLE_MEMBER(heddle_device_code, columns_threads),
     HEDDLE_MEMBER(heddle_device_code, columns_shared_bytes),
+    HEDDLE_MEMBER(heddle_device_code, tf32),
 };
 static_assert(describes(DeviceCodeMembers, sizeof(heddle_device_code)));
 

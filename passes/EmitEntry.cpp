@@ -132,6 +132,13 @@ StringAttr DeviceInfo::code(StringRef Name) const {
   return All ? All.getAs<StringAttr>(Name) : StringAttr();
 }
 
+ArrayRef<Attribute> DeviceInfo::warnings() const {
+  ModuleOp In = Module;
+  auto All = In->getAttrOfType<DictionaryAttr>(tile::kCodeAttr);
+  auto List = All ? All.getAs<ArrayAttr>("warnings") : ArrayAttr();
+  return List ? List.getValue() : ArrayRef<Attribute>();
+}
+
 int64_t DeviceInfo::arch() const {
   ModuleOp In = Module;
   auto All = In->getAttrOfType<DictionaryAttr>(tile::kCodeAttr);
@@ -286,7 +293,8 @@ static void appendThree(ConstantBuilder::Fields &Fields,
 /// The bits of a real in an integer of its size.
 static int64_t bitsOf(double Real) { return llvm::bit_cast<int64_t>(Real); }
 
-static Constant deviceCode(ConstantBuilder &Builder, const DeviceInfo &Device) {
+static Constant deviceCode(ConstantBuilder &Builder, const CodeInfo &Code) {
+  const DeviceInfo &Device = Code.Device;
   if (!Device)
     return 0;
   LLVM::LLVMFuncOp Task = Device.Task, Columns = Device.Columns;
@@ -307,7 +315,8 @@ static Constant deviceCode(ConstantBuilder &Builder, const DeviceInfo &Device) {
       Resource(Task, tile::kThreads),
       Resource(Task, tile::kSharedBytes),
       Resource(Columns, tile::kThreads),
-      Resource(Columns, tile::kSharedBytes)};
+      Resource(Columns, tile::kSharedBytes),
+      Code.Entry.getTf32()};
   return Builder.array(DeviceCodeMembers, {Fields}, "heddle.device");
 }
 
@@ -343,7 +352,7 @@ static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
                    bitsOf(chunkFlop(Spec.recurrence, Code.Entry))});
   else
     Fields.append({0, 0});
-  Fields.push_back(deviceCode(Builder, Code.Device));
+  Fields.push_back(deviceCode(Builder, Code));
   return Fields;
 }
 

@@ -243,8 +243,30 @@ Value KernelFrame::loadValues(unsigned source, const KeyTile &keys) {
                               keys.rows);
 }
 
+namespace {
+
+/// What decides which pairs are kept comes from where the pattern says so.
+class InKeepRegion {
+public:
+  InKeepRegion(ImplicitLocOpBuilder &b, attn::PatternOp pattern)
+      : b(b), before(b.getLoc()) {
+    if (!pattern.getBody().empty() && !pattern.getBody().front().empty())
+      b.setLoc(pattern.getBody().front().back().getLoc());
+  }
+  InKeepRegion(const InKeepRegion &) = delete;
+  InKeepRegion &operator=(const InKeepRegion &) = delete;
+  ~InKeepRegion() { b.setLoc(before); }
+
+private:
+  ImplicitLocOpBuilder &b;
+  Location before;
+};
+
+} // namespace
+
 Value KernelFrame::buildBits(unsigned source, const QueryTile &queries,
                              const KeyTile &keys) {
+  InKeepRegion here(b, spec.sources[source].pattern);
   auto type = RankedTensorType::get({queryTile(), keyTile()}, b.getI1Type());
   return tile::BitsOp::create(b, type, keys.formula, batch, head, queries.first,
                               keys.first, keys.listed, sources[source].numKeys,
@@ -254,6 +276,7 @@ Value KernelFrame::buildBits(unsigned source, const QueryTile &queries,
 
 Value KernelFrame::buildTiles(unsigned source, attn::FormulaAttr formula,
                               const QueryTile &queries) {
+  InKeepRegion here(b, spec.sources[source].pattern);
   return attn::TilesOp::create(
       b, formula, batch, head, queries.first, sources[source].numKeys,
       sources[source].params, queryTile(), keyTile(), schedule().getQueryBox(),
@@ -274,6 +297,7 @@ attn::EmittedStatus KernelFrame::emitStatus(unsigned source,
                                             attn::FormulaAttr formula,
                                             const QueryTile &queries,
                                             ValueRange firstKey) {
+  InKeepRegion here(b, spec.sources[source].pattern);
   attn::Coordinates at = coordinates(source);
   at.q = queries.first;
   llvm::append_range(at.k, firstKey);

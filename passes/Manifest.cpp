@@ -149,13 +149,19 @@ static void writeGrid(OStream &Json, llvm::StringRef Name,
 
 /// What a device's kernels ask for, and what their code takes; null where that
 /// is not known, because the code was not assembled.
-static void writeDevice(OStream &Json, const DeviceInfo &Device) {
+static void writeDevice(OStream &Json, const CodeInfo &Code) {
+  const DeviceInfo &Device = Code.Device;
   Json.attribute("target", Device.code(tile::kTarget).getValue());
   Json.attribute("arch", Device.arch());
+  Json.attribute("tf32", Code.Entry.getTf32());
   Json.attribute("text_bytes", Device.code(tile::kText).size());
   mlir::StringAttr Binary = Device.code(tile::kBinary);
   Json.attribute("binary_bytes",
                  Binary ? static_cast<int64_t>(Binary.size()) : int64_t(0));
+  Json.attributeArray("warnings", [&] {
+    for (mlir::Attribute Warning : Device.warnings())
+      Json.value(llvm::cast<mlir::StringAttr>(Warning).getValue());
+  });
   Json.attributeArray("kernels", [&] {
     for (mlir::LLVM::LLVMFuncOp Kernel : {Device.Task, Device.Columns}) {
       if (!Kernel)
@@ -192,7 +198,7 @@ static void writeSizes(OStream &Json, const CodeInfo &Code) {
   });
   Json.attribute("workspace_bytes", Code.workspace());
   if (Code.Device)
-    Json.attributeObject("device", [&] { writeDevice(Json, Code.Device); });
+    Json.attributeObject("device", [&] { writeDevice(Json, Code); });
 }
 
 static void writeCode(OStream &Json, const KernelSpec &Spec,

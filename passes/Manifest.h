@@ -28,6 +28,8 @@ struct DeviceInfo {
   /// A string of the module's code, null if it has none of that name; and the
   /// number called `tile::kArch`.
   mlir::StringAttr code(llvm::StringRef Name) const;
+  /// What an assembler has to say about the code: strings.
+  llvm::ArrayRef<mlir::Attribute> warnings() const;
   int64_t arch() const;
 };
 

@@ -3,12 +3,15 @@
 #include "codegen/nv/Emit.h"
 
 #include "codegen/EmitTools.h"
+#include "codegen/LineInfo.h"
 #include "codegen/nv/DeviceLibrary.h"
 #include "codegen/nv/Levels.h"
 #include "codegen/nv/Ptxas.h"
 #include "dialect/tile/Tile.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -78,8 +81,8 @@ private:
   void optimize(llvm::Module &Module, llvm::TargetMachine &Machine);
   llvm::Expected<std::string> makePtx(mlir::ModuleOp Module);
   /// No value where there is no ptxas that knows the level.
-  llvm::Expected<std::optional<Assembled>> makeCubin(llvm::StringRef Ptx,
-                                                     const NvLevel &Level);
+  llvm::Expected<std::optional<Assembled>>
+  makeCubin(llvm::StringRef Ptx, const NvLevel &Level, bool KeepsLines);
 
   std::map<std::string, std::unique_ptr<llvm::TargetMachine>> Machines;
 };
@@ -93,6 +96,25 @@ static llvm::Expected<const NvLevel *> levelOf(mlir::ModuleOp Module) {
     return llvm::createStringError("the module is not for a level of target "
                                    "'nv'");
   return Level;
+}
+
+/// Beside the code: what ptxas advises.
+static constexpr llvm::StringLiteral kWarnings = "warnings";
+
+static bool keepsLines(mlir::ModuleOp Module) {
+  return Module->hasAttr(LineInfoAttr);
+}
+
+/// Gives every function a scope, in which locations mean lines. Nothing else:
+/// neither sections of debug information nor code that is easier to debug.
+static llvm::Error addScopes(mlir::ModuleOp Module) {
+  mlir::LLVM::DIScopeForLLVMFuncOpPassOptions Options;
+  Options.emissionKind = mlir::LLVM::DIEmissionKind::DebugDirectivesOnly;
+  mlir::PassManager Passes(Module.getContext());
+  Passes.addPass(mlir::LLVM::createDIScopeForLLVMFuncOpPass(Options));
+  if (mlir::failed(Passes.run(Module)))
+    return llvm::createStringError("the functions cannot be given lines");
+  return llvm::Error::success();
 }
 
 static auto kernelsOf(mlir::ModuleOp Module) {
@@ -142,6 +164,9 @@ NvEmitter::translate(mlir::ModuleOp Module, llvm::LLVMContext &Context) {
   std::unique_ptr<llvm::Module> Result;
   {
     Stopwatch Watch(Spent.Translate);
+    if (keepsLines(Module))
+      if (llvm::Error E = addScopes(Module))
+        return E;
     Result = mlir::translateModuleToLLVMIR(Module, Context, "heddle",
                                            /*disableVerification=*/true);
   }
@@ -207,12 +232,13 @@ llvm::Error NvEmitter::emitAssembly(mlir::ModuleOp Module,
 }
 
 llvm::Expected<std::optional<Assembled>>
-NvEmitter::makeCubin(llvm::StringRef Ptx, const NvLevel &Level) {
+NvEmitter::makeCubin(llvm::StringRef Ptx, const NvLevel &Level,
+                     bool KeepsLines) {
   Stopwatch Watch(Spent.Assemble);
   const std::string Ptxas = findPtxas();
   if (Ptxas.empty())
     return std::nullopt;
-  return assemble(Ptxas, Ptx, Level.Name);
+  return assemble(Ptxas, Ptx, Level.Name, KeepsLines);
 }
 
 llvm::Error NvEmitter::emitObject(mlir::ModuleOp Module,
@@ -221,7 +247,8 @@ llvm::Error NvEmitter::emitObject(mlir::ModuleOp Module,
   if (!Ptx)
     return Ptx.takeError();
   const NvLevel &Level = **levelOf(Module);
-  llvm::Expected<std::optional<Assembled>> Cubin = makeCubin(*Ptx, Level);
+  llvm::Expected<std::optional<Assembled>> Cubin =
+      makeCubin(*Ptx, Level, keepsLines(Module));
   if (!Cubin)
     return Cubin.takeError();
   if (!*Cubin)
@@ -254,11 +281,18 @@ static mlir::DictionaryAttr resourcesOf(mlir::LLVM::LLVMFuncOp Kernel,
     return B.getI64IntegerAttr(Report->*Member);
   };
   auto Entry = Kernel->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
+  const int64_t Threads = numberOf(Kernel, ThreadsAttr),
+                Shared = numberOf(Kernel, SharedBytesAttr);
+  mlir::Attribute Resident = B.getUnitAttr();
+  if (Report)
+    Resident =
+        B.getI64IntegerAttr(findNvLevel(Entry.getLevel())
+                                ->countResident(Threads, Report->Registers,
+                                                Shared + Report->Shared));
   llvm::SmallVector<mlir::NamedAttribute> All = {
-      B.getNamedAttr(tile::kThreads,
-                     B.getI64IntegerAttr(numberOf(Kernel, ThreadsAttr))),
-      B.getNamedAttr(tile::kSharedBytes,
-                     B.getI64IntegerAttr(numberOf(Kernel, SharedBytesAttr))),
+      B.getNamedAttr(tile::kThreads, B.getI64IntegerAttr(Threads)),
+      B.getNamedAttr(tile::kSharedBytes, B.getI64IntegerAttr(Shared)),
+      B.getNamedAttr("resident_groups", Resident),
       B.getNamedAttr("stages",
                      B.getI64IntegerAttr(Entry.getSchedule().getStages())),
       B.getNamedAttr("registers", Known(&KernelReport::Registers)),
@@ -279,8 +313,8 @@ llvm::Error NvEmitter::embed(mlir::ModuleOp Module, bool Assembles) {
   if (!Ptx)
     return Ptx.takeError();
   using MaybeCubin = llvm::Expected<std::optional<Assembled>>;
-  MaybeCubin Cubin =
-      Assembles ? makeCubin(*Ptx, **Level) : MaybeCubin(std::nullopt);
+  MaybeCubin Cubin = Assembles ? makeCubin(*Ptx, **Level, keepsLines(Module))
+                               : MaybeCubin(std::nullopt);
   if (!Cubin)
     return Cubin.takeError();
 
@@ -289,9 +323,13 @@ llvm::Error NvEmitter::embed(mlir::ModuleOp Module, bool Assembles) {
       B.getNamedAttr(tile::kTarget, B.getStringAttr("nv")),
       B.getNamedAttr(tile::kArch, B.getI64IntegerAttr((*Level)->Arch)),
       B.getNamedAttr(tile::kText, B.getStringAttr(*Ptx))};
-  if (*Cubin)
+  if (*Cubin) {
     Code.push_back(
         B.getNamedAttr(tile::kBinary, B.getStringAttr((*Cubin)->Cubin)));
+    llvm::SmallVector<llvm::StringRef> Warnings((*Cubin)->Warnings.begin(),
+                                                (*Cubin)->Warnings.end());
+    Code.push_back(B.getNamedAttr(kWarnings, B.getStrArrayAttr(Warnings)));
+  }
   Module->setAttr(tile::kCodeAttr, B.getDictionaryAttr(Code));
   for (mlir::LLVM::LLVMFuncOp Kernel : kernelsOf(Module)) {
     Kernel->setAttr(tile::kResourcesAttr, resourcesOf(Kernel, *Cubin));

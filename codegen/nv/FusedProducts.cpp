@@ -241,15 +241,20 @@ Fragment heddle::nv::emitFusedAccumulate(NvBuilder &B, const Fragment &O,
 
 Value heddle::nv::emitHasNonFinite(NvBuilder &B, const SharedTile &V) {
   // Of both halves of a word at once: an exponent of ones and one more is the
-  // half's upper bit.
-  int64_t Exponent = V.Element.isBF16() ? 0x7f807f80 : 0x7c007c00;
-  int64_t One = V.Element.isBF16() ? 0x00800080 : 0x04000400;
-  constexpr int64_t UpperBits = 0x80008000;
+  // half's upper bit. Of f32, with half a unit of tf32 added, those too are
+  // found that rounding makes infinite.
+  struct Pattern {
+    int64_t Kept, Added, Upper;
+  };
+  const Pattern Bits =
+      V.Element.isF32()    ? Pattern{0x7fffffff, 0x00801000, 0x80000000}
+      : V.Element.isBF16() ? Pattern{0x7f807f80, 0x00800080, 0x80008000}
+                           : Pattern{0x7c007c00, 0x04000400, 0x80008000};
   auto Test = [&](Value Number, Value Before) {
     Value At = B.bytes(V.Base, B.mul(Number, SharedTile::ChunkBytes));
     auto Four = VectorType::get({4}, B.getI32Type());
     for (Value Word : elements(B, B.load(Four, At, SharedTile::ChunkBytes)))
-      Before = B.bitOr(Before, B.add(B.bitAnd(Word, Exponent), One));
+      Before = B.bitOr(Before, B.add(B.bitAnd(Word, Bits.Kept), Bits.Added));
     return Before;
   };
   // Any chunk will do for the threads that have one less than others.
@@ -263,5 +268,5 @@ Value heddle::nv::emitHasNonFinite(NvBuilder &B, const SharedTile &V) {
                return {Test(Number, Carried.front())};
              });
   return B.anyOfCta(
-      B.cmp(arith::CmpIPredicate::ne, B.bitAnd(Found.front(), UpperBits), 0));
+      B.cmp(arith::CmpIPredicate::ne, B.bitAnd(Found.front(), Bits.Upper), 0));
 }

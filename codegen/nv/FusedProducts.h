@@ -21,8 +21,8 @@ Fragment emitFusedScores(NvBuilder &B, const SharedTile &Q,
 Fragment emitFusedAccumulate(NvBuilder &B, const Fragment &O, const Fragment &P,
                              const SharedTile &V, const KeptBits *Where);
 
-/// Whether the tile has an element that is not finite: uniform. Of a 16-bit
-/// tile; a barrier.
+/// Whether the tile has an element that is not finite, as tf32 where it is of
+/// f32: uniform; a barrier.
 mlir::Value emitHasNonFinite(NvBuilder &B, const SharedTile &V);
 
 } // namespace heddle::nv

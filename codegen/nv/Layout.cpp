@@ -18,16 +18,54 @@ static Point apply(ArrayRef<Point> Images, int64_t X) {
   return Result;
 }
 
-BlockLayout BlockLayout::operandA() {
+BlockLayout BlockLayout::operandA(Multiplicand Of) {
+  if (Of == Multiplicand::Tf32)
+    return {{{8, 0}, {0, 4}}, {{0, 1}, {0, 2}, {1, 0}, {2, 0}, {4, 0}}};
   return {{{0, 1}, {8, 0}, {0, 8}}, {{0, 2}, {0, 4}, {1, 0}, {2, 0}, {4, 0}}};
 }
 
-BlockLayout BlockLayout::operandB() {
+BlockLayout BlockLayout::operandB(Multiplicand Of) {
+  if (Of == Multiplicand::Tf32)
+    return {{{4, 0}}, {{1, 0}, {2, 0}, {0, 1}, {0, 2}, {0, 4}}};
   return {{{1, 0}, {8, 0}}, {{2, 0}, {4, 0}, {0, 1}, {0, 2}, {0, 4}}};
 }
 
-BlockLayout BlockLayout::operandBPair() {
-  return {{{1, 0}, {8, 0}, {0, 8}}, operandB().laneBits()};
+/// The same with eight columns more.
+static BlockLayout pairOf(const BlockLayout &Left) {
+  SmallVector<Point, 4> Elements(Left.elementBits());
+  Elements.push_back({0, 8});
+  return {Elements, Left.laneBits()};
+}
+
+BlockLayout BlockLayout::operandBPair(Multiplicand Of) {
+  return pairOf(operandB(Of));
+}
+
+/// The three bits of a step among eight, turned: steps c and c + 4 become 2c
+/// and 2c + 1.
+static int64_t turnStep(int64_t Step) {
+  return (Step << 1 & 6) | (Step >> 2 & 1);
+}
+
+BlockLayout BlockLayout::weights(Multiplicand Of) {
+  BlockLayout A = operandA(Of);
+  if (Of == Multiplicand::Tf32)
+    for (MutableArrayRef<Point> Bits : {MutableArrayRef<Point>(A.ElementBits),
+                                        MutableArrayRef<Point>(A.LaneBits)})
+      for (Point &P : Bits)
+        P.Column = turnStep(P.Column);
+  return A;
+}
+
+BlockLayout BlockLayout::valuePair(Multiplicand Of) {
+  BlockLayout Pair = operandBPair(Of);
+  if (Of == Multiplicand::Tf32)
+    for (MutableArrayRef<Point> Bits :
+         {MutableArrayRef<Point>(Pair.ElementBits),
+          MutableArrayRef<Point>(Pair.LaneBits)})
+      for (Point &P : Bits)
+        P.Row = turnStep(P.Row);
+  return Pair;
 }
 
 BlockLayout BlockLayout::accumulator() {
@@ -79,8 +117,8 @@ SmallVector<Point, 5> heddle::nv::matrixAddresses(const BlockLayout &Layout,
     Result = {Element[0], Lane[0], Lane[1]};
   else
     Result = {Lane[2], Lane[3], Lane[4]};
-  // Matrix i goes to register i: elements 2i and 2i + 1.
-  llvm::append_range(Result, Element.drop_front());
+  // Matrix i goes to register i: elements 2i and 2i + 1, or the one.
+  llvm::append_range(Result, Element.take_back(2));
   return Result;
 }
 

@@ -32,6 +32,12 @@ struct Point {
   }
 };
 
+/// What mma.sync multiplies.
+enum class Multiplicand {
+  Half, ///< f16 or bf16, two in a register
+  Tf32, ///< f32 rounded to tf32, one in a register
+};
+
 /// One block that a warp holds.
 class BlockLayout {
 public:
@@ -44,13 +50,22 @@ public:
   /// f32 accumulators (PTX ISA, "Matrix Fragments for mma.m16n8k16 with
   /// floating point type"): A is 16 rows by 16 columns of k, B 16 rows of k by
   /// 8 columns, C and D 16 rows by 8 columns. Elements 2i and 2i + 1 of A and B
-  /// are the halves of the i-th register.
-  static BlockLayout operandA();
-  static BlockLayout operandB();
-  /// Two operands B side by side: elements from 4 on are those of the right
-  /// one.
-  static BlockLayout operandBPair();
+  /// are the halves of the i-th register. With tf32 those of
+  /// mma.sync.aligned.m16n8k8 ("Matrix Fragments for mma.m16n8k8"): A is 16
+  /// rows by 8 columns of k, B 8 rows of k by 8 columns, and every element is a
+  /// register.
+  static BlockLayout operandA(Multiplicand Of = Multiplicand::Half);
+  static BlockLayout operandB(Multiplicand Of = Multiplicand::Half);
+  /// Two operands B side by side: the upper half of the elements are those of
+  /// the right one.
+  static BlockLayout operandBPair(Multiplicand Of = Multiplicand::Half);
   static BlockLayout accumulator();
+
+  /// Operand A, and two operands B side by side, of a product over keys whose
+  /// order is ours to choose: such that accumulators are operand A as they are.
+  /// With tf32, steps c and c + 4 of the sum are keys 2c and 2c + 1 then.
+  static BlockLayout weights(Multiplicand Of);
+  static BlockLayout valuePair(Multiplicand Of);
 
   /// Elements of a thread.
   int64_t elements() const { return int64_t{1} << ElementBits.size(); }
@@ -79,12 +94,14 @@ private:
 };
 
 /// Where the lanes of an ldmatrix.x4 point, for its registers to come out as
-/// those of a layout with eight elements: the images of the lane's bits, in
-/// coordinates of the layout. ldmatrix takes the eight rows of matrix i, eight
+/// those of a layout with eight 16-bit elements, or with four of 32 bits, which
+/// ldmatrix takes for pairs: the images of the lane's bits, in coordinates of
+/// the layout. ldmatrix takes the eight rows of matrix i, eight
 /// 16-bit elements each, from where lanes 8i ... 8i + 7 point, and gives
 /// elements 2c and 2c + 1 of row r to lane 4r + c as its register i (PTX ISA,
 /// "Warp-level matrix load instruction: ldmatrix"); with `Transposed` (.trans),
-/// elements 2c and 2c + 1 of column r.
+/// elements 2c and 2c + 1 of column r,
+/// which only 16-bit elements can use.
 llvm::SmallVector<Point, 5> matrixAddresses(const BlockLayout &Layout,
                                             bool Transposed);
 

@@ -25,6 +25,8 @@ struct NvLevel {
   llvm::StringRef PtxFeature;
   /// Bytes of shared memory that one CTA can have, and that an SM has.
   int64_t SharedLimit, SharedPerSm;
+  /// Threads and CTAs that an SM holds at once, at most.
+  int64_t ThreadsPerSm, CtasPerSm;
   // What the model of costs goes by: the device of this level that is most
   // common in data centres, or on desks where there is none.
   llvm::StringRef Device;
@@ -38,6 +40,10 @@ struct NvLevel {
 
   /// "8.0".
   std::string capability() const;
+  /// CTAs of a kernel that an SM holds at once; 0 where not even one fits.
+  /// `Registers` are those of a thread, `SharedBytes` those of a CTA.
+  int64_t countResident(int64_t Threads, int64_t Registers,
+                        int64_t SharedBytes) const;
 };
 
 /// Best first.

@@ -109,11 +109,14 @@ LiveTiles::Walk LiveTiles::ask(const Walk &From) {
     Params.push_back(IsReal ? Value() : operand(Param));
     At.params.push_back(Param.getType().isIndex() ? Params.back() : Value());
   }
+  const Location Before = B.getLoc();
+  B.setLoc(Tiles.getLoc());
   ParameterAccess Access(lanes(), Params, &functions(),
                          OperandMemory::Fields::Here);
   At.access = &Access;
   attn::EmittedStatus Answer =
       attn::emitStatus(B, B.getLoc(), Tiles.getFormula(), At, QueryBox, KeyBox);
+  B.setLoc(Before);
   // A stretch without live tiles is passed over.
   Value IsEmpty = B.cmp(CmpIPredicate::eq, Answer.status, tile::Empty);
   Walk To = From;

@@ -25,23 +25,29 @@ enum class Storage {
   RowsTransposed,
 };
 
-/// Reads blocks of a tile of 16-bit elements by ldmatrix.x4. The address is a
-/// lane's part, made once for all blocks that the swizzle treats alike, and a
-/// constant.
+/// Reads blocks of a tile by ldmatrix.x4, or element by element where that does
+/// not transpose: rows of 32-bit elements. The address is a lane's part, made
+/// once for all blocks that the swizzle treats alike, and a constant.
 class MatrixReader {
 public:
-  /// `Layout` has eight elements. `FirstRow` (i32, a multiple of 8, may be
-  /// null) is added to the rows asked for.
+  /// `Layout` has four registers: eight 16-bit elements, or four of 32 bits.
+  /// `FirstRow` (i32, a multiple of 8, may be null) is added to the rows asked
+  /// for.
   MatrixReader(NvBuilder &B, const SharedTile &From, const BlockLayout &Layout,
                Storage As, mlir::Value FirstRow = {});
 
   /// The four registers (i32) of the block whose first element is (Row, Column)
-  /// of the tile: multiples of 8 and 16.
+  /// of the tile: multiples of 8 and of the layout's columns there.
   NvBuilder::Values load(int64_t Row, int64_t Column);
 
 private:
+  bool isElementwise() const;
+  /// Of a chunk in a row, both what the lane adds to.
+  mlir::Value address(int64_t Row, int64_t Chunk);
+
   NvBuilder &B;
   SharedTile From;
+  BlockLayout Layout;
   Storage As;
   /// What a lane contributes to the offset of its row and to the place in it.
   mlir::Value LaneRowBytes, LanePlace;

@@ -33,6 +33,8 @@ struct Config {
   int64_t Stages = 2;
   /// Element types in memory of q, k, v and of o: f32, f16 or bf16.
   mlir::Type Input, Output;
+  /// Rows of f32 are multiplied by tensor cores, rounded to tf32.
+  bool Tf32 = false;
   /// Features of q and k, and of v and o.
   int64_t Qk = 0, V = 0;
   /// Bytes of shared memory that a CTA may have.

@@ -40,6 +40,7 @@ public:
   void registerDialects(mlir::DialectRegistry &Registry) const override;
   void registerPasses() const override { registerNvPasses(); }
   bool isDevice() const override { return true; }
+  bool hasTf32() const override { return true; }
   bool keepsTileLoops() const override { return true; }
   attn::ScheduleAttr chooseSchedule(mlir::MLIRContext *Context,
                                     llvm::StringRef Level,

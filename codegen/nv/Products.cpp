@@ -13,24 +13,60 @@ using namespace mlir;
 /// Registers that a thread may spend on queries: those of 128 features for 16
 /// rows, which leaves room for as wide outputs, scores of 64 keys and weights.
 static constexpr int64_t QueryRegisters = 32;
+/// Rows of a block of queries.
+static constexpr int64_t MmaRows = 16;
+
+/// Whether products of such rows are for tensor cores.
+static bool usesMatrixUnit(const Config &C, Type Element) {
+  return !Element.isF32() || C.Tf32;
+}
+
+static Multiplicand multiplicandOf(Type Element) {
+  return Element.isF32() ? Multiplicand::Tf32 : Multiplicand::Half;
+}
+
+/// The length of the sums of one block.
+static int64_t depthOf(Type Element) {
+  return BlockLayout::operandA(multiplicandOf(Element)).extents().Column;
+}
+
+/// f32, or its bits, as a register of tf32: to nearest, ties away from zero.
+static Value roundToTf32(NvBuilder &B, Value X) {
+  return NVVM::ConvertFloatToTF32Op::create(B, B.getI32Type(),
+                                            B.bitcast(X, B.getF32Type()),
+                                            NVVM::FPRoundingMode::RNA);
+}
+
+/// A block as the tensor cores take it.
+static NvBuilder::Values loadOperand(NvBuilder &B, MatrixReader &From,
+                                     Type Element, int64_t Row,
+                                     int64_t Column) {
+  NvBuilder::Values Words = From.load(Row, Column);
+  if (Element.isF32())
+    for (Value &Word : Words)
+      Word = roundToTf32(B, Word);
+  return Words;
+}
 
 /// D = A B + D for one block: PTX ISA, "Matrix multiply-accumulate operation
 /// using mma instruction".
 static void emitMma(NvBuilder &B, Type Element, ArrayRef<Value> A,
                     ArrayRef<Value> Other, MutableArrayRef<Value> D) {
-  bool Bf16 = Element.isBF16();
-  // The operation takes bf16 as words and f16 as vectors.
+  // The operation takes bf16 and tf32 as words and f16 as vectors.
   auto Operands = [&](ArrayRef<Value> Words) {
     return llvm::map_to_vector(Words, [&](Value Word) {
-      return Bf16 ? Word : B.bitcast(Word, VectorType::get({2}, Element));
+      return Element.isF16() ? B.bitcast(Word, VectorType::get({2}, Element))
+                             : Word;
     });
   };
   auto Result = LLVM::LLVMStructType::getLiteral(
       B.getContext(), SmallVector<Type>(4, B.getF32Type()));
-  NVVM::MMATypes Types = Bf16 ? NVVM::MMATypes::bf16 : NVVM::MMATypes::f16;
+  NVVM::MMATypes Types = Element.isF16()    ? NVVM::MMATypes::f16
+                         : Element.isBF16() ? NVVM::MMATypes::bf16
+                                            : NVVM::MMATypes::tf32;
   Value Sums = NVVM::MmaOp::create(
       B, Result, Operands(A), Operands(Other), ValueRange(D),
-      ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
+      ArrayRef<int64_t>{16, 8, depthOf(Element)}, std::nullopt, std::nullopt,
       std::array<NVVM::MMATypes, 2>{Types, Types},
       std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
                                      NVVM::MMALayout::col});
@@ -44,12 +80,13 @@ static void emitMma(NvBuilder &B, Type Element, ArrayRef<Value> A,
 
 bool heddle::nv::queryFitsRegisters(const Config &C, int64_t Features,
                                     Type Element) {
-  int64_t Blocks = roundUp(Features, 16) / 16 * (C.Rows / 16);
-  return !Element.isF32() && Blocks * 4 <= QueryRegisters;
+  int64_t Blocks =
+      roundUp(Features, 16) / depthOf(Element) * (C.Rows / MmaRows);
+  return usesMatrixUnit(C, Element) && Blocks * 4 <= QueryRegisters;
 }
 
 static MatrixReader queryReader(NvBuilder &B, const SharedTile &Q) {
-  return {B, Q, BlockLayout::operandA(), Storage::Rows,
+  return {B, Q, BlockLayout::operandA(multiplicandOf(Q.Element)), Storage::Rows,
           B.mul(B.warp(), B.config().Rows)};
 }
 
@@ -59,9 +96,11 @@ QueryOperand heddle::nv::loadQueryOperand(NvBuilder &B, const SharedTile &Q) {
   if (!queryFitsRegisters(C, Q.Columns, Q.Element))
     return Result;
   MatrixReader Reader = queryReader(B, Q);
-  for (int64_t Row = 0; Row < C.Rows; Row += 16)
-    for (int64_t Feature = 0; Feature < Q.Columns; Feature += 16)
-      llvm::append_range(Result.Regs, Reader.load(Row, Feature));
+  for (int64_t Row = 0; Row < C.Rows; Row += MmaRows)
+    for (int64_t Feature = 0; Feature < Q.Columns;
+         Feature += depthOf(Q.Element))
+      llvm::append_range(Result.Regs,
+                         loadOperand(B, Reader, Q.Element, Row, Feature));
   return Result;
 }
 
@@ -83,21 +122,24 @@ static Fragment emitMmaScores(NvBuilder &B, const QueryOperand &Q,
                               const SharedTile &K) {
   FragmentLayout Of{B.config().Rows, B.config().Warps, K.Rows};
   Fragment S = fillFragment(B, Of, 0.0F);
-  MatrixReader Keys(B, K, BlockLayout::operandBPair(), Storage::Columns);
+  MatrixReader Keys(B, K, BlockLayout::operandBPair(multiplicandOf(K.Element)),
+                    Storage::Columns);
   std::optional<MatrixReader> Queries;
   if (Q.Regs.empty())
     Queries.emplace(queryReader(B, Q.Shared));
   MutableArrayRef<Value> Sums(S.Regs);
-  int64_t Steps = K.Columns / 16;
+  int64_t Depth = depthOf(K.Element), Steps = K.Columns / Depth;
   for (int64_t Step = 0; Step < Steps; ++Step) {
     SmallVector<NvBuilder::Values> Rows;
     for (int64_t Row = 0; Row < Of.rowBlocks(); ++Row)
       if (Queries)
-        Rows.push_back(Queries->load(Row * 16, Step * 16));
+        Rows.push_back(
+            loadOperand(B, *Queries, K.Element, Row * MmaRows, Step * Depth));
       else
         Rows.emplace_back(ArrayRef(Q.Regs).slice((Row * Steps + Step) * 4, 4));
     for (int64_t Key = 0; Key < K.Rows; Key += 16) {
-      NvBuilder::Values Pair = Keys.load(Key, Step * 16);
+      NvBuilder::Values Pair =
+          loadOperand(B, Keys, K.Element, Key, Step * Depth);
       for (int64_t Row = 0; Row < Of.rowBlocks(); ++Row)
         for (int64_t Half = 0; Half < 2; ++Half)
           emitMma(B, K.Element, Rows[Row], ArrayRef(Pair).slice(Half * 2, 2),
@@ -109,8 +151,9 @@ static Fragment emitMmaScores(NvBuilder &B, const QueryOperand &Q,
 
 Fragment heddle::nv::emitScores(NvBuilder &B, const QueryOperand &Q,
                                 const SharedTile &K, Value Factor) {
-  Fragment S = K.Element.isF32() ? emitFusedScores(B, Q.Shared, K)
-                                 : emitMmaScores(B, Q, K);
+  Fragment S = usesMatrixUnit(B.config(), K.Element)
+                   ? emitMmaScores(B, Q, K)
+                   : emitFusedScores(B, Q.Shared, K);
   return Factor ? scale(B, S, Factor) : S;
 }
 
@@ -118,20 +161,24 @@ Fragment heddle::nv::emitScores(NvBuilder &B, const QueryOperand &Q,
 // Outputs
 //===----------------------------------------------------------------------===//
 
-/// Accumulators as operand A of the 16 keys from `Key` on: what a lane has of
-/// one is what it has to have of the other.
+/// Accumulators as operand A of the keys from `Key` on, as many as a block is
+/// deep: what a lane has of one is what it has to have of the other.
 static NvBuilder::Values packWeights(NvBuilder &B, const Fragment &P,
                                      int64_t RowBlock, int64_t Key,
                                      Type Element) {
-  BlockLayout A = BlockLayout::operandA();
+  BlockLayout A = BlockLayout::weights(multiplicandOf(Element));
   auto Weight = [&](int64_t I) {
     Point At = A.at(I, 0);
-    return P
-        .Regs[P.Of.find({RowBlock * 16 + At.Row, Key + At.Column})->Register];
+    return P.Regs[P.Of.find({RowBlock * MmaRows + At.Row, Key + At.Column})
+                      ->Register];
   };
   NvBuilder::Values Words;
-  for (int64_t I = 0; I < A.elements(); I += 2)
-    Words.push_back(B.pack(Weight(I), Weight(I + 1), Element));
+  if (Element.isF32())
+    for (int64_t I = 0; I < A.elements(); ++I)
+      Words.push_back(roundToTf32(B, Weight(I)));
+  else
+    for (int64_t I = 0; I < A.elements(); I += 2)
+      Words.push_back(B.pack(Weight(I), Weight(I + 1), Element));
   return Words;
 }
 
@@ -139,14 +186,14 @@ static Fragment emitMmaAccumulate(NvBuilder &B, const Fragment &O,
                                   const Fragment &P, const SharedTile &V) {
   Fragment Result = O;
   MutableArrayRef<Value> Sums(Result.Regs);
-  MatrixReader Values(B, V, BlockLayout::operandBPair(),
+  MatrixReader Values(B, V, BlockLayout::valuePair(multiplicandOf(V.Element)),
                       Storage::RowsTransposed);
-  for (int64_t Key = 0; Key < V.Rows; Key += 16) {
+  for (int64_t Key = 0; Key < V.Rows; Key += depthOf(V.Element)) {
     SmallVector<NvBuilder::Values> Rows;
     for (int64_t Row = 0; Row < P.Of.rowBlocks(); ++Row)
       Rows.push_back(packWeights(B, P, Row, Key, V.Element));
     for (int64_t Feature = 0; Feature < V.Columns; Feature += 16) {
-      NvBuilder::Values Pair = Values.load(Key, Feature);
+      NvBuilder::Values Pair = loadOperand(B, Values, V.Element, Key, Feature);
       for (int64_t Row = 0; Row < P.Of.rowBlocks(); ++Row)
         for (int64_t Half = 0; Half < 2; ++Half)
           emitMma(B, V.Element, Rows[Row], ArrayRef(Pair).slice(Half * 2, 2),
@@ -170,7 +217,7 @@ void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
                                 const SharedTile &V, WeightRange Range) {
   auto Fused = [&] { return emitFusedAccumulate(B, O, P, V, nullptr).Regs; };
   auto Matrix = [&] { return emitMmaAccumulate(B, O, P, V).Regs; };
-  if (V.Element.isF32())
+  if (!usesMatrixUnit(B.config(), V.Element))
     O.Regs = Fused();
   else if (V.Element.isF16() && Range == WeightRange::Any)
     O.Regs = B.branch(exceedsHalf(B, P), ValueRange(O.Regs).getTypes(), Fused,
@@ -182,10 +229,12 @@ void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
 void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
                                 const SharedTile &V, WeightRange Range,
                                 const KeptBits &Where) {
-  // 0 times an infinity is not 0: a tile without them is the rule. The f32 of
-  // no tensor core need no test: their product can leave out pairs anyway.
+  // 0 times an infinity is not 0: a tile without them is the rule. What no
+  // tensor core multiplies needs no test: that product can leave out pairs
+  // anyway.
   auto Test = [&]() -> NvBuilder::Values {
-    return {V.Element.isF32() ? B.i1(true) : emitHasNonFinite(B, V)};
+    return {usesMatrixUnit(B.config(), V.Element) ? emitHasNonFinite(B, V)
+                                                  : B.i1(true)};
   };
   Value IsSlow =
       Where.IsPartial

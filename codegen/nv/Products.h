@@ -2,7 +2,8 @@
 //
 // The two matrix products of attention. f16 and bf16 go to the tensor cores
 // (mma.sync.m16n8k16, accumulated in f32); f32 goes to fused multiply-adds on
-// the same layouts.
+// the same layouts, or, where the configuration says so, rounded to tf32 to the
+// tensor cores as well (mma.sync.m16n8k8).
 
 #ifndef HEDDLE_CODEGEN_NV_PRODUCTS_H
 #define HEDDLE_CODEGEN_NV_PRODUCTS_H
@@ -17,8 +18,9 @@ struct QueryOperand {
   /// QueryTile rows. Must stay as it is while the operand is in use where
   /// `Regs` is empty.
   SharedTile Shared;
-  /// f16 and bf16 rows up to a width that leaves registers for the rest: the
-  /// operand A of every 16 features, four i32 each, block row by block row.
+  /// Rows for tensor cores, up to a width that leaves registers for the rest:
+  /// the operand A of every 16 features (8 of tf32), four i32 each, block row
+  /// by block row.
   NvBuilder::Values Regs;
 };
 

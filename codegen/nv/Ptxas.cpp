@@ -2,6 +2,7 @@
 
 #include "codegen/nv/Ptxas.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
@@ -42,6 +43,28 @@ static int64_t numberBefore(llvm::StringRef Line, llvm::StringRef Unit) {
   return Digits.getAsInteger(10, Number) ? 0 : Number;
 }
 
+/// The words of a warning or advice; nothing for other lines.
+//
+// ptxas info    : (C7510) Potential Performance Loss: … in function 'f'
+// ptxas warning : …
+// ptxas /tmp/x.ptx, line 7; warning : …
+static std::optional<llvm::StringRef> findWarning(llvm::StringRef Line) {
+  if (!Line.consume_front("ptxas "))
+    return std::nullopt;
+  auto [Head, Words] = Line.split(" : ");
+  Words = Words.trim();
+  llvm::StringRef Code = Words;
+  const bool HasCode =
+      Code.consume_front("(C") &&
+      Code.substr(0, Code.find(')')).find_first_not_of("0123456789") ==
+          llvm::StringRef::npos;
+  if (Words.empty() || !(Head.contains("warning") || HasCode ||
+                         Words.contains_insensitive("performance loss") ||
+                         Words.contains_insensitive("advisory")))
+    return std::nullopt;
+  return Words;
+}
+
 // ptxas info    : Function properties for f
 //     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
 // ptxas info    : Used 130 registers, used 1 barriers, 392 bytes cmem[0]
@@ -52,8 +75,9 @@ void heddle::nv::readReport(llvm::StringRef Output, Assembled &Into) {
         At != llvm::StringRef::npos) {
       llvm::StringRef Name = Line.substr(At).rsplit(' ').second;
       Kernel = &Into.Kernels[Name.trim()];
-    } else if (Line.contains("warning") || Line.contains("(C75")) {
-      Into.Warnings.push_back(Line.trim().str());
+    } else if (std::optional<llvm::StringRef> Words = findWarning(Line)) {
+      if (!llvm::is_contained(Into.Warnings, *Words))
+        Into.Warnings.push_back(Words->str());
     } else if (Kernel && Line.contains("bytes stack frame")) {
       Kernel->Stack = numberBefore(Line, "bytes stack frame");
       Kernel->SpillStores = numberBefore(Line, "bytes spill stores");
@@ -103,7 +127,7 @@ static bool isTooOld(llvm::StringRef Output) {
 
 llvm::Expected<std::optional<Assembled>>
 heddle::nv::assemble(llvm::StringRef Ptxas, llvm::StringRef Ptx,
-                     llvm::StringRef Chip) {
+                     llvm::StringRef Chip, bool KeepsLines) {
   std::error_code Failed[3];
   const TemporaryFile In("ptx", Failed[0]), Cubin("cubin", Failed[1]),
       Report("txt", Failed[2]);
@@ -123,8 +147,10 @@ heddle::nv::assemble(llvm::StringRef Ptxas, llvm::StringRef Ptx,
                                      "': " + Error.message());
   }
   const std::string Arch = ("-arch=" + Chip).str();
-  const llvm::StringRef Arguments[] = {Ptxas, "-v",         "-O3",    Arch,
-                                       "-o",  Cubin.path(), In.path()};
+  llvm::SmallVector<llvm::StringRef> Arguments = {
+      Ptxas, "-v", "-O3", Arch, "-o", Cubin.path(), In.path()};
+  if (KeepsLines)
+    Arguments.push_back("-lineinfo");
   const std::optional<llvm::StringRef> Streams[] = {
       llvm::StringRef(), llvm::StringRef(Report.path()),
       llvm::StringRef(Report.path())};

@@ -27,8 +27,8 @@ struct KernelReport {
 struct Assembled {
   std::string Cubin;
   llvm::StringMap<KernelReport> Kernels;
-  /// Messages about performance, as ptxas words them (C75xx: products that it
-  /// could not keep asynchronous).
+  /// Warnings and advice about performance, as ptxas words them, each once
+  /// (C75xx: products that it could not keep asynchronous).
   std::vector<std::string> Warnings;
 };
 
@@ -41,9 +41,11 @@ void readReport(llvm::StringRef Output, Assembled &Into);
 
 /// Assembles `Ptx` for the processor `Chip` ("sm_80"). No value where this
 /// ptxas is too old for the chip or the text; an error where it refuses the
-/// text.
-llvm::Expected<std::optional<Assembled>>
-assemble(llvm::StringRef Ptxas, llvm::StringRef Ptx, llvm::StringRef Chip);
+/// text. With `KeepsLines` the code keeps the lines that the text gives.
+llvm::Expected<std::optional<Assembled>> assemble(llvm::StringRef Ptxas,
+                                                  llvm::StringRef Ptx,
+                                                  llvm::StringRef Chip,
+                                                  bool KeepsLines = false);
 
 } // namespace heddle::nv
 

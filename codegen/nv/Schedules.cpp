@@ -133,8 +133,11 @@ KernelCost heddle::nv::estimateCost(attn::ScheduleAttr Schedule,
 
   KernelCost Result;
   Cost &Full = Result.Full;
-  Full[Work::Products] =
-      Pairs * Features / (Shape.ElementBytes > 2 ? Level.Fma : Level.TensorFma);
+  // Tensor cores take half as many tf32 as f16.
+  const double Products = Shape.ElementBytes <= 2 ? Level.TensorFma
+                          : Shape.Tf32            ? Level.TensorFma / 2
+                                                  : Level.Fma;
+  Full[Work::Products] = Pairs * Features / Products;
   // Scaling, maximum, subtraction, sum and rounding of every score; the outputs
   // are rescaled once per tile.
   if (Shape.HasSoftmax)

@@ -42,6 +42,7 @@ static FailureOr<Config> configFor(func::FuncOp Kernel, attn::EntryAttr Entry,
   C.Stages = std::max<int64_t>(1, Schedule.getStages());
   C.Input = Entry.getInputType();
   C.Output = Entry.getOutputType();
+  C.Tf32 = Entry.getTf32();
   C.Qk = Entry.getQk();
   C.V = Entry.getV();
   C.SharedLimit = Level.SharedLimit;

@@ -347,7 +347,8 @@ def Attn_EntryAttr : Attn_Attr<"Entry", "entry"> {
     memory, `outputs` what it returns beside o and lse. Functions with the same
     name and different levels are one kernel. A `packed` one is the code of a level
     for short queries: its pattern is the one that `attn-pack-heads` derived from
-    the kernel's. With `state` the kernel is one of linear attention and `pattern`
+    the kernel's. With `tf32` its products of f32 rows are of operands rounded to
+    tf32 (10 bits after the point), in sums of f32. With `state` the kernel is one of linear attention and `pattern`
     the symbol of its `attn.recurrence`.
   }];
   let parameters = (ins StringRefParameter<>:$name,
@@ -358,19 +359,22 @@ def Attn_EntryAttr : Attn_Attr<"Entry", "entry"> {
                         "::heddle::attn::OutputsAttr":$outputs,
                         "::heddle::attn::ScheduleAttr":$schedule,
                         DefaultValuedParameter<"bool", "false">:$packed,
+                        DefaultValuedParameter<"bool", "false">:$tf32,
                         OptionalParameter<"::heddle::attn::StateAttr">:$state);
   let builders = [AttrBuilder<(ins "::llvm::StringRef":$name,
       "::mlir::FlatSymbolRefAttr":$pattern, "::llvm::StringRef":$level,
       "int64_t":$qk, "int64_t":$v, "::mlir::Type":$inputType,
       "::mlir::Type":$outputType, "::heddle::attn::OutputsAttr":$outputs,
-      "::heddle::attn::ScheduleAttr":$schedule, "bool":$packed), [{
+      "::heddle::attn::ScheduleAttr":$schedule, "bool":$packed,
+      "bool":$tf32), [{
     return $_get($_ctxt, name, pattern, level, qk, v, inputType, outputType,
-                 outputs, schedule, packed, ::heddle::attn::StateAttr());
+                 outputs, schedule, packed, tf32,
+                 ::heddle::attn::StateAttr());
   }]>];
   let assemblyFormat = [{
     `<` $name `,` $pattern `,` $level `,` `qk` `=` $qk `,` `v` `=` $v `,`
         `types` `=` $inputType `to` $outputType `,` $outputs `,` $schedule
-        `` custom<EntryOptions>($packed, $state) `>`
+        `` custom<EntryOptions>($packed, $tf32, $state) `>`
   }];
 }
 

@@ -10,34 +10,37 @@
 using namespace mlir;
 using namespace heddle::attn;
 
-/// `, packed = true`, `, state = #attn.state<…>`: what an entry may end in.
+/// `, packed = true`, `, tf32 = true`, `, state = #attn.state<…>`: what an
+/// entry may end in.
 static ParseResult parseEntryOptions(AsmParser &parser, bool &packed,
-                                     StateAttr &state) {
+                                     bool &tf32, StateAttr &state) {
   while (succeeded(parser.parseOptionalComma())) {
     StringRef word;
     SMLoc loc = parser.getCurrentLocation();
     if (parser.parseKeyword(&word) || parser.parseEqual())
       return failure();
-    if (word == "packed") {
+    if (word == "packed" || word == "tf32") {
       FailureOr<bool> value = FieldParser<bool>::parse(parser);
       if (failed(value))
         return failure();
-      packed = *value;
+      (word == "packed" ? packed : tf32) = *value;
     } else if (word == "state") {
       if (parser.parseCustomAttributeWithFallback(state))
         return failure();
     } else {
       return parser.emitError(loc)
-             << "expected 'packed' or 'state', found '" << word << "'";
+             << "expected 'packed', 'tf32' or 'state', found '" << word << "'";
     }
   }
   return success();
 }
 
-static void printEntryOptions(AsmPrinter &printer, bool packed,
+static void printEntryOptions(AsmPrinter &printer, bool packed, bool tf32,
                               StateAttr state) {
   if (packed)
     printer << ", packed = true";
+  if (tf32)
+    printer << ", tf32 = true";
   if (state) {
     printer << ", state = ";
     printer.printStrippedAttrOrType(state);

@@ -25,9 +25,15 @@ inline double outputTolerance(heddle_dtype Output) {
                                  : CheckTolerance;
 }
 
+/// What products of tf32 add to all outputs: their operands have 10 bits after
+/// the point, so that scores are off by what rows of q and k are.
+inline constexpr double Tf32Tolerance = 2e-3;
+
 /// The same for o where a device multiplies weights with v in the dtype of q, k
 /// and v.
-inline double deviceTolerance(heddle_dtype Input) {
+inline double deviceTolerance(heddle_dtype Input, bool IsTf32 = false) {
+  if (IsTf32)
+    return Tf32Tolerance;
   return Input == HEDDLE_F16    ? 2e-3
          : Input == HEDDLE_BF16 ? 1e-2
                                 : CheckTolerance;

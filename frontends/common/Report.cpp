@@ -19,6 +19,16 @@ double Report::density() const {
   return Pairs > 0 ? static_cast<double>(Stats.kept_pairs) / Pairs : 0;
 }
 
+double Report::emulatedEfficiency(std::string_view Kind) const {
+  auto Of = [&](const std::vector<std::pair<std::string, int64_t>> &Work) {
+    for (const auto &[Name, Number] : Work)
+      if (Name == Kind)
+        return static_cast<double>(Number);
+    return 0.0;
+  };
+  return Of(Emulated) > 0 ? Of(DenseEmulated) * density() / Of(Emulated) : 0;
+}
+
 double Report::sparseEfficiency() const {
   return SparseSeconds > 0 ? DenseSeconds * density() / SparseSeconds : 0;
 }
@@ -172,6 +182,36 @@ static void addRecurrence(const Report &R, Lines &Out) {
                               Tokens > 0 ? R.recurrenceFlop() / Tokens : 0.0));
 }
 
+/// "matrix_instructions" as people write it.
+static std::string wordsOf(std::string Name) {
+  std::replace(Name.begin(), Name.end(), '_', ' ');
+  return Name;
+}
+
+/// The kinds of emulated instructions whose numbers show what empty and partial
+/// tiles cost.
+static constexpr const char *InstructionKinds[] = {"instructions",
+                                                   "matrix_instructions"};
+
+/// What dense attention would take, and how much of the pattern's work is of
+/// use.
+static std::string denseText(const Report &R) {
+  std::string Numbers, Shares;
+  for (const char *Kind : InstructionKinds)
+    for (const auto &[Name, Number] : R.DenseEmulated)
+      // Products by other instructions have none.
+      if (const double Share = R.emulatedEfficiency(Kind);
+          Name == Kind && Share > 0) {
+        Numbers += fmt::format("{}{} {}", Numbers.empty() ? "" : ", ",
+                               grouped(Number), wordsOf(Kind));
+        Shares += fmt::format("{}{:.1f} % in {}", Shares.empty() ? "" : ", ",
+                              100 * Share, wordsOf(Kind));
+      }
+  return fmt::format("{}: sparse efficiency {}, dense number x density / "
+                     "number",
+                     Numbers, Shares);
+}
+
 static void addTimes(const Report &R, Lines &Out) {
   if (!R.CompileParts.empty()) {
     std::string Parts;
@@ -199,12 +239,9 @@ static void addTimes(const Report &R, Lines &Out) {
                                        : "on " + R.Device));
   if (!R.Emulated.empty()) {
     std::string Text;
-    for (const auto &[Name, Number] : R.Emulated) {
-      std::string Words = Name;
-      std::replace(Words.begin(), Words.end(), '_', ' ');
+    for (const auto &[Name, Number] : R.Emulated)
       Text += fmt::format("{}{} {}", Text.empty() ? "" : ", ", grouped(Number),
-                          Words);
-    }
+                          wordsOf(Name));
     Out.add("emulated", Text);
   }
   if (R.Recurrence)
@@ -214,6 +251,8 @@ static void addTimes(const Report &R, Lines &Out) {
     Out.add("speed", fmt::format("{} useful, {} executed",
                                  speed(R.rate(R.usefulFlop()), R.FmaPeak),
                                  speed(R.rate(R.executedFlop()), R.FmaPeak)));
+  if (!R.DenseEmulated.empty())
+    Out.add("dense", denseText(R));
   if (R.SparseSeconds > 0)
     Out.add("dense",
             fmt::format("{} in turn with {}: sparse efficiency {:.1f} %, "
@@ -392,6 +431,15 @@ std::string Report::json() const {
     for (const auto &[Name, Number] : Emulated)
       Work.integer(Name, Number);
     Out.raw("emulated", Work.str());
+  }
+  if (!DenseEmulated.empty()) {
+    JsonObject Work(2), Efficiency(2);
+    for (const auto &[Name, Number] : DenseEmulated)
+      Work.integer(Name, Number);
+    for (const char *Kind : InstructionKinds)
+      Efficiency.number(Kind, emulatedEfficiency(Kind));
+    Out.raw("dense_emulated", Work.str());
+    Out.raw("emulated_efficiency", Efficiency.str());
   }
   if (SparseSeconds > 0) {
     Out.number("dense_ms", DenseSeconds * 1e3);

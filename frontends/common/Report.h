@@ -70,6 +70,8 @@ struct Report {
   /// With every pair kept and under the pattern, launched in turn; 0 where
   /// nobody asked.
   double DenseSeconds = 0, SparseSeconds = 0;
+  /// The same as `Emulated`, of dense attention; empty where it did not run.
+  std::vector<std::pair<std::string, int64_t>> DenseEmulated;
   /// Measured on as many threads, GFLOP/s; 0 when unknown.
   double FmaPeak = 0;
 
@@ -90,6 +92,9 @@ struct Report {
   /// Dense time * density / time: 1 where a kept pair costs what it costs in
   /// dense attention.
   double sparseEfficiency() const;
+  /// The same in numbers of emulated instructions of a kind; 0 where there are
+  /// none.
+  double emulatedEfficiency(std::string_view Kind) const;
   /// Of a recurrence: operations of all chunks or steps, bytes of all states,
   /// and tokens of all sequences per second; 0 where no time was measurable.
   double recurrenceFlop() const;

@@ -134,12 +134,19 @@ ErrorText Runner::prepare(const heddle_kernel *Kernel, const heddle_code *Code,
 }
 
 ErrorText Runner::launch(const RunTensors &Inputs, OutputTensors &Out) {
-  if (On) {
-    std::vector<double> Seconds;
+  std::vector<double> Seconds;
+  return launch(Inputs, Out, Seconds);
+}
+
+ErrorText Runner::launch(const RunTensors &Inputs, OutputTensors &Out,
+                         std::vector<double> &Seconds) {
+  if (On)
     return There.run(Inputs, Out, Options->Scale, 1, Seconds);
-  }
   const LaunchTensors Tensors(Inputs, Out, Options->Scale);
-  return toText(heddle_launch(Plan.get(), &Tensors.all(), Pool.get()));
+  const Clock::time_point Start = Clock::now();
+  ErrorText Bad = toText(heddle_launch(Plan.get(), &Tensors.all(), Pool.get()));
+  Seconds.push_back(secondsSince(Start));
+  return Bad;
 }
 
 /// A parameter's value as the report shows it.
@@ -227,10 +234,8 @@ ErrorText Runner::run(RunTensors &Data, Report &Out) {
     return std::nullopt;
   }
   for (int64_t I = 0; I < Options->Repeat; ++I) {
-    Clock::time_point Start = Clock::now();
-    if (ErrorText Bad = launch(Data, Data.Out))
+    if (ErrorText Bad = launch(Data, Data.Out, Times))
       return Bad;
-    Times.push_back(secondsSince(Start));
   }
   Out.MedianSeconds = median(std::move(Times));
   Out.FmaPeak = cpu::measureFmaPeak(Out.Threads);
@@ -241,14 +246,10 @@ ErrorText Runner::runBeside(Runner &Dense, OutputTensors &DenseOut,
                             RunTensors &Data, Report &Out) {
   std::vector<double> DenseTimes, Times;
   for (int64_t I = 0; I < Options->Repeat; ++I) {
-    Clock::time_point Start = Clock::now();
-    if (ErrorText Bad = Dense.launch(Data, DenseOut))
+    if (ErrorText Bad = Dense.launch(Data, DenseOut, DenseTimes))
       return Bad;
-    DenseTimes.push_back(secondsSince(Start));
-    Start = Clock::now();
-    if (ErrorText Bad = launch(Data, Data.Out))
+    if (ErrorText Bad = launch(Data, Data.Out, Times))
       return Bad;
-    Times.push_back(secondsSince(Start));
   }
   Out.DenseSeconds = median(std::move(DenseTimes));
   Out.SparseSeconds = median(std::move(Times));
@@ -256,8 +257,11 @@ ErrorText Runner::runBeside(Runner &Dense, OutputTensors &DenseOut,
 }
 
 double Runner::rounding() const {
-  return On ? deviceTolerance(static_cast<heddle_dtype>(Entry->dtype)) : 0;
+  return On ? deviceTolerance(static_cast<heddle_dtype>(Entry->dtype), isTf32())
+            : 0;
 }
+
+bool Runner::isTf32() const { return code().device && code().device->tf32; }
 
 ErrorText frontend::checkOutputs(const RunOptions &Options) {
   for (const OutputPlace &File : Options.outputFiles())

@@ -49,6 +49,9 @@ public:
 
   /// Launches once, into `Out`.
   ErrorText launch(const RunTensors &Inputs, OutputTensors &Out);
+  /// The same; `Seconds` gets one more, of a device by its own clock.
+  ErrorText launch(const RunTensors &Inputs, OutputTensors &Out,
+                   std::vector<double> &Seconds);
 
   /// Launches `Options.repeat` times into the tensors' own outputs and fills
   /// the report: counts, times (of a device those of its own clock), and on the
@@ -67,6 +70,8 @@ public:
   /// By how much o may differ from what it should be because of roundings that
   /// a device does; 0 on the processor.
   double rounding() const;
+  /// Products round their operands, so that all outputs differ by as much.
+  bool isTf32() const;
 
   const heddle_code &code() const { return *heddle_plan_code(Plan.get()); }
   const heddle_plan *plan() const { return Plan.get(); }

@@ -144,6 +144,8 @@ mlir::Block *KernelBuilder::start(const LevelOfTarget &L,
   // A device has nothing that merges the parts of packed rows.
   if (What.ShortQueries && !L.Of->isDevice())
     Function->setAttr(ShortQueriesAttr, Builder.getUnitAttr());
+  if (What.Shape.Tf32 && L.Of->hasTf32())
+    Function->setAttr(Tf32Attr, Builder.getUnitAttr());
   mlir::Block *Body = Function.addEntryBlock();
   Builder.setInsertionPointToStart(Body);
   return Body;

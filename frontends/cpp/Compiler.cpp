@@ -2,6 +2,7 @@
 
 #include "frontends/cpp/Compiler.h"
 
+#include "codegen/LineInfo.h"
 #include "dialect/tile/Tile.h"
 #include "frontends/cpp/Header.h"
 #include "frontends/cpp/Jit.h"
@@ -251,6 +252,8 @@ bool Compilation::lowerDevices(Stage Until) {
   for (mlir::ModuleOp Device : deviceModules()) {
     const Target &T = targetOf(Device);
     T.setModuleAttributes(Device);
+    if (What->LineInfo)
+      Device->setAttr(LineInfoAttr, mlir::UnitAttr::get(Device.getContext()));
     if (!run(Shared.passes(T, Until), Device))
       return false;
     if (Until < Stage::Llvm || isDevices(Until))

@@ -143,12 +143,20 @@ struct CompileOptions {
   int64_t HeadDimQk = 64;
   int64_t HeadDimV = 0;
   OutputOptions Outputs;
+  /// Let tensor cores multiply f32, rounded to tf32 (10 bits after the point),
+  /// at the levels that have them; others multiply f32 as ever. Fails where no
+  /// level has, or q, k and v are not f32.
+  bool Tf32 = false;
   ScheduleOptions Schedule;
   /// Also make code for short queries, whose rows are the heads of a group
   /// (see `attn-pack-heads`), where the pattern and the outputs allow it, for
   /// levels that are not of devices; the
   /// plan of a problem takes what is less work. Compiling takes longer.
   bool ShortQueries = false;
+  /// Code of devices says for every instruction which line of the text it comes
+  /// from, for profilers and for what an emulation finds. The bundle names the
+  /// source file then. Nothing is done to the code itself.
+  bool LineInfo = false;
   /// Assemble the code of devices where an assembler is installed, so that no
   /// driver has to. Of no use to an emulation.
   bool Assemble = true;

@@ -100,6 +100,28 @@ static std::string checkOutputs(const OutputOptions &Outputs) {
                        Q, K);
 }
 
+/// Whether a plan can round f32 operands of products.
+static std::string checkTf32(const BuildPlan &What) {
+  if (!What.InputType.isF32())
+    return llvm::formatv(
+        "tf32 is asked for, but q, k and v are '{0}'; only f32 "
+        "is rounded to it",
+        What.InputType);
+  if (llvm::any_of(What.Levels,
+                   [](const LevelOfTarget &L) { return L.Of->hasTf32(); }))
+    return "";
+  std::vector<std::string> Asked, Having;
+  for (const LevelOfTarget &L : What.Levels)
+    Asked.push_back(L.name());
+  for (const Target *T : targets())
+    for (const Level &L : T->levels())
+      if (T->hasTf32())
+        Having.push_back(L.Name);
+  return llvm::formatv("tf32 is asked for, but {0} multiplies f32 only; levels "
+                       "with products of tf32 are {1}",
+                       quotedList(Asked), quotedList(Having));
+}
+
 /// A recurrence has no weights of keys, and its tiles are chunks.
 static std::string checkRecurrence(attn::RecurrenceOp Recurrence,
                                    const CompileOptions &Options) {
@@ -165,6 +187,7 @@ Result<BuildPlan> heddle::makePlan(mlir::Operation *Pattern,
   }
   P.ShortQueries = Options.ShortQueries;
   P.Assemble = Options.Assemble;
+  P.LineInfo = Options.LineInfo;
   P.Outputs = Options.Outputs;
   if (std::string Error = checkOutputs(P.Outputs); !Error.empty())
     return Failure(Error);
@@ -199,6 +222,10 @@ Result<BuildPlan> heddle::makePlan(mlir::Operation *Pattern,
   if (!Levels)
     return Levels.failure();
   P.Levels = std::move(*Levels);
+  if (Options.Tf32)
+    if (std::string Error = checkTf32(P); !Error.empty())
+      return Failure(Error);
+  P.Shape.Tf32 = Options.Tf32;
   for (const LevelOfTarget &L : P.Levels)
     if (std::string Problem = L.Of->checkShape(P.Shape, L.name());
         !Problem.empty())

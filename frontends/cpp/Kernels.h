@@ -27,6 +27,7 @@ struct BuildPlan {
   KernelShape Shape;
   bool ShortQueries = false;
   bool Assemble = true;
+  bool LineInfo = false;
   /// Of an `attn.recurrence`; 0 of others.
   int64_t StateRows = 0;
 

@@ -92,6 +92,10 @@ const char *const cli::ScheduleHelp =
     "optional; query_tile is "
     "the chunk of a recurrence";
 
+const char *const cli::Tf32Help =
+    "let the tensor cores of devices multiply f32, rounded to tf32 (10 bits "
+    "after the point)";
+
 /// "8x16", outermost axis first.
 static ErrorText parseBox(std::string_view Text, const std::string &What,
                           std::vector<int64_t> &Out) {

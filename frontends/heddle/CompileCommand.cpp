@@ -112,14 +112,19 @@ static std::string describeFile(const std::string &Path) {
   return fmt::format("{} ({} bytes)", Path, Bytes);
 }
 
-/// Prints what the manifest of the new bundle says of its kernels.
-static int report(const std::string &Path) {
+/// Prints what the manifest of the new bundle says of its kernels: all of it
+/// where it is asked for, advice in any case.
+static int report(const std::string &Path, bool IsAskedFor) {
   heddle_bundle *Bundle = nullptr;
   if (ErrorText Bad = toText(heddle_bundle_open(Path.c_str(), &Bundle)))
     return fail(*Bad);
   const std::string Manifest = heddle_bundle_manifest(Bundle);
   heddle_bundle_close(Bundle);
-  return print(resourceTable(Manifest));
+  if (IsAskedFor)
+    return print(resourceTable(Manifest));
+  for (const std::string &Line : listAdvice(Manifest))
+    fmt::print(stderr, "heddle: remark: {}\n", Line);
+  return 0;
 }
 
 static int writeBundle(CompileArguments &Args, Compiler &With,
@@ -128,8 +133,10 @@ static int writeBundle(CompileArguments &Args, Compiler &With,
       With.writeBundle(From, Args.Build, Args.Output, Args.Header);
   if (!Spent)
     return fail(Spent.failure());
-  if (Args.Report)
-    if (int Status = report(Args.Output))
+  // Without targets there are no devices, whose code alone has something to
+  // tell.
+  if (Args.Report || !Args.Build.Targets.empty())
+    if (int Status = report(Args.Output, Args.Report))
       return Status;
   if (!Args.Verbose && !::isatty(STDOUT_FILENO))
     return 0;
@@ -207,6 +214,10 @@ Command cli::addCompileCommand(CLI::App &Program) {
                    "element type of q, k and v: f32 (default), f16 or bf16");
   Line->add_option("--output-dtype", Args->Build.OutputDtype,
                    "element type of o (default: that of q, k and v)");
+  Line->add_flag("--line-info", Args->Build.LineInfo,
+                 "let the code of devices say which line of the pattern every "
+                 "instruction comes from");
+  Line->add_flag("--tf32", Args->Build.Tf32, Tf32Help);
   Line->add_option("--outputs", Args->Outputs,
                    "what to compute beside o and lse: row_max, column_sums, "
                    "block_max=64x64");
@@ -223,8 +234,9 @@ Command cli::addCompileCommand(CLI::App &Program) {
                    "print a stage instead: " + llvm::join(stageNames(), ", "));
   Line->add_flag("--report", Args->Report,
                  "print what kernels for devices take: threads, shared memory, "
-                 "stages of the ring, and registers and spilled bytes where "
-                 "there is a ptxas");
+                 "stages of the ring, and where there is a ptxas registers, "
+                 "spilled bytes, how many groups of threads run at once on a "
+                 "processor of the device, and what ptxas advises");
   Line->add_flag("--verbose,-v", Args->Verbose,
                  "say what was written, and how long it took");
   Line->footer(

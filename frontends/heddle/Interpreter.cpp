@@ -126,7 +126,8 @@ static CheckResult toReport(const attn::Comparison &Found,
 
 ErrorText Interpreter::check(const Problem &Sizes, const TensorTypes &Types,
                              const OutputTensors &Data, Report &Out,
-                             std::string &Why, double Rounded) const {
+                             std::string &Why, double Rounded,
+                             bool RoundsScores) const {
   llvm::Expected<attn::ReferenceResult> Expected = compute(Types);
   if (!Expected)
     return "the interpreter cannot run the pattern: " +
@@ -136,8 +137,10 @@ ErrorText Interpreter::check(const Problem &Sizes, const TensorTypes &Types,
       llvm::any_of(Meaning.sources(), [](const attn::VariantSource &Source) {
         return Source.Rotate.has_value();
       });
-  const attn::Tolerance Allowed{
-      Rotates ? std::max(CheckTolerance, Rounded) : CheckTolerance, Rounded};
+  const attn::Tolerance Allowed{Rotates || RoundsScores
+                                    ? std::max(CheckTolerance, Rounded)
+                                    : CheckTolerance,
+                                Rounded};
   auto View = [](const Tensor &T) {
     return T.exists() ? T.view() : heddle_view();
   };

@@ -46,7 +46,8 @@ public:
   ErrorText check(const frontend::Problem &Sizes,
                   const frontend::TensorTypes &Types,
                   const frontend::OutputTensors &Data, frontend::Report &Out,
-                  std::string &Why, double Rounded = 0) const;
+                  std::string &Why, double Rounded = 0,
+                  bool RoundsScores = false) const;
 
 private:
   Interpreter(Source From, attn::Variant Meaning)

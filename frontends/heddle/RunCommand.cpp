@@ -22,7 +22,7 @@ namespace {
 
 struct RunArguments : KernelArguments {
   std::string Trace;
-  bool Efficiency = false, Emulate = false;
+  bool Efficiency = false, Emulate = false, Tf32 = false;
 };
 
 using SteadyClock = std::chrono::steady_clock;
@@ -66,10 +66,12 @@ static ErrorText parseOptions(RunArguments &Args, CompileOptions &Build,
   return std::nullopt;
 }
 
-/// Times the same problem with every pair kept, in turn with the pattern.
+/// Runs the same problem with every pair kept: times it in turn with the
+/// pattern, or in an emulation, whose times mean nothing, counts what it does.
 static ErrorText measureEfficiency(const RunArguments &Args,
                                    CompileOptions Build, Compiler &With,
-                                   const Problem &Sizes, Runner &Main,
+                                   const Problem &Sizes,
+                                   const Accelerator *Device, Runner &Main,
                                    RunTensors &Data, Report &Out) {
   Result<Source> Text =
       With.parse("attn.pattern @dense keep(%b, %h, %q, %k) {\n"
@@ -98,9 +100,17 @@ static ErrorText measureEfficiency(const RunArguments &Args,
   const PatternValues None;
   Runner Other;
   if (ErrorText Bad =
-          Other.prepare(Dense->kernel(), nullptr, Sizes, None, Options))
+          Other.prepare(Dense->kernel(), nullptr, Sizes, None, Options, Device))
     return Bad;
-  return Main.runBeside(Other, DenseOut, Data, Out);
+  if (!Args.Emulate)
+    return Main.runBeside(Other, DenseOut, Data, Out);
+  for (int64_t I = 0; I < Options.Repeat; ++I)
+    if (ErrorText Bad = Other.launch(Data, DenseOut))
+      return Bad;
+  Out.DenseEmulated = listEmulated();
+  for (size_t I = 0; I < Out.Emulated.size(); ++I)
+    Out.DenseEmulated[I].second -= Out.Emulated[I].second;
+  return std::nullopt;
 }
 
 /// Opens the device to run on, if there is to be one: where the options ask for
@@ -153,9 +163,6 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
   std::optional<Accelerator> Device;
   if (ErrorText Bad = openDevice(Args, *Compiled, Device))
     return fail(*Bad);
-  if (Device && Args.Efficiency)
-    return fail("--efficiency compares times of the processor, found code for "
-                "a device");
   Runner Main;
   if (ErrorText Bad =
           Main.prepare(Compiled->kernel(), nullptr, What.Sizes, What.Values,
@@ -171,7 +178,8 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
     Out.Emulated = listEmulated();
   if (Args.Efficiency)
     if (ErrorText Bad =
-            measureEfficiency(Args, Build, With, What.Sizes, Main, Data, Out))
+            measureEfficiency(Args, Build, With, What.Sizes,
+                              Device ? &*Device : nullptr, Main, Data, Out))
       return fail(*Bad);
   std::string Difference;
   if (Options.Check && What.Sizes.isRecurrence()) {
@@ -182,8 +190,9 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
         With, What.Loaded, Options, What.Sizes, What.Values, Data);
     if (!Reference)
       return fail(Reference.failure());
-    if (ErrorText Bad = Reference->check(What.Sizes, Types, Data.Out, Out,
-                                         Difference, Main.rounding()))
+    if (ErrorText Bad =
+            Reference->check(What.Sizes, Types, Data.Out, Out, Difference,
+                             Main.rounding(), Main.isTf32()))
       return fail(*Bad);
   }
   if (Difference.empty())
@@ -255,6 +264,9 @@ static int run(const CLI::App &Line, RunArguments &Args) {
     return trace(Args, With, What, Types, *Point);
   fillBuild(Args, What, Types, Build);
   Build.Assemble = !Args.Emulate;
+  Build.Tf32 = Args.Tf32;
+  // What the emulation finds is told with the line of the pattern.
+  Build.LineInfo = Args.Emulate;
   Build.ShortQueries = Args.Schedule.empty() && !What.Sizes.isRecurrence() &&
                        What.Sizes.hasShortQueries();
   if (Build.ShortQueries) {
@@ -279,14 +291,15 @@ Command cli::addRunCommand(CLI::App &Program) {
       "checks.");
   auto Args = std::make_shared<RunArguments>();
   addKernelOptions(*Line, *Args);
+  Line->add_flag("--tf32", Args->Tf32, Tf32Help);
   Line->add_flag("--efficiency", Args->Efficiency,
                  "also time dense attention of the same shape, in turn, and "
-                 "report dense time * density / time");
+                 "report dense time * density / time; with --emulate the same "
+                 "of instructions");
   Line->add_flag("--emulate", Args->Emulate,
                  "run the code of a device (see --target) on the processor, "
                  "and report what it does wrong")
-      ->excludes(Line->get_option("--device"))
-      ->excludes(Line->get_option("--efficiency"));
+      ->excludes(Line->get_option("--device"));
   CLI::Option *Trace = Line->add_option(
       "--trace", Args->Trace,
       "explain one row, as in b=0,h=3,q=17: its kept keys, scores, weights and "

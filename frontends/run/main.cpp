@@ -129,9 +129,9 @@ static std::string tilesOf(const heddle_entry &Entry, const heddle_code &Code) {
 
 /// The devices that run a code.
 static std::string capabilityOf(const heddle_device_code &Code) {
-  return fmt::format("runs on devices of compute capability {}.{}{}",
-                     Code.arch / 10, Code.arch % 10,
-                     Code.ptx ? " and later" : "");
+  return fmt::format("{}runs on devices of compute capability {}.{}{}",
+                     Code.tf32 ? "products of tf32, " : "", Code.arch / 10,
+                     Code.arch % 10, Code.ptx ? " and later" : "");
 }
 
 /// The kernels, their parameters and levels.

@@ -43,10 +43,23 @@ static heddle_error *load(DeviceModule &Into, const heddle_entry &Entry,
   heddle_driver_module Module = nullptr;
   if (Formats.Binary)
     Result = load(*Device.Driver, Of.cubin, Module, Log);
-  if (Formats.Ptx && Result == HEDDLE_DRIVER_NO_BINARY_FOR_GPU) {
+  // Where a driver does not take the machine code, be it too new for it or for
+  // another device, the text may still do.
+  if (Formats.Ptx && Result != HEDDLE_DRIVER_SUCCESS) {
     Log.clear();
     Result = load(*Device.Driver, Of.ptx, Module, Log);
   }
+  if (Result == HEDDLE_DRIVER_UNSUPPORTED_PTX_VERSION)
+    return makeError(HEDDLE_UNSUPPORTED,
+                     "the driver '{}' (CUDA {}.{}) is too old for the text of "
+                     "level '{}' of kernel '{}'{}; install a newer driver{}",
+                     Device.Driver->name, Device.Info.driver_version / 1000,
+                     Device.Info.driver_version % 1000 / 10, Code.level,
+                     Entry.name,
+                     Of.cubin ? ", and does not take its machine code" : "",
+                     Of.cubin ? ""
+                              : ", or compile where there is a ptxas, so that "
+                                "the bundle has machine code too");
   if (Result != HEDDLE_DRIVER_SUCCESS) {
     std::string What =
         fmt::format("cannot load level '{}' of kernel '{}' on device '{}'",

@@ -142,6 +142,34 @@ TEST(Device, StoresOtherDtypes) {
   }
 }
 
+/// f32 by tensor cores where that is asked for: tiles that are full, cut by a
+/// formula, listed and gathered.
+TEST(Device, MultipliesTf32) {
+  Compiler Host;
+  size_t Turn = 0;
+  for (const char *Name :
+       {"causal", "sliding_window", "power_token", "dilated_window"}) {
+    const Pattern What = Pattern::example(Host, Name);
+    for (int64_t HeadDim : {40, 64, 128}) {
+      // Each pattern in one or two of them.
+      if (++Turn % 2 == 0 && !wantsAll())
+        continue;
+      KernelSpec Spec;
+      Spec.Level = emulatedLevels().front();
+      Spec.HeadDim = HeadDim;
+      Spec.Tf32 = true;
+      std::optional<Program> Kernel = compile(Host, What, Spec);
+      ASSERT_TRUE(Kernel);
+      for (const Lengths &N :
+           {Lengths{1, 1}, Lengths{63, 65}, Lengths{70, 131}, Lengths{64, 0}}) {
+        const Sizes Of = {1, 2, 1, N.Queries, N.Keys, {7}, smallParams(What)};
+        Operands Data(Of, Spec);
+        ASSERT_TRUE(launchAndCompare(What, Spec, *Kernel, Of, Data));
+      }
+    }
+  }
+}
+
 TEST(Device, GivesTheFurtherOutputs) {
   Compiler Host;
   const Pattern What = Pattern::example(Host, "sliding_window");

@@ -188,6 +188,8 @@ std::string KernelSpec::str() const {
       << " level=" << (Level.empty() ? hostLevels().front() : Level);
   if (isChosen(Schedule))
     Out << " schedule=<" << schedule() << ">";
+  if (Tf32)
+    Out << " with tf32";
   if (ShortQueries)
     Out << " with code for short queries";
   return Text;
@@ -251,6 +253,7 @@ std::optional<Program> exec::compile(Compiler &Host, const Pattern &What,
   Options.OutputDtype = dtypeName(Spec.outputDtype());
   Options.Outputs = Spec.Outputs;
   Options.ShortQueries = Spec.ShortQueries;
+  Options.Tf32 = Spec.Tf32;
   Options.Assemble = false;
   if (!Spec.Level.empty())
     Options.Targets = {Spec.Level};

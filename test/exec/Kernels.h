@@ -92,6 +92,7 @@ struct KernelSpec {
   std::optional<heddle_dtype> OutputDtype;
   OutputOptions Outputs;
   bool ShortQueries = false;
+  bool Tf32 = false;
   /// Every level takes in an emulated device: for small problems.
   bool OnDevices = false;
 

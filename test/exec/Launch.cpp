@@ -117,6 +117,8 @@ std::string exec::commandLine(const Pattern &What, const KernelSpec &Spec,
   List("--more-keys", Of.MoreKeys);
   if (Spec.Dtype != HEDDLE_F32)
     Out << " --dtype " << dtypeName(Spec.Dtype);
+  if (Spec.Tf32)
+    Out << " --tf32";
   if (Spec.outputDtype() != Spec.Dtype)
     Out << " --output-dtype " << dtypeName(Spec.outputDtype());
   if (isEmulated(Spec.Level)) {
@@ -174,11 +176,11 @@ static attn::Tolerance toleranceOf(const Pattern &What, const Program &Kernel,
   attn::Tolerance Allowed;
   if (!deviceCode(Kernel.kernel()))
     return Allowed;
-  Allowed.Rounded = frontend::deviceTolerance(Spec.Dtype);
-  if (llvm::any_of(What.variant().sources(),
-                   [](const attn::VariantSource &Source) {
-                     return Source.Rotate.has_value();
-                   }))
+  Allowed.Rounded = frontend::deviceTolerance(Spec.Dtype, Spec.Tf32);
+  if (Spec.Tf32 || llvm::any_of(What.variant().sources(),
+                                [](const attn::VariantSource &Source) {
+                                  return Source.Rotate.has_value();
+                                }))
     Allowed.Relative = Allowed.Rounded;
   return Allowed;
 }

@@ -78,4 +78,4 @@ module @sm_80 attributes {tile.device = "sm_80", tile.code = {target = "nv", arc
 // CHECK: mlir.zero
 // CHECK: constant(64 : i64)
 // CHECK: addressof @[[DEVICE]]
-// CHECK: \22stages\22:2},\22workspace_bytes\22:0,\22device\22:{\22target\22:\22nv\22,\22arch\22:80,\22text_bytes\22:5,\22binary_bytes\22:4,\22kernels\22:[{\22symbol\22:\22task\22,\22registers\22:168,\22shared_bytes\22:41088,\22spill_store_bytes\22:null,\22stages\22:2,\22threads\22:128}]},\22short_queries\22:
+// CHECK: \22stages\22:2},\22workspace_bytes\22:0,\22device\22:{\22target\22:\22nv\22,\22arch\22:80,\22tf32\22:false,\22text_bytes\22:5,\22binary_bytes\22:4,\22warnings\22:[],\22kernels\22:[{\22symbol\22:\22task\22,\22registers\22:168,\22shared_bytes\22:41088,\22spill_store_bytes\22:null,\22stages\22:2,\22threads\22:128}]},\22short_queries\22:

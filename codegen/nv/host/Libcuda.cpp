@@ -77,8 +77,11 @@ const heddle_driver *nv::loadDriver(const char *Path, std::string &Why) {
   From.find("cuEventElapsedTime", D.EventElapsedTime);
   From.find("cuLaunchKernel", D.LaunchKernel);
   if (const char *Name = From.missing()) {
-    Why = std::string("the CUDA driver '") + Path + "' has no function '" +
-          Name + "'; install a newer one";
+    // Every driver has the first.
+    Why = D.Init ? std::string("the CUDA driver '") + Path +
+                       "' has no function '" + Name + "'; install a newer one"
+                 : std::string("'") + Path +
+                       "' is no CUDA driver, it has no function '" + Name + "'";
     dlclose(Handle);
     return nullptr;
   }

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define HEDDLE_ABI_VERSION 5u
+#define HEDDLE_ABI_VERSION 6u
 /// "HEDDLEBN", little endian: the first eight bytes of a descriptor.
 #define HEDDLE_ABI_MAGIC UINT64_C(0x4e42454c44444548)
 /// The one symbol a bundle exports: a `heddle_descriptor`.
@@ -295,6 +295,8 @@ typedef struct heddle_device_code {
   /// Those of `columns`; 0 without it.
   int64_t columns_threads;
   int64_t columns_shared_bytes;
+  /// Nonzero when products round f32 operands to tf32, 10 bits after the point.
+  int32_t tf32;
 } heddle_device_code;
 
 /// The code of one kernel for one level of one target ("cpu-avx512", …).

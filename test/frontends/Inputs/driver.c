@@ -21,6 +21,11 @@
 #define TEST_LAUNCH 0
 #endif
 
+/// What loading code gives back.
+#ifndef TEST_LOAD
+#define TEST_LOAD 0
+#endif
+
 typedef int CUresult;
 
 CUresult cuInit(unsigned Flags) { return Flags ? 1 : 0; }
@@ -77,7 +82,7 @@ CUresult cuModuleLoadDataEx(void **Module, const void *Image, unsigned Count,
   (void)Options;
   (void)Values;
   *Module = (void *)Image;
-  return 0;
+  return TEST_LOAD;
 }
 CUresult cuModuleUnload(void *Module) { return Module ? 0 : 400; }
 CUresult cuModuleGetFunction(void **Function, void *Module, const char *Name) {

@@ -26,8 +26,8 @@ TEST(Driver, SaysWhatIsMissing) {
       << Why;
   const std::string Other = bundlePath("good");
   EXPECT_EQ(nv::loadDriver(Other.c_str(), Why), nullptr);
-  EXPECT_EQ(Why, "the CUDA driver '" + Other +
-                     "' has no function 'cuInit'; install a newer one");
+  EXPECT_EQ(Why,
+            "'" + Other + "' is no CUDA driver, it has no function 'cuInit'");
   const heddle_driver *Driver = nullptr;
   if (heddle_error *Error = heddle_driver_find(&Driver)) {
     EXPECT_EQ(Driver, nullptr);
@@ -423,6 +423,17 @@ TEST(DevicePlan, LoadsWhatTheDeviceTakes) {
     expectError(Create(Device.get()), HEDDLE_DEVICE_FAILED,
                 {"cannot load level 'device' of kernel 'fake' on device 'Fake "
                  "100' (line 3: what is this?): FAKE_BAD, this is a test"});
+    // Text that is too new.
+    Driver.Images["ptx "] = HEDDLE_DRIVER_UNSUPPORTED_PTX_VERSION;
+    expectError(Create(Device.get()), HEDDLE_UNSUPPORTED,
+                {"is too old for the text of level 'device' of kernel 'fake', "
+                 "and does not take its machine code; install a newer driver"});
+    // Machine code that the driver refuses for any other reason.
+    Driver.Images["ptx "] = HEDDLE_DRIVER_SUCCESS;
+    Driver.Images["\x7f"
+                  "ELF"] = HEDDLE_DRIVER_INVALID_VALUE;
+    expectOk(Create(Device.get()));
+    EXPECT_EQ(Driver.Loaded.back(), "ptx ");
   }
   Driver.Images.clear();
   {

@@ -70,6 +70,55 @@ TEST(Layout, OperandsAreThoseOfTheIsa) {
                 });
 }
 
+/// "Matrix Fragments for mma.m16n8k8", .tf32, as printed there.
+static Point printedA32(int64_t I, int64_t Lane) {
+  int64_t Group = Lane >> 2, InGroup = Lane % 4;
+  return {I == 0 || I == 2 ? Group : Group + 8,
+          I == 0 || I == 1 ? InGroup : InGroup + 4};
+}
+
+static Point printedB32(int64_t I, int64_t Lane) {
+  int64_t Group = Lane >> 2, InGroup = Lane % 4;
+  return {I == 0 ? InGroup : InGroup + 4, Group};
+}
+
+TEST(Layout, Tf32OperandsAreThoseOfTheIsa) {
+  constexpr Multiplicand Tf32 = Multiplicand::Tf32;
+  expectPrinted(BlockLayout::operandA(Tf32), 4, {16, 8}, printedA32);
+  expectPrinted(BlockLayout::operandB(Tf32), 2, {8, 8}, printedB32);
+  expectPrinted(BlockLayout::operandBPair(Tf32), 4, {8, 16},
+                [](int64_t I, int64_t Lane) {
+                  Point P = printedB32(I % 2, Lane);
+                  return Point{P.Row, P.Column + I / 2 * 8};
+                });
+}
+
+// Weights and values agree about which key a step of the sum is, and the
+// weights are accumulators as they are.
+TEST(Layout, Tf32WeightsMeetTheirValues) {
+  constexpr Multiplicand Tf32 = Multiplicand::Tf32;
+  const BlockLayout Weights = BlockLayout::weights(Tf32),
+                    Values = BlockLayout::valuePair(Tf32);
+  std::array<int64_t, 8> KeyOf;
+  KeyOf.fill(-1);
+  FragmentLayout Of{16, 1, 8};
+  for (int64_t I = 0; I < 4; ++I)
+    for (int64_t Lane = 0; Lane < 32; ++Lane) {
+      Point Step = printedA32(I, Lane), At = Weights.at(I, Lane);
+      EXPECT_EQ(At.Row, Step.Row);
+      int64_t &Key = KeyOf[Step.Column];
+      EXPECT_TRUE(Key == -1 || Key == At.Column);
+      Key = At.Column;
+      EXPECT_EQ(Of.find(At)->Lane, Lane);
+    }
+  for (int64_t I = 0; I < 4; ++I)
+    for (int64_t Lane = 0; Lane < 32; ++Lane) {
+      Point Step = printedB32(I % 2, Lane), At = Values.at(I, Lane);
+      EXPECT_EQ(At.Row, KeyOf[Step.Row]);
+      EXPECT_EQ(At.Column, Step.Column + I / 2 * 8);
+    }
+}
+
 // What a lane has of an accumulator is what it must have of operand A: the
 // weights stay in their registers.
 TEST(Layout, AccumulatorsBecomeOperandsInPlace) {

@@ -18,6 +18,7 @@ using namespace mlir;
 namespace {
 
 struct ProductCase {
+  /// "tf32": f32 for the tensor cores.
   const char *Type;
   int64_t Features, KeyTile, Rows, Warps;
 };
@@ -38,11 +39,14 @@ protected:
     C.Warps = GetParam().Warps;
     C.QueryTile = C.Rows * C.Warps;
     C.KeyTile = GetParam().KeyTile;
+    C.Tf32 = llvm::StringRef(GetParam().Type) == "tf32";
     return C;
   }
+  /// Of elements in memory.
+  const char *type() const { return config().Tf32 ? "f32" : GetParam().Type; }
   int64_t sharedBytes() const {
     nv::Config C = config();
-    int64_t Width = llvm::StringRef(GetParam().Type) == "f32" ? 4 : 2;
+    int64_t Width = llvm::StringRef(type()) == "f32" ? 4 : 2;
     return (C.QueryTile + C.KeyTile) * roundUp(GetParam().Features, 16) * Width;
   }
 };
@@ -70,7 +74,7 @@ float whole(int64_t Row, int64_t Column, int64_t Seed) {
 } // namespace
 
 TEST_P(Products, ScoresAreDotProducts) {
-  const char *Type = GetParam().Type;
+  const char *Type = type();
   int64_t Features = GetParam().Features, Keys = GetParam().KeyTile;
   nv::Config C = config();
   // q, k, scores.
@@ -103,7 +107,7 @@ TEST_P(Products, ScoresAreDotProducts) {
 }
 
 TEST_P(Products, AccumulateAddsWeightedValues) {
-  const char *Type = GetParam().Type;
+  const char *Type = type();
   int64_t Features = GetParam().Features, Keys = GetParam().KeyTile;
   nv::Config C = config();
   // p, v, o, bits; o is read and written.
@@ -184,5 +188,44 @@ INSTANTIATE_TEST_SUITE_P(
         ProductCase{"f16", 1, 16, 16, 1}, ProductCase{"f32", 40, 64, 16, 4},
         ProductCase{"f32", 64, 64, 16, 4}, ProductCase{"f32", 72, 48, 16, 2},
         ProductCase{"f32", 80, 32, 32, 2}, ProductCase{"f32", 128, 128, 16, 1},
-        ProductCase{"f32", 256, 16, 16, 1}),
+        ProductCase{"f32", 256, 16, 16, 1}, ProductCase{"tf32", 40, 64, 16, 4},
+        ProductCase{"tf32", 64, 32, 16, 4}, ProductCase{"tf32", 80, 32, 32, 2},
+        ProductCase{"tf32", 7, 16, 16, 1}, ProductCase{"tf32", 128, 32, 16, 2},
+        ProductCase{"tf32", 256, 16, 16, 1}),
     productName);
+
+namespace {
+
+/// A kernel of one product of f32 rows as tf32: scores of 16 queries and keys.
+/// The first feature of every row is given, the others are 0.
+float productOf(float Query, float Key) {
+  nv::Config C;
+  C.Warps = 1;
+  C.QueryTile = C.KeyTile = 16;
+  C.Tf32 = true;
+  NvKernel Kernel(
+      C, "f32", {P, P, P}, [](NvBuilder &B, Value Shared, ArrayRef<Value> A) {
+        SharedTile Q = fetch(B, A[0], Shared, 16, 16);
+        SharedTile K = fetch(B, A[1], B.bytes(Shared, Q.bytes()), 16, 16);
+        storeMatrix(B, emitScores(B, loadQueryOperand(B, Q), K), A[2]);
+      });
+  ptx::Device On;
+  NvArray Q(On, "f32", 256), K(On, "f32", 256), S(On, "f32", 256);
+  for (int64_t N = 0; N < 256; ++N) {
+    Q.set(N, N % 16 == 0 ? Query : 0);
+    K.set(N, N % 16 == 0 ? Key : 0);
+  }
+  Kernel.run(On, {Q.address(), K.address(), S.address()}, 2048);
+  return S.get(17);
+}
+
+} // namespace
+
+// To nearest, ties away from zero: the tensor cores by themselves cut.
+TEST(Tf32, OperandsAreRounded) {
+  constexpr float Unit = 0x1p-10F;
+  EXPECT_EQ(productOf(1 + Unit / 2, 1), 1 + Unit);
+  EXPECT_EQ(productOf(1, -1 - Unit / 2), -1 - Unit);
+  EXPECT_EQ(productOf(1 + 0.499F * Unit, 1), 1);
+  EXPECT_EQ(productOf(1, 1 + 1.75F * Unit), 1 + 2 * Unit);
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/nv/Ptxas.h"
+#include "codegen/nv/Levels.h"
 
 #include "gtest/gtest.h"
 
@@ -37,7 +38,44 @@ TEST(Ptxas, ReadsItsReportKernelByKernel) {
   EXPECT_EQ(Columns.SpillStores, 0);
   EXPECT_EQ(Columns.Shared, 512);
   ASSERT_EQ(Out.Warnings.size(), 1u);
-  EXPECT_NE(Out.Warnings.front().find("C7510"), std::string::npos);
+  EXPECT_EQ(Out.Warnings.front(),
+            "(C7510) Potential Performance Loss: wgmma.mma_async instructions "
+            "are serialized due to x in function 'a_task'");
+}
+
+TEST(Ptxas, KeepsWarningsAndAdvice) {
+  Assembled Out;
+  readReport("ptxas warning : Too big maxrregcount value specified 300\n"
+             "ptxas /tmp/x.ptx, line 7; warning : a label is not used\n"
+             "ptxas info    : Advisory: Modified '.weight' to 1\n"
+             "ptxas info    : (C7515) Potential Performance Loss: wgmma\n"
+             "ptxas info    : (C7515) Potential Performance Loss: wgmma\n"
+             "ptxas info    : Compiling entry function 'warning' for 'sm_90'\n"
+             "ptxas info    : (Cold) is a word in brackets\n",
+             Out);
+  EXPECT_EQ(Out.Warnings,
+            (std::vector<std::string>{
+                "Too big maxrregcount value specified 300",
+                "a label is not used", "Advisory: Modified '.weight' to 1",
+                "(C7515) Potential Performance Loss: wgmma"}));
+}
+
+// Beside what the occupancy calculator of the CUDA toolkit says.
+TEST(Levels, CountResidentGroups) {
+  const NvLevel &A100 = *findNvLevel("sm_80"), &A40 = *findNvLevel("sm_86");
+  // By registers: 168 for a thread are 5376 for a warp, and 12 warps fit.
+  EXPECT_EQ(A100.countResident(128, 168, 0), 3);
+  EXPECT_EQ(A100.countResident(128, 255, 0), 2);
+  EXPECT_EQ(A100.countResident(256, 255, 0), 1);
+  // By shared memory, of which each takes 1 KB more.
+  EXPECT_EQ(A100.countResident(128, 32, 40 * 1024), 4);
+  EXPECT_EQ(A100.countResident(128, 32, 163 * 1024), 1);
+  EXPECT_EQ(A100.countResident(128, 32, 164 * 1024), 0);
+  // By threads and by their number.
+  EXPECT_EQ(A100.countResident(1024, 32, 0), 2);
+  EXPECT_EQ(A40.countResident(1024, 32, 0), 1);
+  EXPECT_EQ(A100.countResident(32, 16, 0), 32);
+  EXPECT_EQ(A40.countResident(32, 16, 0), 16);
 }
 
 TEST(Ptxas, TakesNothingFromOutputOfOthers) {
