@@ -27,7 +27,7 @@ using BundlePtr = std::unique_ptr<heddle_bundle, CloseBundle>;
 
 struct Arguments {
   std::string Bundle, Kernel;
-  bool List = false;
+  bool List = false, Manifest = false;
   RunOptions Run;
 };
 
@@ -226,6 +226,8 @@ static ErrorText run(Arguments &Args) {
   BundlePtr Bundle(Opened);
   if (Args.List)
     return printText(listKernels(Bundle.get()));
+  if (Args.Manifest)
+    return printText(std::string(heddle_bundle_manifest(Bundle.get())) + "\n");
   const heddle_kernel *Kernel = nullptr;
   if (ErrorText Bad =
           chooseKernel(Bundle.get(), Args.Bundle, Args.Kernel, &Kernel))
@@ -314,6 +316,11 @@ int main(int Argc, char **Argv) {
                  "the kernel's name, where the bundle has several");
   App.add_flag("--list", Args.List,
                "list kernels, parameters and levels, and run nothing");
+  App.add_flag("--manifest", Args.Manifest,
+               "print what the compiler wrote about the kernels, as JSON "
+               "(schedules, and of devices threads, shared memory, registers, "
+               "spills), and run nothing")
+      ->excludes(App.get_option("--list"));
   addRunOptions(App, Args.Run);
   App.footer(std::string(operandHelp()) +
              "\n"
