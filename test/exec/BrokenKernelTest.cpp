@@ -437,4 +437,31 @@ TEST(BrokenKernels, Rotation) {
   makeAll(Of, orderMistakes());
 }
 
+/// Where the code has lines, the emulator names that of the pattern too.
+TEST(BrokenKernels, NameTheLineOfThePattern) {
+  Compiler Host;
+  const Result<Pattern> What = Pattern::parse(Host, R"(
+attn.pattern @past keep(%b, %h, %q, %k) {
+  %d = arith.subi %q, %k : index
+  %past = attn.in %d, #attn.interval<0, inf>
+  attn.keep %past
+})",
+                                              "lines.mlir");
+  ASSERT_TRUE(What) << What.failure().str();
+  KernelSpec Spec = narrowSpec();
+  Spec.LineInfo = true;
+  const Subject Of(Host, *What, Spec, causalProblems());
+  ASSERT_TRUE(Of.run(Of.text()));
+  std::string Other = Of.text();
+  const std::string Wait = "cp.async.wait_group";
+  for (size_t At; (At = Other.find(Wait)) != Other.npos;)
+    Other.replace(At, Wait.size(), "// ");
+  ASSERT_FALSE(Of.run(Other));
+  const std::optional<ptx::Fault> Found = ptx::emulatedFault();
+  ASSERT_TRUE(Found);
+  EXPECT_EQ(Found->Source, "lines.mlir:2");
+  // What decides about pairs has a line of its own.
+  EXPECT_NE(Of.text().find("\t.loc\t1 5 "), std::string::npos);
+}
+
 } // namespace

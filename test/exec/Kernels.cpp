@@ -254,6 +254,7 @@ std::optional<Program> exec::compile(Compiler &Host, const Pattern &What,
   Options.Outputs = Spec.Outputs;
   Options.ShortQueries = Spec.ShortQueries;
   Options.Tf32 = Spec.Tf32;
+  Options.LineInfo = Spec.LineInfo;
   Options.Assemble = false;
   if (!Spec.Level.empty())
     Options.Targets = {Spec.Level};

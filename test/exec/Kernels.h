@@ -93,6 +93,7 @@ struct KernelSpec {
   OutputOptions Outputs;
   bool ShortQueries = false;
   bool Tf32 = false;
+  bool LineInfo = false;
   /// Every level takes in an emulated device: for small problems.
   bool OnDevices = false;
 

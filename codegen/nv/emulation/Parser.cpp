@@ -397,6 +397,13 @@ void Parser::link() {
       At.ErrorLine = Line;
       return;
     }
+  for (const auto &[Place, Number] : SourceNumbers) {
+    auto Name = Files.find(Place.first);
+    if (Number)
+      Into.Sources[Number] =
+          (Name == Files.end() ? std::string("?") : Name->second) + ":" +
+          std::to_string(Place.second);
+  }
   for (unsigned K = 0; K < Into.Kernels.size(); ++K)
     measure(K);
 }

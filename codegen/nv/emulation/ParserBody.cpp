@@ -180,11 +180,9 @@ void Parser::location() {
   }
   unsigned &Known = SourceNumbers[{File, Line}];
   if (!Known && Line) {
-    auto Name = Files.find(File);
     Known = unsigned(Into.Sources.size());
-    Into.Sources.push_back(
-        (Name == Files.end() ? std::string("?") : Name->second) + ":" +
-        std::to_string(Line));
+    // Its name may come later.
+    Into.Sources.emplace_back();
   }
   Source = Known;
 }

@@ -204,7 +204,8 @@ float productOf(float Query, float Key) {
   C.QueryTile = C.KeyTile = 16;
   C.Tf32 = true;
   NvKernel Kernel(
-      C, "f32", {P, P, P}, [](NvBuilder &B, Value Shared, ArrayRef<Value> A) {
+      C, "f32", std::vector(3, NvArgument::Pointer),
+      [](NvBuilder &B, Value Shared, ArrayRef<Value> A) {
         SharedTile Q = fetch(B, A[0], Shared, 16, 16);
         SharedTile K = fetch(B, A[1], B.bytes(Shared, Q.bytes()), 16, 16);
         storeMatrix(B, emitScores(B, loadQueryOperand(B, Q), K), A[2]);
