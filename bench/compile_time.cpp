@@ -130,7 +130,8 @@ int main(int Argc, char **Argv) {
         ->ArgName("d")
         ->Unit(benchmark::kMillisecond);
   for (const std::string &Example : deviceExamples())
-    benchmark::RegisterBenchmark("device/" + Example, deviceTime, Example)
+    benchmark::RegisterBenchmark(("device/" + Example).c_str(), deviceTime,
+                                 Example)
         ->Arg(64)
         ->Arg(128)
         ->ArgName("d")
