@@ -102,6 +102,10 @@ static std::string checkOutputs(const OutputOptions &Outputs) {
 
 /// Whether a plan can round f32 operands of products.
 static std::string checkTf32(const BuildPlan &What) {
+  if (What.isRecurrence())
+    return llvm::formatv("tf32 is asked for, but '{0}' is a recurrence, whose "
+                         "products lose no digits on any level; leave it out",
+                         What.Pattern);
   if (!What.InputType.isF32())
     return llvm::formatv(
         "tf32 is asked for, but q, k and v are '{0}'; only f32 "
