@@ -31,6 +31,9 @@ inline constexpr llvm::StringLiteral ShortQueriesAttr = "attn.short_queries";
 inline constexpr llvm::StringLiteral PackedAttr = "attn.packed";
 /// Its f32 operands of products are to be rounded to tf32.
 inline constexpr llvm::StringLiteral Tf32Attr = "attn.tf32";
+/// Code of devices takes so many bytes of their fast memory at most
+/// (KernelShape::SharedLimit).
+inline constexpr llvm::StringLiteral SharedMemoryAttr = "attn.shared_memory";
 
 /// One level of a target.
 struct Level {
@@ -96,6 +99,10 @@ struct KernelShape {
   bool IsPacked = false;
   /// A linear attention whose queries see every key: no chunk has pairs.
   bool IsBidirectional = false;
+
+  /// Bytes of a device's fast memory that a group of threads may take at most;
+  /// 0: what the level has.
+  int64_t SharedLimit = 0;
 
   // What costs depend on beside.
   /// Bytes of an element of q, k and v in memory.

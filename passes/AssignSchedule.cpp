@@ -123,6 +123,7 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     function->setAttr(tile::kEntryAttr, entry);
     function->removeAttr(PackedAttr);
     function->removeAttr(Tf32Attr);
+    function->removeAttr(SharedMemoryAttr);
     function->removeAttr(LevelAttr);
     function->removeAttr(KernelNameAttr);
   }
@@ -142,6 +143,8 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
                        tensorType(attention.getQ()).getElementType());
     shape.IsPacked = function->hasAttr(PackedAttr);
     shape.Tf32 = function->hasAttr(Tf32Attr);
+    if (auto limit = function->getAttrOfType<IntegerAttr>(SharedMemoryAttr))
+      shape.SharedLimit = limit.getInt();
     if (failed(checkShape(attention, *target, levelName, shape)))
       return failure();
     attn::OutputsAttr outputs = attention.getRequestedOutputs();

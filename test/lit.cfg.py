@@ -25,7 +25,12 @@ config.environment["PATH"] = os.pathsep.join(
 )
 # A failing CHECK shows its input.
 config.environment["FILECHECK_OPTS"] = "--dump-input=fail"
-for name in ("HEDDLE_LEVEL", "HEDDLE_CPU_FEATURES", "ASAN_OPTIONS"):
+for name in (
+    "HEDDLE_LEVEL",
+    "HEDDLE_CPU_FEATURES",
+    "HEDDLE_DEVICE_ALL",
+    "ASAN_OPTIONS",
+):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 

@@ -81,6 +81,23 @@ void KeyPipeline::chooseSlots() {
   }
 }
 
+/// Whether nobody looks at the rows of `V` from `At` on.
+static bool isDoneBefore(Value V, Operation *At) {
+  return llvm::all_of(V.getUsers(), [&](Operation *User) {
+    return User->getBlock() == At->getBlock() && User->isBeforeInBlock(At) &&
+           (!isa<tile::RotateOp, tile::ScaleOp>(User) ||
+            isDoneBefore(User->getResult(0), At));
+  });
+}
+
+void KeyPipeline::shareSlot() {
+  if (!B.config().takesTurns() || Loads.size() != 2 ||
+      !Loads[0]->isBeforeInBlock(Loads[1]) ||
+      !isDoneBefore(Loads[0].getTile(), Loads[1]))
+    return;
+  Second = Loads.pop_back_val();
+}
+
 LogicalResult KeyPipeline::locateRows() {
   for (Operation *Op : Slice)
     if (failed(L.lowerOp(Op)))
@@ -120,6 +137,8 @@ LogicalResult KeyPipeline::consume(PipelineOp Pipeline, ValueRange Inits,
   auto Arguments = ValueRange(Region.getArguments());
   for (auto [I, Load] : llvm::enumerate(Loads))
     L.Slots[Load] = L.sharedTile(Load, Arguments[I]);
+  if (Second)
+    L.Turns[Second] = Arguments.front();
   Arguments = Arguments.drop_front(Loads.size());
   size_t Others = slots().size(), NumTile = tileTypes().size();
   bindTile(Arguments.slice(Others, NumTile), Arguments.take_front(Others));
@@ -141,10 +160,14 @@ LogicalResult KeyPipeline::run(ValueRange Inits, ValueRange Carried,
   hoist();
   raiseBits();
   chooseSlots();
+  shareSlot();
 
   SmallVector<int64_t> Slots;
   for (tile::LoadOp Load : Loads)
     Slots.push_back(L.sharedTile(Load, Value()).bytes());
+  if (Second)
+    Slots.front() =
+        std::max(Slots.front(), L.sharedTile(Second, Value()).bytes());
   llvm::append_range(Slots, slots());
   SmallVector<Type> Tile = tileTypes();
   auto Ring = RingType::get(B.getContext(), B.config().Stages, Slots, Tile);

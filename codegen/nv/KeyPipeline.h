@@ -86,6 +86,7 @@ private:
   void hoist();
   void raiseBits();
   void chooseSlots();
+  void shareSlot();
   bool isProducible(mlir::Value V, llvm::SetVector<mlir::Operation *> &Needed);
   mlir::LogicalResult produce(PipelineOp Pipeline);
   mlir::LogicalResult consume(PipelineOp Pipeline, mlir::ValueRange Inits,
@@ -93,6 +94,8 @@ private:
                               mlir::ValueRange Yielded);
 
   mlir::SmallVector<tile::LoadOp> Loads;
+  /// Values that the consumer copies to where the keys were.
+  tile::LoadOp Second;
   /// What the producer needs of the body to know where rows are.
   llvm::SetVector<mlir::Operation *> Slice;
   /// The loads' slots in the produce region.

@@ -37,10 +37,16 @@ struct Config {
   bool Tf32 = false;
   /// Features of q and k, and of v and o.
   int64_t Qk = 0, V = 0;
+  /// Registers that a thread may spend on queries: those of 128 features for 16
+  /// rows, which leaves room for as wide outputs, scores of 64 keys and
+  /// weights. Wider queries are read from shared memory for every tile of keys.
+  int64_t QueryRegisters = 32;
   /// Bytes of shared memory that a CTA may have.
   int64_t SharedLimit = 0;
 
   int64_t threads() const { return Warps * WarpSize; }
+  /// Keys and values take turns in one slot of a ring: see Schedules.h.
+  bool takesTurns() const { return Warps == 1 && Rows == 16 && Stages == 1; }
 };
 
 /// Address spaces of pointers; see the NVPTX back end's documentation.

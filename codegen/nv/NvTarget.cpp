@@ -123,7 +123,7 @@ std::string NvTarget::checkShape(const KernelShape &Shape,
     return llvm::formatv("level '{0}' has groups of a multiple of {1} keys "
                          "only, found {2}",
                          Level, FragmentRows, Shape.Group);
-  return "";
+  return checkShared(*findNvLevel(Level), Shape);
 }
 
 void NvTarget::addLoweringPasses(mlir::OpPassManager &Passes) const {

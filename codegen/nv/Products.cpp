@@ -10,9 +10,6 @@
 using namespace heddle::nv;
 using namespace mlir;
 
-/// Registers that a thread may spend on queries: those of 128 features for 16
-/// rows, which leaves room for as wide outputs, scores of 64 keys and weights.
-static constexpr int64_t QueryRegisters = 32;
 /// Rows of a block of queries.
 static constexpr int64_t MmaRows = 16;
 
@@ -82,7 +79,7 @@ bool heddle::nv::queryFitsRegisters(const Config &C, int64_t Features,
                                     Type Element) {
   int64_t Blocks =
       roundUp(Features, 16) / depthOf(Element) * (C.Rows / MmaRows);
-  return usesMatrixUnit(C, Element) && Blocks * 4 <= QueryRegisters;
+  return usesMatrixUnit(C, Element) && Blocks * 4 <= C.QueryRegisters;
 }
 
 static MatrixReader queryReader(NvBuilder &B, const SharedTile &Q) {
@@ -106,8 +103,8 @@ QueryOperand heddle::nv::loadQueryOperand(NvBuilder &B, const SharedTile &Q) {
 
 Value heddle::nv::takeSign(NvBuilder &B, QueryOperand &Q, Value Factor) {
   using arith::CmpFPredicate;
-  // Of both halves of a word.
-  constexpr int64_t SignBits = 0x80008000;
+  // Of both halves of a word, or of the one element there is.
+  const int64_t SignBits = Q.Shared.Element.isF32() ? 0x80000000 : 0x80008000;
   Value Zero = B.f32(0.0F);
   Value IsZero = B.cmp(CmpFPredicate::OEQ, Factor, Zero);
   Value Sign = B.select(B.cmp(CmpFPredicate::OLT, Factor, Zero),

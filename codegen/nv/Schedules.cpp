@@ -17,9 +17,6 @@ using namespace heddle::nv;
 static constexpr int64_t MaxStages = 4;
 static constexpr int64_t MaxWarps = 16;
 static constexpr int64_t MaxKeyTile = 512;
-/// Flags and coordinates beside the stages of a ring, and what alignment takes.
-static constexpr int64_t SharedReserve = 2048;
-
 /// Bytes of a row in shared memory: features are padded to what a product
 /// takes.
 static int64_t rowBytes(int64_t Features, int64_t ElementBytes) {
@@ -31,7 +28,21 @@ static int64_t sharedBytes(int64_t QueryTile, int64_t KeyTile, int64_t Stages,
                            const KernelShape &Shape) {
   const int64_t Q = rowBytes(Shape.Qk, Shape.ElementBytes);
   const int64_t V = rowBytes(Shape.V, Shape.ElementBytes);
-  return QueryTile * Q + Stages * KeyTile * (Q + V) + SharedReserve;
+  const bool TakesTurns = QueryTile == FragmentRows && Stages == 1;
+  const int64_t Stage = KeyTile * (TakesTurns ? std::max(Q, V) : Q + V);
+  // Flags and coordinates beside the stages, and what alignment takes; lists of
+  // tokens, or a sum per warp and column.
+  constexpr int64_t Fixed = 1024, TokenBytes = 8, SumBytes = 4;
+  const int64_t Lists = Stages * TokenBytes;
+  const int64_t Sums = QueryTile / FragmentRows * SumBytes;
+  return QueryTile * Q + Stages * Stage + Fixed +
+         KeyTile * std::max(Lists, Sums);
+}
+
+int64_t heddle::nv::sharedLimit(const NvLevel &Level,
+                                const KernelShape &Shape) {
+  return Shape.SharedLimit ? std::min(Shape.SharedLimit, Level.SharedLimit)
+                           : Level.SharedLimit;
 }
 
 int64_t heddle::nv::sharedBytes(attn::ScheduleAttr Schedule,
@@ -59,7 +70,7 @@ static llvm::SmallVector<int64_t> keyTiles(const KernelShape &Shape) {
   const int64_t Wide = std::max(Shape.Qk, Shape.V);
   if (Wide > 128 || Shape.ElementBytes > 2)
     return {32, 16};
-  return {64, 32};
+  return {64, 32, 16};
 }
 
 static Candidate makeCandidate(int64_t QueryTile, int64_t KeyTile,
@@ -67,30 +78,60 @@ static Candidate makeCandidate(int64_t QueryTile, int64_t KeyTile,
   // Two stages hide the copies behind the products; a third helps where tiles
   // are small, and two CTAs on one SM hide more than a fourth would.
   int64_t Stages = KeyTile >= 64 ? 2 : 3;
-  while (Stages > 1 &&
-         sharedBytes(QueryTile, KeyTile, Stages, Shape) > Level.SharedLimit)
+  while (Stages > 1 && sharedBytes(QueryTile, KeyTile, Stages, Shape) >
+                           sharedLimit(Level, Shape))
     --Stages;
   return {QueryTile, KeyTile, Stages};
 }
 
+static bool fits(const Candidate &C, const NvLevel &Level,
+                 const KernelShape &Shape) {
+  return sharedBytes(C.QueryTile, C.KeyTile, C.Stages, Shape) <=
+         sharedLimit(Level, Shape);
+}
+
+/// From the usual one to the least.
 static llvm::SmallVector<Candidate> listCandidates(const NvLevel &Level,
                                                    const KernelShape &Shape) {
   llvm::SmallVector<int64_t> QueryTiles = {64, 32, 16};
   if (Shape.IsPacked)
     QueryTiles = {16};
-  llvm::SmallVector<Candidate> All, TooLarge;
+  // Copies that nothing hides cost more than smaller tiles, other than those of
+  // 16 keys, for each of which all outputs are rescaled.
+  llvm::SmallVector<Candidate> Ranks[3], TooLarge;
   for (int64_t QueryTile : QueryTiles)
     for (int64_t KeyTile : keyTiles(Shape)) {
       const Candidate C = makeCandidate(QueryTile, KeyTile, Level, Shape);
-      const bool Fits = sharedBytes(C.QueryTile, C.KeyTile, C.Stages, Shape) <=
-                        Level.SharedLimit;
-      (Fits ? All : TooLarge).push_back(C);
+      if (!fits(C, Level, Shape))
+        TooLarge.push_back(C);
+      else
+        Ranks[KeyTile <= FragmentRows ? 2 : C.Stages > 1 ? 0 : 1].push_back(C);
     }
+  llvm::SmallVector<Candidate> All;
+  for (const llvm::SmallVector<Candidate> &Rank : Ranks)
+    llvm::append_range(All, Rank);
   // Where groups are so large that nothing fits, the least is refused with its
   // size.
   if (All.empty())
     All.push_back(TooLarge.back());
   return All;
+}
+
+std::string heddle::nv::checkShared(const NvLevel &Level,
+                                    const KernelShape &Shape) {
+  const Candidate C = listCandidates(Level, Shape).front();
+  if (fits(C, Level, Shape))
+    return "";
+  const int64_t Needs = ::sharedBytes(C.QueryTile, C.KeyTile, C.Stages, Shape);
+  return llvm::formatv(
+      "the least tiles, {0} queries and {1} keys of head dims {2} and {3}, "
+      "take {4} KB of shared memory, expected at most {5} KB for level '{6}'; "
+      "{7}",
+      C.QueryTile, C.KeyTile, Shape.Qk, Shape.V, (Needs + 1023) / 1024,
+      sharedLimit(Level, Shape) / 1024, Level.Name,
+      Needs <= Level.SharedLimit ? "allow more with --shared-memory"
+      : Shape.Group              ? "use smaller groups or f16"
+                                 : "use f16 or bf16");
 }
 
 static attn::ScheduleAttr scheduleOf(mlir::MLIRContext *Context,
@@ -178,7 +219,7 @@ heddle::nv::weighSchedules(mlir::MLIRContext *Context, const NvLevel &Level,
         One.IsChosen
             ? llvm::formatv("the usual one; {0} KB of {1} KB shared memory",
                             (sharedBytes(One.Schedule, Shape) + 1023) / 1024,
-                            Level.SharedLimit / 1024)
+                            sharedLimit(Level, Shape) / 1024)
                   .str()
             : llvm::formatv(
                   "{0:f1} % slower by the model",

@@ -12,9 +12,17 @@ namespace heddle::nv {
 /// so many queries, and a tile of keys is a multiple of it.
 inline constexpr int64_t FragmentRows = 16;
 
-/// What a CTA of attention needs of shared memory, in bytes: the queries, and
-/// `stages` tiles of keys and of values.
+/// What a CTA of attention needs of shared memory at most, in bytes: the
+/// queries, and `stages` tiles of keys and of values. With 16 queries and one
+/// stage, which is the least, keys and values take turns in one tile.
 int64_t sharedBytes(attn::ScheduleAttr Schedule, const KernelShape &Shape);
+
+/// What a CTA may have of it: that of the level, or less where less is asked
+/// for.
+int64_t sharedLimit(const NvLevel &Level, const KernelShape &Shape);
+
+/// Empty if some schedule fits that, otherwise what is missing.
+std::string checkShared(const NvLevel &Level, const KernelShape &Shape);
 
 attn::ScheduleAttr chooseSchedule(mlir::MLIRContext *Context,
                                   const NvLevel &Level,

@@ -111,11 +111,15 @@ SharedTile TileLowering::sharedTile(tile::LoadOp Load, Value Base) {
 }
 
 SharedTile TileLowering::stage(tile::LoadOp Load) {
-  SharedTile To = sharedTile(Load, Value());
-  SharedMemory::Part Memory = Shared.reserve(To.bytes());
-  To.Base = Shared.at(Memory.Offset);
-  // Whoever had this memory before may still be reading it.
-  Shared.barrierUnlessFree(Memory);
+  SharedTile To = sharedTile(Load, Turns.lookup(Load));
+  if (To.Base) {
+    Shared.barrier();
+  } else {
+    SharedMemory::Part Memory = Shared.reserve(To.bytes());
+    To.Base = Shared.at(Memory.Offset);
+    // Whoever had this memory before may still be reading it.
+    Shared.barrierUnlessFree(Memory);
+  }
   emitCopy(B,
            rowSource(Load.getView(), scalarI64(Load.getB()),
                      scalarI64(Load.getH()), Load.getRow()),

@@ -128,6 +128,9 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> Factors;
   /// Where the rows of a load arrive without its doing.
   llvm::DenseMap<mlir::Operation *, SharedTile> Slots;
+  /// Where a load puts its rows, behind a barrier: those that were there are
+  /// done with.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> Turns;
   /// Operations of a loop that have been lowered before it.
   llvm::DenseSet<mlir::Operation *> Hoisted;
 };

@@ -46,6 +46,13 @@ static FailureOr<Config> configFor(func::FuncOp Kernel, attn::EntryAttr Entry,
   C.Qk = Entry.getQk();
   C.V = Entry.getV();
   C.SharedLimit = Level.SharedLimit;
+  // A score region that reads tables has addresses under way for every score.
+  auto ReadsTable = [](attn::AtOp Op) {
+    return isa<tile::ModifyOp>(Op->getParentOp()) ? WalkResult::interrupt()
+                                                  : WalkResult::advance();
+  };
+  if (Kernel.walk(ReadsTable).wasInterrupted())
+    C.QueryRegisters /= 2;
   return C;
 }
 

@@ -141,6 +141,9 @@ mlir::Block *KernelBuilder::start(const LevelOfTarget &L,
                                  Builder.getFunctionType(Inputs, Results));
   Function->setAttr(KernelNameAttr, Builder.getStringAttr(What.Kernel));
   Function->setAttr(LevelAttr, Builder.getStringAttr(L.name()));
+  if (L.Of->isDevice() && What.Shape.SharedLimit)
+    Function->setAttr(SharedMemoryAttr,
+                      Builder.getI64IntegerAttr(What.Shape.SharedLimit));
   // A device has nothing that merges the parts of packed rows.
   if (What.ShortQueries && !L.Of->isDevice())
     Function->setAttr(ShortQueriesAttr, Builder.getUnitAttr());

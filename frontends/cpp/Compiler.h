@@ -113,6 +113,11 @@ struct ScheduleOptions {
   /// Extents of the boxes on a token grid, outermost axis first, both or none;
   /// the tiles are their products.
   std::vector<int64_t> QueryBox = {}, KeyBox = {};
+
+  bool isGiven() const {
+    return QueryTile || KeyTile || Rows || Lanes || Unroll || Stages ||
+           !QueryBox.empty() || !KeyBox.empty();
+  }
 };
 
 /// What a kernel returns beside o and lse. See `#attn.outputs`.
@@ -148,6 +153,9 @@ struct CompileOptions {
   /// level has, or q, k and v are not f32.
   bool Tf32 = false;
   ScheduleOptions Schedule;
+  /// Kilobytes of a device's shared memory that kernels may take at most; 0:
+  /// what the level has. Schedules are chosen to fit.
+  int64_t SharedMemory = 0;
   /// Also make code for short queries, whose rows are the heads of a group
   /// (see `attn-pack-heads`), where the pattern and the outputs allow it, for
   /// levels that are not of devices; the

@@ -10,6 +10,9 @@
 
 using namespace heddle;
 
+/// Kilobytes; no device has as much.
+static constexpr int64_t MostSharedMemory = 1024;
+
 /// "'a', 'b' and 'c'" without the grammar: "'a', 'b', 'c'".
 static std::string quotedList(llvm::ArrayRef<std::string> Names) {
   std::string Result;
@@ -218,7 +221,18 @@ Result<BuildPlan> heddle::makePlan(mlir::Operation *Pattern,
     attn::PatternOp First = sourcesOf(Pattern).front();
     P.Shape.Axes = First.hasGrid() ? First.getNumAxes() : 0;
     P.Shape.Group = First.getNormalization().getGroup();
+    P.Shape.ElementBytes = P.InputType.getIntOrFloatBitWidth() / 8;
   }
+
+  if (Options.SharedMemory < 0 || Options.SharedMemory > MostSharedMemory)
+    return Failure(llvm::formatv("shared memory of kernels is {0} KB; expected "
+                                 "1 to {1}, or 0 for what the level has",
+                                 Options.SharedMemory, MostSharedMemory)
+                       .str());
+  if (Options.SharedMemory && Options.Schedule.isGiven())
+    return Failure("a schedule and a limit on shared memory are given; "
+                   "expected one of them: the limit chooses a schedule");
+  P.Shape.SharedLimit = Options.SharedMemory * 1024;
 
   Result<std::vector<LevelOfTarget>> Levels = findLevels(Options.Targets);
   if (Levels && HereOnly)

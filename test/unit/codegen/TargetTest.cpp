@@ -59,6 +59,36 @@ TEST(Target, DevicesKeepTheirTilesInMemoryOfTheirOwn) {
     }
 }
 
+TEST(Target, DevicesHaveAScheduleForAnyLimitThatHoldsTheLeastTiles) {
+  mlir::MLIRContext Context;
+  Context.loadDialect<attn::AttnDialect>();
+  for (const Target *T : targets())
+    for (const Level &L : T->levels())
+      for (int64_t Kilobytes : {48, 64, 100, 164, 228})
+        for (int64_t Width : {1, 40, 64, 128, 256, 512})
+          for (int64_t Bytes : {2, 4}) {
+            KernelShape Shape{Width, Width};
+            Shape.ElementBytes = Bytes;
+            Shape.SharedLimit = Kilobytes * 1024;
+            const std::string What = L.Name + " " + std::to_string(Kilobytes) +
+                                     " KB, head dim " + std::to_string(Width) +
+                                     ", " + std::to_string(Bytes) + " bytes";
+            // 16 queries and 16 keys, which are there together.
+            const bool Fits = !T->isDevice() ||
+                              32 * Width * Bytes + 2048 <= Shape.SharedLimit;
+            EXPECT_EQ(T->checkShape(Shape, L.Name).empty(), Fits) << What;
+            attn::ScheduleAttr S = T->chooseSchedule(&Context, L.Name, Shape);
+            EXPECT_EQ(T->checkSchedule(S, L.Name), "") << What;
+            if (T->isDevice() && Fits && S.getQueryTile() > 16) {
+              EXPECT_LE(
+                  (S.getQueryTile() + 2 * S.getStages() * S.getKeyTile()) *
+                      Width * Bytes,
+                  Shape.SharedLimit)
+                  << What;
+            }
+          }
+}
+
 TEST(Target, BoxesHaveTheSizeOfTheirTiles) {
   mlir::MLIRContext Context;
   Context.loadDialect<attn::AttnDialect>();
