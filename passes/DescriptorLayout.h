@@ -91,6 +91,9 @@ inline constexpr Member DeviceCodeMembers[] = {
     HEDDLE_MEMBER(heddle_device_code, columns_threads),
     HEDDLE_MEMBER(heddle_device_code, columns_shared_bytes),
     HEDDLE_MEMBER(heddle_device_code, tf32),
+    HEDDLE_MEMBER(heddle_device_code, merge),
+    HEDDLE_MEMBER(heddle_device_code, merge_threads),
+    HEDDLE_MEMBER(heddle_device_code, merge_shared_bytes),
 };
 static_assert(describes(DeviceCodeMembers, sizeof(heddle_device_code)));
 

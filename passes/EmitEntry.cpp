@@ -48,19 +48,23 @@ static LLVM::LLVMFuncOp *slotOf(CodeInfo &Code, StringRef Kind) {
   else
     Known.Case("count", &Code.Count)
         .Case("columns", IsDevice ? &Code.Device.Columns : &Code.Columns);
+  if (IsDevice && Code.Entry.getPacked())
+    Known.Case("merge", &Code.Device.Merge);
   return Known.Default(nullptr);
 }
 
 /// True when two functions can belong to one kernel. Packed code has a pattern
-/// derived from that of the others, and partial results for its output.
+/// derived from that of the others, and on some targets partial results for its
+/// output.
 static bool agree(attn::EntryAttr A, attn::EntryAttr B) {
   const bool IsAlike = A.getQk() == B.getQk() && A.getV() == B.getV() &&
                        A.getInputType() == B.getInputType() &&
                        A.getOutputs() == B.getOutputs() &&
                        A.getState() == B.getState();
-  return IsAlike && (A.getPacked() != B.getPacked() ||
-                     (A.getPattern() == B.getPattern() &&
-                      A.getOutputType() == B.getOutputType()));
+  if (A.getPacked() != B.getPacked())
+    return IsAlike;
+  return IsAlike && A.getPattern() == B.getPattern() &&
+         (A.getPacked() || A.getOutputType() == B.getOutputType());
 }
 
 /// Files `Kernel` under its kernel and level.
@@ -110,8 +114,8 @@ addKernel(LLVM::LLVMFuncOp Kernel, StringRef Kind,
 
 SmallVector<LLVM::LLVMFuncOp, 4> CodeInfo::functions() const {
   SmallVector<LLVM::LLVMFuncOp, 4> Present;
-  for (LLVM::LLVMFuncOp Function :
-       {Task, State, Step, Count, Check, Columns, Device.Task, Device.Columns})
+  for (LLVM::LLVMFuncOp Function : {Task, State, Step, Count, Check, Columns,
+                                    Device.Task, Device.Columns, Device.Merge})
     if (Function)
       Present.push_back(Function);
   return Present;
@@ -154,7 +158,7 @@ static LogicalResult checkDevice(const DeviceInfo &Device) {
     return Module.emitOpError("expected the attribute '")
            << tile::kCodeAttr << "' with '" << tile::kTarget << "', '"
            << tile::kArch << "' and '" << tile::kText << "'";
-  for (LLVM::LLVMFuncOp Kernel : {Device.Task, Device.Columns})
+  for (LLVM::LLVMFuncOp Kernel : {Device.Task, Device.Columns, Device.Merge})
     if (Kernel && (!DeviceInfo::resource(Kernel, tile::kThreads) ||
                    !DeviceInfo::resource(Kernel, tile::kSharedBytes)))
       return Kernel.emitOpError("expected the attribute '")
@@ -173,6 +177,8 @@ static LogicalResult checkCode(CodeInfo &Code) {
     Needed.push_back("check");
   if (Code.Entry.getOutputs().hasColumns())
     Needed.push_back("columns");
+  if (Code.Device && Code.Entry.getPacked())
+    Needed.push_back("merge");
   for (StringRef Kind : Needed)
     if (!*slotOf(Code, Kind))
       return Present.emitOpError("kernel '")
@@ -297,7 +303,11 @@ static Constant deviceCode(ConstantBuilder &Builder, const CodeInfo &Code) {
   const DeviceInfo &Device = Code.Device;
   if (!Device)
     return 0;
-  LLVM::LLVMFuncOp Task = Device.Task, Columns = Device.Columns;
+  LLVM::LLVMFuncOp Task = Device.Task, Columns = Device.Columns,
+                   Merge = Device.Merge;
+  auto Symbol = [&](LLVM::LLVMFuncOp Kernel) {
+    return Kernel ? Builder.string(Kernel.getSymName()) : Constant(0);
+  };
   auto Resource = [](LLVM::LLVMFuncOp Kernel, StringRef Name) {
     return Kernel ? *DeviceInfo::resource(Kernel, Name) : 0;
   };
@@ -305,8 +315,8 @@ static Constant deviceCode(ConstantBuilder &Builder, const CodeInfo &Code) {
   StringAttr Binary = Device.code(tile::kBinary);
   ConstantBuilder::Fields Fields = {
       Builder.string(Device.code(tile::kTarget)),
-      Builder.string(Task.getSymName()),
-      Columns ? Builder.string(Columns.getSymName()) : Constant(0),
+      Symbol(Task),
+      Symbol(Columns),
       Builder.string(Text),
       static_cast<int64_t>(Text.size()),
       Binary ? Builder.bytes(Binary) : Constant(0),
@@ -316,7 +326,10 @@ static Constant deviceCode(ConstantBuilder &Builder, const CodeInfo &Code) {
       Resource(Task, tile::kSharedBytes),
       Resource(Columns, tile::kThreads),
       Resource(Columns, tile::kSharedBytes),
-      Code.Entry.getTf32()};
+      Code.Entry.getTf32(),
+      Symbol(Merge),
+      Resource(Merge, tile::kThreads),
+      Resource(Merge, tile::kSharedBytes)};
   return Builder.array(DeviceCodeMembers, {Fields}, "heddle.device");
 }
 

@@ -163,7 +163,8 @@ static void writeDevice(OStream &Json, const CodeInfo &Code) {
       Json.value(llvm::cast<mlir::StringAttr>(Warning).getValue());
   });
   Json.attributeArray("kernels", [&] {
-    for (mlir::LLVM::LLVMFuncOp Kernel : {Device.Task, Device.Columns}) {
+    for (mlir::LLVM::LLVMFuncOp Kernel :
+         {Device.Task, Device.Columns, Device.Merge}) {
       if (!Kernel)
         continue;
       Json.object([&] {

@@ -18,8 +18,9 @@ namespace heddle {
 /// The kernels of another device, as its code generator leaves them.
 struct DeviceInfo {
   mlir::ModuleOp Module;
-  /// Columns is null for a kernel without outputs by columns.
-  mlir::LLVM::LLVMFuncOp Task, Columns;
+  /// Columns is null for a kernel without outputs by columns, Merge for all but
+  /// packed code.
+  mlir::LLVM::LLVMFuncOp Task, Columns, Merge;
 
   explicit operator bool() const { return static_cast<bool>(Module); }
   /// A number of `kernel`'s resources; none for what is not known of it.

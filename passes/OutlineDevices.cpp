@@ -5,6 +5,7 @@
 #include "heddle/abi.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/KernelSpec.h"
+#include "passes/PackHeads.h"
 #include "passes/Passes.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -27,10 +28,12 @@ std::string plainName(StringRef name) {
 }
 
 /// The bytes of what a kernel is launched with (see heddle_device_launch).
+/// Tasks bring the integers that packed code takes behind the pattern's.
 size_t blockBytes(const KernelSpec &spec) {
+  const size_t hidden = spec.entry.getPacked() ? kNumHiddenParams : 0;
   return sizeof(heddle_device_launch) + sizeof(heddle_args) +
          spec.sources.size() * sizeof(heddle_source) +
-         spec.params.size() * sizeof(heddle_operand);
+         (spec.params.size() - hidden) * sizeof(heddle_operand);
 }
 
 struct AttnOutlineDevices : impl::AttnOutlineDevicesBase<AttnOutlineDevices> {

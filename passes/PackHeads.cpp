@@ -21,7 +21,8 @@
 //
 // The kernel of P' is one like all others. The runtime fills in the hidden
 // parameters, shows it q with heads and queries exchanged (they are strides),
-// and merges the stretches of a row, which is why partial results are f32.
+// and merges the stretches of a row, which is why partial results are f32. The
+// kernel of a device exchanges them itself, and another merges.
 //
 // Not every clause is a matter of the pair alone: see `findPackingObstacle`.
 
@@ -66,9 +67,8 @@ enum HiddenParam : unsigned {
   RowPosition,
   KeyBegin,
   KeyEnd,
-  NumHiddenParams,
 };
-constexpr StringLiteral kHiddenNames[NumHiddenParams] = {
+constexpr StringLiteral kHiddenNames[kNumHiddenParams] = {
     "row_head", "row_position", "key_begin", "key_end"};
 
 /// A name that no parameter has.
@@ -90,7 +90,7 @@ SmallVector<Value> exchangeRows(Region &region, unsigned numParams) {
   Location loc = region.getLoc();
   OpBuilder b(region.getContext());
   SmallVector<Value> hidden;
-  for (unsigned i = 0; i < NumHiddenParams; ++i)
+  for (unsigned i = 0; i < kNumHiddenParams; ++i)
     hidden.push_back(
         block.insertArgument(numParams + i, b.getIndexType(), loc));
   // Coordinates come last: b, h, q, k.
@@ -172,13 +172,24 @@ struct AttnPackHeads : impl::AttnPackHeadsBase<AttnPackHeads> {
     }
   }
 
-  /// A function that does under the derived pattern what `function` does. Its o
-  /// is f32: it may be a part of a row, which is rounded when it is whole.
+  /// True where the level is that of a device, whose kernels know by themselves
+  /// whether a row is whole.
+  static bool isForDevice(func::FuncOp function) {
+    auto level = function->getAttrOfType<StringAttr>(LevelAttr);
+    const Target *target = level ? findTargetOfLevel(level) : nullptr;
+    return target && target->isDevice();
+  }
+
+  /// A function that does under the derived pattern what `function` does. On
+  /// the processor its o is f32: it may be a part of a row, which is rounded
+  /// when it is whole.
   static void addFunction(func::FuncOp function, attn::AttentionOp attention,
                           attn::PatternOp packed, SymbolTable &symbols) {
     OpBuilder b(function.getContext());
     auto type = cast<RankedTensorType>(attention.getO().getType());
-    auto partial = RankedTensorType::get(type.getShape(), b.getF32Type());
+    auto partial = isForDevice(function)
+                       ? type
+                       : RankedTensorType::get(type.getShape(), b.getF32Type());
     SmallVector<Type> results(attention.getResultTypes());
     results.front() = partial;
 
@@ -191,7 +202,7 @@ struct AttnPackHeads : impl::AttnPackHeadsBase<AttnPackHeads> {
       added->setAttr(KernelNameAttr, function.getSymNameAttr());
     Block &body = added.getBody().front();
     auto inner = *added.getOps<attn::AttentionOp>().begin();
-    for (unsigned i = 0; i < NumHiddenParams; ++i)
+    for (unsigned i = 0; i < kNumHiddenParams; ++i)
       inner.getParamsMutable().append(
           body.addArgument(b.getIndexType(), added.getLoc()));
     inner.setPattern(packed.getSymName());

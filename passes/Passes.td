@@ -88,7 +88,7 @@ def AttnPackHeads : Pass<"attn-pack-heads", "::mlir::ModuleOp"> {
     with four more parameters behind those of P. A tile of rows is then the query
     heads that share a head of k and v, all at one position, and a row's keys may
     be split: what decoding wants (see docs/rationale/decode.md). The result o is
-    f32 whatever it was. The runtime fills in the hidden parameters, exchanges
+    f32 whatever it was, but for levels of devices. The runtime fills in the hidden parameters, exchanges
     heads and queries in the strides of q, and merges the parts of a row.
 
     A remark says why where there is no such pattern: several sources, a token

@@ -114,7 +114,8 @@ class Heddle:
         self._tensors = heddle.Tensors(*(view(x) for x in (of.q, of.k, of.v, self.out)))
         self._used: list[Any] = []
         self.prepare()
-        self.level = self._plan.level
+        parts = self._plan.parts
+        self.level = self._plan.level + (f", packed heads, {parts} splits" if parts else "")
 
     def prepare(self) -> None:
         self._plan = heddle.Plan(self._bundle, self._problem, self._place.device)

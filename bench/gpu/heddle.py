@@ -42,7 +42,8 @@ class CProblem(Structure):
     _fields_ = [("batch", c_int64), ("heads_q", c_int64), ("heads_kv", c_int64), ("seq_q", c_int64),
                 ("seq_k", c_int64), ("origin", POINTER(c_int64)), ("params", POINTER(CValue)),
                 ("cu_seqlens_q", POINTER(c_int64)), ("cu_seqlens_k", POINTER(c_int64)),
-                ("more_seq_k", POINTER(c_int64)), ("trusted", c_int32), ("segments", c_int64)]
+                ("more_seq_k", POINTER(c_int64)), ("trusted", c_int32), ("segments", c_int64),
+                ("multiprocessors", c_int64)]
 
 
 class CTensors(Structure):
@@ -111,6 +112,7 @@ PLAIN: dict[str, tuple[Any, ...]] = {
     "heddle_kernel_entry": (POINTER(CEntry), HANDLE),
     "heddle_plan_destroy": (None, HANDLE),
     "heddle_plan_code": (POINTER(CCode), HANDLE),
+    "heddle_plan_parts": (c_int64, HANDLE),
     "heddle_pool_destroy": (None, HANDLE),
     "heddle_device_close": (None, HANDLE),
     "heddle_device_describe": (CInfo, HANDLE),
@@ -216,9 +218,12 @@ class Plan:
         code = (library.make("device_code_of", device.handle, kernel, None) if device
                 else library.make("kernel_code", kernel))
         self._kept: list[Any] = []
+        self._multiprocessors = device.info.multiprocessors if device else 0
         self.handle = library.make("plan_create_with", kernel, code,
                                    byref(self._problem(bundle.entry, problem)))
         self.level = library.plan_code(self.handle).contents.level.decode()
+        # Into how many parts keys are split by code for short queries; 0 for other code.
+        self.parts = int(library.plan_parts(self.handle))
 
     def _tensor(self, tensor: Tensor) -> Any:
         made = tensor.c()
@@ -251,7 +256,8 @@ class Plan:
         origin = (c_int64 * max(1, of.batch))(*([of.origin] * of.batch))
         self._kept += [values, origin]
         return CProblem(batch=of.batch, heads_q=of.heads, heads_kv=of.key_heads, seq_q=of.queries,
-                        seq_k=of.keys, origin=origin, params=values)
+                        seq_k=of.keys, origin=origin, params=values,
+                        multiprocessors=self._multiprocessors)
 
     def kept_pairs(self, pool: Pool) -> int:
         """Exactly counted, over all heads."""

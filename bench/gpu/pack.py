@@ -21,7 +21,7 @@ BENCH = Path(__file__).resolve().parent.parent
 SOURCE = BENCH.parent
 sys.path += [str(BENCH), str(BENCH / "peers")]
 
-from rows import KERNELS, Kernel  # noqa: E402  after the path to what it imports
+from rows import KERNELS, SHORT_QUERIES, Kernel  # noqa: E402  after the path to what it imports
 from suite.machine import revision  # noqa: E402
 
 PATTERNS = (BENCH / "patterns", SOURCE / "examples")
@@ -74,7 +74,8 @@ def pattern_file(pattern: str) -> Path:
 def compile_kernel(build: Path, kernel: Kernel, target: str, folder: Path) -> None:
     run([str(build / "bin" / "heddle"), "compile", str(pattern_file(kernel.pattern)),
          "--target", target, "--dtype", kernel.dtype, "--head-dim", str(kernel.head_dim),
-         "--name", kernel.name, "-o", str(folder / f"{kernel.name}.so")])
+         "--name", kernel.name, "-o", str(folder / f"{kernel.name}.so"),
+         *(["--short-queries"] if kernel.pattern in SHORT_QUERIES else [])])
 
 
 def libraries_of(program: Path) -> dict[str, Path]:

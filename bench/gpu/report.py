@@ -90,7 +90,9 @@ def check_line(report: Record) -> str:
     if not checks:
         return "no kernel was checked"
     worst = max((float(item["largest_o"]) for item in passed), default=0.0)
-    return (f"{len(passed)} of {len(checks)} kernels agree with the CPU code of their bundle on small, "
+    kernels = {item["kernel"] for item in checks}
+    right = kernels - {item["kernel"] for item in checks if item not in passed}
+    return (f"{len(right)} of {len(kernels)} kernels agree with the CPU code of their bundle on small, "
             f"odd shapes" + (f"; the largest difference is {worst:.2g}" if passed else ""))
 
 

@@ -130,6 +130,10 @@ def numbers(**values: int) -> Operands:
     return {name: Number(value) for name, value in values.items()}
 
 
+# Kernels that also have code for short queries: query heads as rows, keys split.
+SHORT_QUERIES = ("causal",)
+
+
 def dense_of(kernel: Kernel) -> Kernel:
     """Heddle's dense kernel of the same dtype and head dim."""
     return Kernel("dense", kernel.dtype, kernel.head_dim)
@@ -154,6 +158,11 @@ CHECKS: dict[str, tuple[Shape, Operands]] = {
     "natten_2d": (Shape(1, 4, 2, 23 * 19, 23 * 19), numbers(H=23, W=19, wy=5, wx=7)),
     "natten_3d": (Shape(1, 4, 2, 5 * 9 * 11, 5 * 9 * 11), numbers(T=5, H=9, W=11, wt=3, wy=5, wx=3)),
     "documents": (ODD, {"doc": Groups(5, "q")}),
+}
+# The same for code for short queries: heads that share keys, and that do not; keys split and whole.
+DECODE_CHECKS: dict[str, tuple[Shape, ...]] = {
+    "causal": (Shape(1, 8, 1, 1, 5003, origin=5002), Shape(3, 12, 3, 2, 331, origin=329),
+               Shape(1, 2, 2, 3, 2011, origin=2008)),
 }
 KERNELS = tuple(Kernel(pattern, dtype, head_dim) for pattern in CHECKS for dtype in DTYPES
                 for head_dim in HEAD_DIMS)
@@ -180,6 +189,13 @@ def sparse(family: str, label: str, pattern: str, operands: Operands, shape: Sha
     return Row(family, label, Kernel(pattern, dtype, head_dim), shape, operands)
 
 
+def decode(label: str, batch: int, queries: int, keys: int, key_heads: int = 8) -> Row:
+    """The last queries of long sequences."""
+    return Row("decode", label, Kernel("causal", "bf16", 128),
+               Shape(batch, 32, key_heads, queries, keys, origin=keys - queries),
+               peers=(*SDPA, "flex"), beside_dense=False)
+
+
 IMAGE = numbers(H=128, W=128, wy=13, wx=13)
 VIDEO = numbers(T=16, H=32, W=32, wt=5, wy=7, wx=7)
 
@@ -197,8 +213,9 @@ ROWS: tuple[Row, ...] = (
     sparse("neighborhood 1-D", "2k of 16k", "neighborhood_1d", numbers(window=2048)),
     sparse("neighborhood 3-D", "5 x 7 x 7 of 16 x 32 x 32", "natten_3d", VIDEO, head_dim=64),
     sparse("documents", "16 of 1k on average, causal", "documents", {"doc": Groups(16, "q")}),
-    Row("decode", "1 query, 128k keys, 32 over 8 heads", Kernel("causal", "bf16", 128),
-        Shape(1, 32, 8, 1, 131072, origin=131071), peers=(*SDPA, "flex"), beside_dense=False),
+    decode("1 query, 128k keys, 32 over 8 heads", 1, 1, 131072),
+    decode("1 query, 8k keys, 32 over 8 heads", 1, 1, 8192),
+    decode("32 x 1 query, 8k keys, 32 over 8 heads", 32, 1, 8192),
     full("dense", "4 x 4k", BATCH, "bf16", 64),
     full("causal", "4 x 4k", BATCH, "bf16", 64),
     full("dense", "16k", LONG, "bf16", 128),
@@ -216,6 +233,9 @@ ROWS: tuple[Row, ...] = (
     sparse("blocks of 64", "90 % sparse, 16k", "blocks_64", blocks(64, 10), head_dim=64),
     sparse("vertical-slash", "500 columns, 1,500 diagonals, 16k", "vertical_slash",
            slashes(500, 1500, 512, 64, 16384), head_dim=64),
+    decode("4 queries, 32k keys, 32 over 8 heads", 1, 4, 32768),
+    decode("1 query, 32k keys, 32 heads", 1, 1, 32768, key_heads=32),
+    decode("8 x 1 query, 32k keys, 32 over 8 heads", 8, 1, 32768),
 )
 
 
@@ -239,7 +259,7 @@ def small(row: Row) -> Row:
     """The row with the shape and the values of its check: to try things out."""
     shape, operands = CHECKS[row.kernel.pattern]
     if row.family == "decode":
-        shape = Shape(1, 4, 2, 1, 331, origin=330)
+        shape = DECODE_CHECKS[row.kernel.pattern][0]
     elif row.shape.queries == row.shape.keys and shape.queries != shape.keys:
         shape = ODD
     return replace(row, label="small", shape=shape, operands=operands)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import Record
-from rows import CHECKS, KERNELS, Kernel, Operands, Row, Shape, dense_of
+from rows import CHECKS, DECODE_CHECKS, KERNELS, Kernel, Operands, Row, Shape, dense_of
 
 
 class Failed(Exception):
@@ -70,21 +70,29 @@ def find_libraries(program: Path, folder: Path) -> str:
     raise Failed(f"'{program}' does not start: {said}")
 
 
-def check(tool: Tool, kernel: Kernel, seconds: float) -> Record:
-    shape, operands = CHECKS[kernel.pattern]
+def check(tool: Tool, kernel: Kernel, shape: Shape, operands: Operands, seconds: float) -> Record:
     record: Record = {"kernel": kernel.name, "shape": shape.text(kernel.head_dim)}
     try:
         found = tool.run(tool.command(kernel, shape, operands, "--check", "--repeat", "1"), seconds)
     except Failed as why:
         return {**record, "failed": str(why)}
-    return {**record, "level": found["level"], **found["check"]}
+    return {**record, "level": found["level"], "packed_heads": found["tiles"]["packed_heads"],
+            "splits": found["tiles"]["splits"], **found["check"]}
+
+
+def checks_of(kernel: Kernel) -> list[tuple[Shape, Operands]]:
+    """The shapes that a kernel is checked on, few queries among them where it has
+    code for them."""
+    short = [(shape, CHECKS[kernel.pattern][1]) for shape in DECODE_CHECKS.get(kernel.pattern, ())]
+    return [CHECKS[kernel.pattern], *short]
 
 
 def check_all(tool: Tool, wanted: set[str], jobs: int, seconds: float) -> list[Record]:
     """The kernels of these names, some at a time: nothing is timed here."""
-    chosen = [kernel for kernel in KERNELS if kernel.name in wanted]
+    chosen = [(kernel, *problem) for kernel in KERNELS if kernel.name in wanted
+              for problem in checks_of(kernel)]
     with ThreadPoolExecutor(jobs) as threads:
-        return list(threads.map(lambda kernel: check(tool, kernel, seconds), chosen))
+        return list(threads.map(lambda item: check(tool, *item, seconds), chosen))
 
 
 def time_row(tool: Tool, row: Row, bad: list[str], record: Record, samples: int,

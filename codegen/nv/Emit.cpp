@@ -289,12 +289,15 @@ static mlir::DictionaryAttr resourcesOf(mlir::LLVM::LLVMFuncOp Kernel,
         B.getI64IntegerAttr(findNvLevel(Entry.getLevel())
                                 ->countResident(Threads, Report->Registers,
                                                 Shared + Report->Shared));
+  // Tiles go through shared memory where keys are visited.
+  mlir::Attribute Stages = B.getUnitAttr();
+  if (Kernel->getAttr(tile::kKernelAttr) != B.getStringAttr("merge"))
+    Stages = B.getI64IntegerAttr(Entry.getSchedule().getStages());
   llvm::SmallVector<mlir::NamedAttribute> All = {
       B.getNamedAttr(tile::kThreads, B.getI64IntegerAttr(Threads)),
       B.getNamedAttr(tile::kSharedBytes, B.getI64IntegerAttr(Shared)),
       B.getNamedAttr("resident_groups", Resident),
-      B.getNamedAttr("stages",
-                     B.getI64IntegerAttr(Entry.getSchedule().getStages())),
+      B.getNamedAttr("stages", Stages),
       B.getNamedAttr("registers", Known(&KernelReport::Registers)),
       B.getNamedAttr("stack_bytes", Known(&KernelReport::Stack)),
       B.getNamedAttr("spill_store_bytes", Known(&KernelReport::SpillStores)),

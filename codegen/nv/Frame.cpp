@@ -22,14 +22,6 @@ int64_t KernelCode::sourcesOffset() const {
   return ArgsOffset + static_cast<int64_t>(sizeof(heddle_args));
 }
 
-/// Integers of packed code that the task brings, behind the other parameters.
-static constexpr unsigned NumHidden = 4;
-
-static bool isPacked(func::FuncOp Kernel) {
-  auto Entry = Kernel->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
-  return Entry && Entry.getPacked();
-}
-
 int64_t KernelCode::operandsOffset() const {
   const int64_t Sources = tile::isLinear(Kernel) ? 1 : Sig.numSources();
   return sourcesOffset() +
@@ -38,18 +30,15 @@ int64_t KernelCode::operandsOffset() const {
 
 int64_t KernelCode::blockBytes() const {
   unsigned Given = Sig.End - Sig.firstParam();
-  if (isPacked(Kernel))
-    Given -= NumHidden;
+  if (isPacked())
+    Given -= NumHiddenOperands;
   return operandsOffset() +
          Given * static_cast<int64_t>(sizeof(heddle_operand));
 }
 
 Value KernelCode::argument(size_t Offset, Type T) {
-  // Nobody writes there while a kernel runs.
-  return LLVM::LoadOp::create(
-      B, T, B.bytes(Entry->getArgument(0), static_cast<int64_t>(Offset)),
-      /*alignment=*/0, /*isVolatile=*/false, /*isNonTemporal=*/false,
-      /*isInvariant=*/true);
+  return B.loadInvariant(
+      T, B.bytes(Entry->getArgument(0), static_cast<int64_t>(Offset)));
 }
 
 void KernelCode::mapTask() {
@@ -122,7 +111,7 @@ void KernelCode::mapLinearViews() {
 }
 
 void KernelCode::mapParameters() {
-  unsigned FirstHidden = isPacked(Kernel) ? Sig.End - NumHidden : Sig.End;
+  unsigned FirstHidden = isPacked() ? Sig.End - NumHiddenOperands : Sig.End;
   for (unsigned I = Sig.firstParam(); I < Sig.End; ++I) {
     Value Parameter = Kernel.getArgument(I);
     Type T = Parameter.getType();
@@ -142,18 +131,31 @@ void KernelCode::mapParameters() {
   }
 }
 
+void KernelCode::mapOrigin() {
+  Value Batch = scalarI64(Kernel.getArgument(0));
+  Value Origins = argument(ArgsOffset + offsetof(heddle_args, origin),
+                           B.ptrType(Space::Global));
+  Value Origin =
+      B.load(B.getI64Type(), B.offset(Origins, Batch, B.getI64Type()));
+  Value Start = Kernel.getArgument(Sig.Origin);
+  if (!isPacked()) {
+    Scalars.map(Start, B.toIndex(Origin));
+    return;
+  }
+  // Positions of the pattern are numbers of rows.
+  Scalars.map(Start, B.toIndex(B.i64(0)));
+  Query = B.sub(Hidden[RowPosition], Origin);
+}
+
 void KernelCode::mapArguments() {
   mapTask();
   if (tile::isLinear(Kernel))
     mapLinearViews();
   else
     mapViews();
-  Value Batch = scalarI64(Kernel.getArgument(0));
-  Value Origin = argument(ArgsOffset + offsetof(heddle_args, origin),
-                          B.ptrType(Space::Global));
-  Scalars.map(Kernel.getArgument(Sig.Origin),
-              B.toIndex(B.load(B.getI64Type(),
-                               B.offset(Origin, Batch, B.getI64Type()))));
+  mapOrigin();
+  if (isPacked())
+    mapHeads();
   Scalars.map(
       Kernel.getArgument(Sig.scale()),
       argument(ArgsOffset + offsetof(heddle_args, scale), B.getF32Type()));

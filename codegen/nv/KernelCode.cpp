@@ -45,9 +45,12 @@ LogicalResult KernelCode::lowerScalarOp(Operation *Op) {
 }
 
 void KernelCode::lower(tile::DimOp Op) {
-  Value Size =
-      Op.getAxis() == tile::Axis::Position
-          ? sequenceLength(Op.getView())
-          : viewShape(Op.getView(), static_cast<unsigned>(Op.getAxis()));
+  // Where the heads of a group are rows, those of the keys are left.
+  Value View = Op.getAxis() == tile::Axis::Head && hasHeadRows(Op.getView())
+                   ? Kernel.getArgument(Sig.firstKeys())
+                   : Value(Op.getView());
+  Value Size = Op.getAxis() == tile::Axis::Position
+                   ? sequenceLength(View)
+                   : viewShape(View, static_cast<unsigned>(Op.getAxis()));
   Scalars.map(Op.getResult(), B.toIndex(Size));
 }

@@ -22,6 +22,15 @@ namespace heddle::nv {
 using tile::isTableOrSet;
 using tile::isTile;
 
+/// Integers of packed code that the task brings, behind the other parameters.
+enum HiddenOperand : unsigned {
+  RowHead,
+  RowPosition,
+  KeyBegin,
+  KeyEnd,
+  NumHiddenOperands,
+};
+
 class KernelCode {
 public:
   /// Bytes of the launch's block.
@@ -44,6 +53,7 @@ protected:
   void mapViews();
   void mapLinearViews();
   void mapParameters();
+  void mapOrigin();
   /// What lies in the launch's block at an offset.
   mlir::Value argument(size_t Offset, mlir::Type T);
 
@@ -67,6 +77,15 @@ protected:
   /// Row 0 of head `Head` of sequence `Batch` and what follows it; which
   /// position a row has is left open.
   RowSource viewRows(mlir::Value View, mlir::Value Batch, mlir::Value Head);
+
+  // Packed code, whose rows are the query heads that share a key head, at one
+  // query (PackedRows.cpp).
+  bool isPacked() const;
+  void mapHeads();
+  /// Whether the rows of a view are heads: of q and of outputs.
+  bool hasHeadRows(mlir::Value View) const;
+  /// The first of those heads at the task's query.
+  mlir::Value headRowsAddress(mlir::Value View, mlir::Value Batch);
 
   // Scalars. Tables and sets are pointers to their descriptions.
   mlir::Value scalar(mlir::Value V) { return Scalars.lookup(V); }
@@ -103,10 +122,13 @@ protected:
   /// What ends the code of the operations of the kernel's block before this
   /// one.
   mlir::Operation *Top = nullptr;
-  /// What takes the place of the batch in views of outputs.
+  /// What takes the place of the batch in views of outputs; in packed code the
+  /// number of the task's room, negative where its rows are whole.
   mlir::Value Part;
-  /// Hidden operands of packed code (i64).
+  /// Hidden operands of packed code (i64), its query within the sequence, and
+  /// the query heads of a key head.
   Values Hidden;
+  mlir::Value Query, Group;
   /// Byte offsets of views in the launch's block.
   llvm::DenseMap<mlir::Value, size_t> Views;
   llvm::DenseMap<std::pair<mlir::Value, unsigned>, mlir::Value> ViewValues;

@@ -231,6 +231,11 @@ Value NvBuilder::bytes(Value Base, int64_t Bytes) {
 Value NvBuilder::load(Type T, Value Pointer, unsigned Alignment) {
   return LLVM::LoadOp::create(*this, T, Pointer, Alignment);
 }
+Value NvBuilder::loadInvariant(Type T, Value Pointer) {
+  return LLVM::LoadOp::create(*this, T, Pointer, /*alignment=*/0,
+                              /*isVolatile=*/false, /*isNonTemporal=*/false,
+                              /*isInvariant=*/true);
+}
 void NvBuilder::store(Value V, Value Pointer, unsigned Alignment) {
   LLVM::StoreOp::create(*this, V, Pointer, Alignment);
 }

@@ -136,6 +136,8 @@ public:
   mlir::Value bytes(mlir::Value Base, int64_t Bytes);
   /// `Alignment` 0: that of the type.
   mlir::Value load(mlir::Type T, mlir::Value Pointer, unsigned Alignment = 0);
+  /// ... where nobody writes while a kernel runs.
+  mlir::Value loadInvariant(mlir::Type T, mlir::Value Pointer);
   void store(mlir::Value Value, mlir::Value Pointer, unsigned Alignment = 0);
   /// The address as an integer.
   mlir::Value address(mlir::Value Pointer);

@@ -199,19 +199,24 @@ void TileLowering::lower(tile::RotateOp Op) {
   defineRows(Op.getResult(), std::move(Rows));
 }
 
+void TileLowering::storeTile(Value Tile, const RowSource &To) {
+  const TileValue &X = Tiles.find(Tile)->second;
+  if (const auto *Elements = std::get_if<Fragment>(&X))
+    emitStoreRows(B, *Elements, To);
+  else
+    emitStoreStats(B, std::get<RowStats>(X), layout(Tile), To);
+}
+
 void TileLowering::lower(tile::StoreOp Op) {
+  if (isPacked())
+    return storePacked(Op);
   // Who computes a part of a result writes it where parts are collected.
   bool IsOwn =
       Op.getB() == Kernel.getArgument(0) && Kind == tile::KernelKind::Task;
   Value Batch = IsOwn ? Part : scalarI64(Op.getB());
-  const TileValue &Tile = Tiles.find(Op.getTile())->second;
   B.branch(hasData(Op.getView()), [&] {
-    RowSource To =
-        rowSource(Op.getView(), Batch, scalarI64(Op.getH()), Op.getRow());
-    if (const auto *Elements = std::get_if<Fragment>(&Tile))
-      emitStoreRows(B, *Elements, To);
-    else
-      emitStoreStats(B, std::get<RowStats>(Tile), layout(Op.getTile()), To);
+    storeTile(Op.getTile(), rowSource(Op.getView(), Batch, scalarI64(Op.getH()),
+                                      Op.getRow()));
   });
 }
 

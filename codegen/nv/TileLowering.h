@@ -56,6 +56,11 @@ private:
                       mlir::Value Row);
 
   using KernelCode::lower;
+  /// Stores to the tensor, or where rows of packed code are split to the task's
+  /// room (PackedRows.cpp).
+  void storePacked(tile::StoreOp Op);
+  RowSource partialRows(mlir::Value View, mlir::Value Row);
+  void storeTile(mlir::Value Tile, const RowSource &To);
   mlir::LogicalResult lowerBlock(mlir::Block &Block);
   mlir::LogicalResult lowerOp(mlir::Operation *Op);
 

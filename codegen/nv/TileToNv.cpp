@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "codegen/nv/Levels.h"
+#include "codegen/nv/MergeKernel.h"
 #include "codegen/nv/Passes.h"
 #include "codegen/nv/StateLowering.h"
 #include "codegen/nv/TileLowering.h"
@@ -66,20 +67,21 @@ static void declareShared(ModuleOp Module) {
                          kSlotAlignment, static_cast<unsigned>(Space::Shared));
 }
 
-static LLVM::LLVMFuncOp createFunction(func::FuncOp Kernel, const Config &C) {
+/// A function of the kernel that `Kernel` is of.
+static LLVM::LLVMFuncOp createFunction(func::FuncOp Kernel, StringRef Name,
+                                       Attribute Kind, const Config &C) {
   OpBuilder B(Kernel);
   MLIRContext *Context = B.getContext();
   auto Type = LLVM::LLVMFunctionType::get(
       LLVM::LLVMVoidType::get(Context), {LLVM::LLVMPointerType::get(Context)});
-  auto Function =
-      LLVM::LLVMFuncOp::create(B, Kernel.getLoc(), Kernel.getName(), Type);
+  auto Function = LLVM::LLVMFuncOp::create(B, Kernel.getLoc(), Name, Type);
   Function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
                     B.getUnitAttr());
   Function->setAttr(
       NVVM::NVVMDialect::getMaxntidAttrName(),
       B.getDenseI32ArrayAttr({static_cast<int32_t>(C.threads())}));
   Function->setAttr(kThreadsAttr, B.getI64IntegerAttr(C.threads()));
-  Function->setAttr(tile::kKernelAttr, Kernel->getAttr(tile::kKernelAttr));
+  Function->setAttr(tile::kKernelAttr, Kind);
   Function->setAttr(tile::kEntryAttr, Kernel->getAttr(tile::kEntryAttr));
   return Function;
 }
@@ -122,6 +124,30 @@ static LogicalResult runLowering(Lowering &&Run, func::FuncOp Kernel,
   return success();
 }
 
+/// Adds the kernel that merges the parts of rows that `Kernel` computes, which
+/// is packed code. It is launched with the same block.
+static LogicalResult addMerge(func::FuncOp Kernel, const Config &C,
+                              int64_t BlockBytes) {
+  const tile::Signature Sig(Kernel.getFunctionType(), KernelKind::Task);
+  MergeOutputs Outputs;
+  Kernel.walk([&](tile::StoreOp Op) {
+    Outputs.HasLse |= Op.getView() == Kernel.getArgument(Sig.lse());
+    Outputs.HasRowMax |= Op.getView() == Kernel.getArgument(Sig.rowMax());
+  });
+  StringRef Name = Kernel.getName();
+  Name.consume_back("_task");
+  OpBuilder B(Kernel);
+  LLVM::LLVMFuncOp Function =
+      createFunction(Kernel, (Name + "_merge").str(), B.getStringAttr("merge"),
+                     mergeConfig(C));
+  if (failed(setParameter(Function, BlockBytes)))
+    return failure();
+  const int64_t Bytes =
+      buildMergeKernel(Kernel.getLoc(), Function.addEntryBlock(B), C, Outputs);
+  Function->setAttr(kSharedBytesAttr, B.getI64IntegerAttr(Bytes));
+  return success();
+}
+
 static LogicalResult lowerKernel(func::FuncOp Kernel, KernelKind Kind,
                                  attn::EntryAttr Entry, const NvLevel &Level) {
   if (failed(tile::checkKernel(Kernel, Kind)))
@@ -134,10 +160,12 @@ static LogicalResult lowerKernel(func::FuncOp Kernel, KernelKind Kind,
   FailureOr<Config> C = configFor(Kernel, Entry, Level);
   if (failed(C))
     return failure();
-  LLVM::LLVMFuncOp Function = createFunction(Kernel, *C);
+  LLVM::LLVMFuncOp Function = createFunction(
+      Kernel, Kernel.getName(), Kernel->getAttr(tile::kKernelAttr), *C);
   OpBuilder B(Kernel);
   Block *Body = Function.addEntryBlock(B);
   LogicalResult Ok = failure();
+  int64_t BlockBytes = 0;
   if (IsLinear) {
     StateLowering Run(Kernel, Body, Kind, *C);
     Ok = runLowering(Run, Kernel, Function, *C, Level.Name);
@@ -145,11 +173,18 @@ static LogicalResult lowerKernel(func::FuncOp Kernel, KernelKind Kind,
       Function->setAttr(kWorkspaceBytesAttr,
                         B.getI64IntegerAttr(Run.workspaceBytes()));
   } else {
-    Ok = runLowering(TileLowering(Kernel, Body, Kind, *C), Kernel, Function, *C,
-                     Level.Name);
+    TileLowering Run(Kernel, Body, Kind, *C);
+    Ok = runLowering(Run, Kernel, Function, *C, Level.Name);
+    BlockBytes = Run.blockBytes();
   }
-  (succeeded(Ok) ? Kernel.getOperation() : Function.getOperation())->erase();
-  return Ok;
+  if (failed(Ok)) {
+    Function.erase();
+    return failure();
+  }
+  if (Entry.getPacked() && failed(addMerge(Kernel, *C, BlockBytes)))
+    return failure();
+  Kernel.erase();
+  return success();
 }
 
 namespace {

@@ -80,6 +80,8 @@ Value KernelCode::sequenceStart(Value View, Value Batch) {
 }
 
 Value KernelCode::sequenceLength(Value View) {
+  if (hasHeadRows(View))
+    return Group;
   return ofView(View, SequenceLength, [&] {
     Value Offsets = viewField(View, offsetof(heddle_view, offsets),
                               B.ptrType(Space::Global));
@@ -96,6 +98,8 @@ Value KernelCode::sequenceLength(Value View) {
 }
 
 Value KernelCode::headAddress(Value View, Value Batch, Value Head) {
+  if (hasHeadRows(View))
+    return headRowsAddress(View, Batch);
   Value At =
       B.add(sequenceStart(View, Batch), B.mul(Head, viewStride(View, 1)));
   return B.offset(viewData(View), At,
@@ -107,7 +111,7 @@ RowSource KernelCode::viewRows(Value View, Value Batch, Value Head) {
   RowSource Source;
   Source.Element = Type.getElementType();
   Source.Base = headAddress(View, Batch, Head);
-  Source.Stride = viewStride(View, 2);
+  Source.Stride = viewStride(View, hasHeadRows(View) ? 1 : 2);
   Source.Length = sequenceLength(View);
   Source.Features = Type.getWidth();
   return Source;

@@ -37,6 +37,11 @@ struct Signature {
   /// block_max per source.
   unsigned numViews() const { return Origin - FirstView; }
   unsigned numSources() const { return (numViews() - 4) / 4; }
+  /// k of the first source, o, and what follows it.
+  unsigned firstKeys() const { return FirstView + 1; }
+  unsigned output() const { return firstKeys() + 2 * numSources(); }
+  unsigned lse() const { return output() + 1; }
+  unsigned rowMax() const { return output() + 2; }
   unsigned scale() const { return Origin + 1; }
   unsigned firstParam() const { return Origin + 2; }
 

@@ -121,6 +121,8 @@ ErrorText Runner::prepare(const heddle_kernel *Kernel, const heddle_code *Code,
   if (Problem.segments == 0 &&
       Sizes.Batch * Sizes.HeadsQ >= heddle_pool_threads(Pool.get()))
     Problem.segments = 1;
+  if (On)
+    Problem.multiprocessors = heddle_device_describe(On->get()).multiprocessors;
   heddle_plan *NewPlan = nullptr;
   Clock::time_point Start = Clock::now();
   if (ErrorText Bad =

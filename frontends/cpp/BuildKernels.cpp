@@ -144,8 +144,7 @@ mlir::Block *KernelBuilder::start(const LevelOfTarget &L,
   if (L.Of->isDevice() && What.Shape.SharedLimit)
     Function->setAttr(SharedMemoryAttr,
                       Builder.getI64IntegerAttr(What.Shape.SharedLimit));
-  // A device has nothing that merges the parts of packed rows.
-  if (What.ShortQueries && !L.Of->isDevice())
+  if (What.ShortQueries)
     Function->setAttr(ShortQueriesAttr, Builder.getUnitAttr());
   if (What.Shape.Tf32 && L.Of->hasTf32())
     Function->setAttr(Tf32Attr, Builder.getUnitAttr());

@@ -103,13 +103,6 @@ static bool hasSoundSizes(const heddle_code &Code) {
          Code.workspace_bytes >= 0;
 }
 
-/// What the runtime relies on where it runs packed code.
-static bool isSoundPacked(const heddle_entry &Entry, const heddle_code &Code) {
-  return Code.task && Code.count && hasSoundSizes(Code) &&
-         Entry.grid_axes == 0 && Entry.num_sources == 1 &&
-         !Entry.has_column_sums && !Entry.has_block_max;
-}
-
 /// What the runtime relies on in a linear kernel. `Code` has sound sizes.
 static bool isSoundLinear(const heddle_entry &Entry, const heddle_code &Code) {
   return Code.query_tile == Code.key_tile && Code.step_tokens >= 0 &&
@@ -157,7 +150,22 @@ static bool isSoundDevice(const heddle_entry &Entry, const heddle_code &Code) {
          IsLaunchable(Of.task, Of.threads, Of.shared_bytes) &&
          (!Of.columns || IsLaunchable(Of.columns, Of.columns_threads,
                                       Of.columns_shared_bytes)) &&
+         (!Of.merge ||
+          IsLaunchable(Of.merge, Of.merge_threads, Of.merge_shared_bytes)) &&
          Block <= HEDDLE_DEVICE_BLOCK_LIMIT;
+}
+
+/// What the runtime relies on where it runs the packed code of `Code`.
+static bool isSoundPacked(const heddle_entry &Entry, const heddle_code &Code) {
+  const heddle_code &Packed = *Code.packed;
+  // The merge of parts is in the module that is loaded anyway.
+  const bool IsLaunchable = Code.device ? Packed.device &&
+                                              isSoundDevice(Entry, Packed) &&
+                                              Packed.device->merge
+                                        : Packed.task && !Packed.device;
+  return IsLaunchable && Packed.count && hasSoundSizes(Packed) &&
+         Entry.grid_axes == 0 && Entry.num_sources == 1 &&
+         !Entry.has_column_sums && !Entry.has_block_max;
 }
 
 /// Whether there are all functions that the entry calls for.
@@ -214,7 +222,7 @@ static heddle_error *checkCodes(const heddle_entry &Entry,
                                  "not its tile {} x {}",
                                  Code.level, Entry.name, Code.query_tile,
                                  Code.key_tile));
-    if (Code.packed && !Code.device && !isSoundPacked(Entry, *Code.packed))
+    if (Code.packed && !isSoundPacked(Entry, Code))
       return damaged(Bundle,
                      fmt::format("level '{}' of kernel '{}' has packed code "
                                  "that cannot be run",

@@ -40,6 +40,8 @@ private:
   heddle_error *launch(heddle_driver_function Function, const char *Name,
                        const heddle_device_launch &Launch, int64_t Tasks,
                        int64_t Threads, int64_t Shared);
+  heddle_error *runTasks();
+  heddle_error *runPacked();
   heddle_error *runColumns(int64_t Source);
   heddle_error *clear(const heddle_view &View);
   std::vector<unsigned char> block(const heddle_device_launch &Launch);
@@ -198,6 +200,35 @@ heddle_error *DeviceLaunch::runColumns(int64_t Source) {
   return Count > 0 ? Launch(First, Count) : nullptr;
 }
 
+heddle_error *DeviceLaunch::runTasks() {
+  const heddle_device_code &Code = *Plan.Code->device;
+  const int64_t Tasks = Plan.numTasks();
+  if (Tasks == 0)
+    return nullptr;
+  return launch(Made.Code->Task, Code.task,
+                {Made.Tasks,
+                 Linear            ? 1
+                 : Plan.isRagged() ? 0
+                                   : Plan.numQueryTiles(0),
+                 Plan.HeadsQ, asPointer(Made.Workspace.address())},
+                Tasks, Code.threads, Code.shared_bytes);
+}
+
+/// The tasks, and then what they have left in parts.
+heddle_error *DeviceLaunch::runPacked() {
+  const heddle_device_code &Code = *Plan.Packed.Code->device;
+  void *Rooms = asPointer(Made.Workspace.address());
+  if (heddle_error *E = launch(
+          Made.Code->PackedTask, Code.task, {Made.Tasks, 0, Plan.HeadsQ, Rooms},
+          Plan.numTasks(), Code.threads, Code.shared_bytes))
+    return E;
+  if (Made.NumMerges == 0)
+    return nullptr;
+  return launch(Made.Code->Merge, Code.merge,
+                {Made.Merges, 0, Plan.HeadsQ, Rooms}, Made.NumMerges,
+                Code.merge_threads, Code.merge_shared_bytes);
+}
+
 heddle_error *DeviceLaunch::run() {
   heddle_args &Args = args();
   for (heddle_view *View : {&Args.q, &Args.o, &Args.lse, &Args.row_max})
@@ -212,18 +243,8 @@ heddle_error *DeviceLaunch::run() {
   Args.operands = nullptr;
   Args.index = nullptr;
 
-  const heddle_device_code &Code = *Plan.Code->device;
-  const int64_t Tasks = Plan.numTasks();
-  if (Tasks > 0)
-    if (heddle_error *E =
-            launch(Made.Code->Task, Code.task,
-                   {Made.Tasks,
-                    Linear            ? 1
-                    : Plan.isRagged() ? 0
-                                      : Plan.numQueryTiles(0),
-                    Plan.HeadsQ, asPointer(Made.Workspace.address())},
-                   Tasks, Code.threads, Code.shared_bytes))
-      return E;
+  if (heddle_error *E = Plan.Packed ? runPacked() : runTasks())
+    return E;
   for (int64_t Source = 0; Source < Plan.Entry->num_sources; ++Source)
     if (LaunchArgs::wantsColumns(sources()[Source]))
       if (heddle_error *E = runColumns(Source))

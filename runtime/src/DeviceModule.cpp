@@ -117,6 +117,15 @@ heddle_error *runtime::loadModule(heddle_device &Device,
             find(*Made, Entry, Code, Code.device->columns,
                  Code.device->columns_shared_bytes, Made->Columns))
       return E;
+  if (Code.packed) {
+    const heddle_device_code &Packed = *Code.packed->device;
+    if (heddle_error *E = find(*Made, Entry, Code, Packed.task,
+                               Packed.shared_bytes, Made->PackedTask))
+      return E;
+    if (heddle_error *E = find(*Made, Entry, Code, Packed.merge,
+                               Packed.merge_shared_bytes, Made->Merge))
+      return E;
+  }
   Known = Made;
   Out = std::move(Made);
   return nullptr;

@@ -14,6 +14,8 @@ struct DeviceModule {
   heddle_device &Device;
   heddle_driver_module Module = nullptr;
   heddle_driver_function Task = nullptr, Columns = nullptr;
+  /// Of the level's packed code, if there is any.
+  heddle_driver_function PackedTask = nullptr, Merge = nullptr;
 
   explicit DeviceModule(heddle_device &Device) : Device(Device) {}
   DeviceModule(const DeviceModule &) = delete;

@@ -50,6 +50,41 @@ static std::vector<DeviceTask> listTasks(const heddle_plan &Plan) {
   return Result;
 }
 
+/// The tasks of packed code in the plan's order. A row that is whole needs no
+/// room.
+static std::vector<DeviceTask> listPacked(const heddle_plan &Plan) {
+  const Packing &Packed = Plan.Packed;
+  const int64_t Group = Plan.HeadsQ / Plan.HeadsKv;
+  std::vector<DeviceTask> Result;
+  Result.reserve(Packed.Tasks.size());
+  for (const PackedTask &Task : Packed.Tasks) {
+    const PackedBlock &Block = Packed.Blocks[Task.Block];
+    const int64_t HeadKv = Block.Head / Group;
+    Result.push_back({Block.Batch,
+                      HeadKv,
+                      Block.Head % Group / Packed.Code->query_tile,
+                      Block.NumParts > 1 ? Block.FirstRoom + Task.Part : -1,
+                      {HeadKv * Group, Plan.Origin[Block.Batch] + Block.Query,
+                       Task.KeyBegin, Task.KeyEnd}});
+  }
+  return Result;
+}
+
+/// The rows that have several parts.
+static std::vector<DeviceMerge> listMerges(const Packing &Packed) {
+  std::vector<DeviceMerge> Result;
+  for (const PackedBlock &Block : Packed.Blocks)
+    for (int64_t Row = 0; Block.NumParts > 1 && Row < Block.NumHeads; ++Row)
+      Result.push_back({Block.Batch,
+                        Block.Head + Row,
+                        Block.Query,
+                        Block.FirstRoom,
+                        Row,
+                        Block.NumParts,
+                        {}});
+  return Result;
+}
+
 /// The tasks of the sweep over columns. Tiles that share a column of blocks are
 /// in different phases; those of a grid, which may share any, come to terms by
 /// themselves.
@@ -82,7 +117,10 @@ static heddle_error *upload(heddle_device_plan &Made) {
   auto AddAll = [&](const auto &Of) {
     return Of.empty() ? DeviceImage::Nowhere : Image.add(Of);
   };
-  const DeviceImage::Place Tasks = AddAll(listTasks(Plan));
+  const DeviceImage::Place Tasks =
+      AddAll(Plan.Packed ? listPacked(Plan) : listTasks(Plan));
+  const std::vector<DeviceMerge> MergeList = listMerges(Plan.Packed);
+  const DeviceImage::Place Merges = AddAll(MergeList);
   DeviceImage::Place Columns = DeviceImage::Nowhere;
   if (Made.Code->Columns)
     Columns = AddAll(listColumns(Plan, Made.ColumnPhases));
@@ -102,6 +140,8 @@ static heddle_error *upload(heddle_device_plan &Made) {
         asPointer(DeviceImage::address(Made.Image, Of)));
   };
   Made.Tasks = At(Tasks);
+  Made.Merges = At(Merges);
+  Made.NumMerges = static_cast<int64_t>(MergeList.size());
   Made.ColumnTasks = At(Columns);
   Made.Origin = At(Origin);
   Made.OffsetsQ = At(Q);
@@ -126,6 +166,18 @@ static heddle_error *checkSizes(const heddle_plan &Plan) {
   return makeError(HEDDLE_UNSUPPORTED,
                    "the problem has {} tasks, expected at most {} on a device",
                    Most, MostTasks);
+}
+
+/// Scratch memory of every group, or rooms for partial results.
+static int64_t workspaceBytes(const heddle_device_plan &Made) {
+  const heddle_plan &Plan = Made.Plan;
+  if (Plan.Packed)
+    return Plan.Packed.NumRooms * PackedArgs::partialFloats(Plan, Plan.Packed) *
+           static_cast<int64_t>(sizeof(float));
+  int64_t Groups = Plan.numTasks();
+  for (const ColumnPhase &Phase : Made.ColumnPhases)
+    Groups = std::max(Groups, Phase.First + Phase.Count);
+  return Plan.Code->workspace_bytes * Groups;
 }
 
 heddle_error *heddle_device_plan_create(heddle_device *device,
@@ -160,11 +212,7 @@ heddle_error *heddle_device_plan_create(heddle_device *device,
       return E;
     if (heddle_error *E = upload(*Made))
       return E;
-    int64_t Groups = plan->numTasks();
-    for (const ColumnPhase &Phase : Made->ColumnPhases)
-      Groups = std::max(Groups, Phase.First + Phase.Count);
-    if (heddle_error *E =
-            Made->Workspace.allocate(Code.workspace_bytes * Groups))
+    if (heddle_error *E = Made->Workspace.allocate(workspaceBytes(*Made)))
       return E;
     if (heddle_error *E =
             checkDriver(*device->Driver,

@@ -15,6 +15,12 @@ struct DeviceTask {
   int64_t Hidden[4];
 };
 
+/// A row of the table of merges (the same).
+struct DeviceMerge {
+  int64_t Batch, Head, Query, FirstRoom, Row, NumRooms;
+  int64_t Unused[2];
+};
+
 /// Column tasks that may run side by side: rows of the table of column tasks.
 /// Phases of a source follow one another.
 struct ColumnPhase {
@@ -32,6 +38,9 @@ struct heddle_device_plan {
   /// Null where all tasks are alike and need no order.
   const int64_t *Tasks = nullptr;
   const int64_t *ColumnTasks = nullptr;
+  /// Rows that are merged after the tasks of packed code.
+  const int64_t *Merges = nullptr;
+  int64_t NumMerges = 0;
   std::vector<heddle::runtime::ColumnPhase> ColumnPhases;
   const int64_t *Origin = nullptr;
   const int64_t *OffsetsQ = nullptr, *OffsetsK = nullptr,

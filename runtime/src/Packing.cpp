@@ -6,6 +6,7 @@
 #include "Tiling.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 #include <tuple>
@@ -13,12 +14,16 @@
 using namespace heddle;
 using namespace heddle::runtime;
 
-/// Keys are split until there are so many tasks: enough for the threads of a
-/// large machine, and some to spare where parts differ in work.
+/// On the processor keys are split until there are so many tasks: enough for
+/// the threads of a large machine, and some to spare where parts differ in
+/// work.
 static constexpr int64_t WantedTasks = 64;
 /// A part visits at least so many key tiles: merging it, and starting it, are
-/// little beside that.
-static constexpr int64_t LeastTiles = 16;
+/// little beside that. Starting is less on a device.
+static constexpr int64_t LeastTiles = 16, LeastDeviceTiles = 4;
+/// Groups that a multiprocessor of a device runs at once: one computes while
+/// the other waits for its keys.
+static constexpr int64_t GroupsAtOnce = 2;
 /// Parts are cut where a stretch ends that has so little of a part's work.
 static constexpr int64_t StretchesPerPart = 4;
 /// Stretches that one is divided into at once.
@@ -91,8 +96,7 @@ const heddle_args &PackedArgs::select(const PackedBlock &Block,
 }
 
 int64_t PackedArgs::partialFloats(const heddle_plan &Plan, const Packing &Of) {
-  constexpr int64_t Line = 16;
-  return ceilDivide(Of.Code->query_tile * (Plan.Entry->d_v + 2), Line) * Line;
+  return HEDDLE_PARTIAL_FLOATS(Of.Code->query_tile, Plan.Entry->d_v);
 }
 
 void PackedArgs::aim(float *Partial) {
@@ -124,6 +128,11 @@ static int64_t tilesPerGroup(const heddle_plan &Plan, const heddle_code &Code) {
   return ceilDivide(Plan.HeadsQ / Plan.HeadsKv, Code.query_tile);
 }
 
+/// Groups that a device runs at once.
+static int64_t deviceSlots(const heddle_plan &Plan) {
+  return Plan.Multiprocessors * GroupsAtOnce;
+}
+
 /// False where the shape alone rules packed code out.
 static bool isWorthPacking(const heddle_plan &Plan) {
   const heddle_code *Code = Plan.Code->packed;
@@ -137,8 +146,12 @@ static bool isWorthPacking(const heddle_plan &Plan) {
         ceilDivide(Plan.numQueries(B), Plan.Code->query_tile));
   }
   auto Tiles = static_cast<double>(tilesPerGroup(Plan, *Code));
-  return Queries * Tiles * static_cast<double>(Plan.HeadsKv) <=
-             static_cast<double>(MostBlocks) &&
+  const double Blocks = Queries * Tiles * static_cast<double>(Plan.HeadsKv);
+  // A device that has room for all blocks may have idle multiprocessors
+  // otherwise.
+  if (Plan.Code->device && Blocks < static_cast<double>(deviceSlots(Plan)))
+    return true;
+  return Blocks <= static_cast<double>(MostBlocks) &&
          Queries * Tiles * static_cast<double>(Code->query_tile) <
              Ordinary * static_cast<double>(Group * Plan.Code->query_tile);
 }
@@ -155,10 +168,15 @@ public:
     Result.Origins.assign(Plan.Batch, 0);
   }
 
-  Packing run(double Rows);
+  Packing run(const Visits &Ordinary);
 
 private:
   void addBlocks();
+  /// Counts the tiles of blocks that are like no earlier one.
+  void countBlocks();
+  /// Into how many parts a block is to be cut.
+  int64_t wantedParts(int64_t Tiles) const;
+  bool isLess(const Visits &Ordinary) const;
   /// An earlier block that visits the same keys, or the block itself.
   int64_t representative(int64_t Block) const;
   int64_t countTiles(int64_t Block, int64_t KeyBegin, int64_t KeyEnd);
@@ -170,7 +188,7 @@ private:
   void divide(int64_t Block, const Stretch &Of, int64_t MostTiles,
               std::vector<Stretch> &Out);
   /// Parts of equal work.
-  void split(int64_t Block, int64_t MostParts);
+  void split(int64_t Block);
   void addPart(int64_t Block, int64_t KeyBegin, int64_t KeyEnd, int64_t Cost);
   void sortTasks();
 
@@ -181,6 +199,9 @@ private:
   std::optional<PackedArgs> Args;
   /// The first block of every sequence, the first task of every block.
   std::vector<int64_t> BlockStarts, TaskStarts;
+  /// Key tiles of every block, and of all.
+  std::vector<int64_t> Tiles;
+  double AllTiles = 0;
   /// Key tiles that each task visits.
   std::vector<int64_t> Costs;
 };
@@ -237,10 +258,32 @@ void Packer::divide(int64_t Block, const Stretch &Of, int64_t MostTiles,
   }
 }
 
-void Packer::split(int64_t Block, int64_t MostParts) {
+void Packer::countBlocks() {
+  auto NumBlocks = static_cast<int64_t>(Result.Blocks.size());
+  for (int64_t Block = 0; Block < NumBlocks; ++Block) {
+    int64_t Like = representative(Block);
+    int64_t NumKeys = Plan.numKeys(Result.Blocks[Block].Batch);
+    Tiles.push_back(Like == Block ? countTiles(Block, 0, NumKeys)
+                                  : Tiles[Like]);
+    AllTiles += static_cast<double>(Tiles.back());
+  }
+}
+
+int64_t Packer::wantedParts(int64_t Tiles) const {
+  auto NumBlocks = static_cast<int64_t>(Result.Blocks.size());
+  if (!Plan.Code->device)
+    return std::min(ceilDivide(WantedTasks, NumBlocks), Tiles / LeastTiles);
+  // What each group has to do for all of them to end at once: fewer parts
+  // rather than a group that waits for others to end.
+  const double Share =
+      std::ceil(AllTiles / static_cast<double>(deviceSlots(Plan)));
+  return Tiles / std::max(LeastDeviceTiles, static_cast<int64_t>(Share));
+}
+
+void Packer::split(int64_t Block) {
   int64_t NumKeys = Plan.numKeys(Result.Blocks[Block].Batch);
-  int64_t Tiles = countTiles(Block, 0, NumKeys);
-  int64_t Wanted = std::min(MostParts, Tiles / LeastTiles);
+  int64_t Tiles = this->Tiles[Block];
+  int64_t Wanted = wantedParts(Tiles);
   if (Wanted <= 1)
     return addPart(Block, 0, NumKeys, Tiles);
   // Where the kept keys are is what the kernel knows: ask it, and cut where the
@@ -283,16 +326,34 @@ void Packer::sortTasks() {
   Result.Tasks = std::move(Sorted);
 }
 
-Packing Packer::run(double Rows) {
+bool Packer::isLess(const Visits &Ordinary) const {
+  const double Visited = std::accumulate(Costs.begin(), Costs.end(), 0.0);
+  const bool IsFewerRows =
+      Visited * static_cast<double>(Result.Code->query_tile) <
+      Ordinary.All * static_cast<double>(Plan.Code->query_tile);
+  if (!Plan.Code->device)
+    return IsFewerRows;
+  // A group takes as long for a key tile with few rows as with many, which
+  // other warps of it compute.
+  const auto Slots = static_cast<double>(deviceSlots(Plan));
+  const double Mine = std::max(
+      Visited / Slots,
+      static_cast<double>(*std::max_element(Costs.begin(), Costs.end())));
+  const double Theirs =
+      std::max(Ordinary.All / Slots, static_cast<double>(Ordinary.Longest));
+  return Mine < Theirs || (Mine == Theirs && IsFewerRows);
+}
+
+Packing Packer::run(const Visits &Ordinary) {
   addBlocks();
   Args.emplace(Plan, Result, Launch.Args);
+  countBlocks();
   auto NumBlocks = static_cast<int64_t>(Result.Blocks.size());
-  int64_t MostParts = ceilDivide(WantedTasks, NumBlocks);
   for (int64_t Block = 0; Block < NumBlocks; ++Block) {
     TaskStarts.push_back(static_cast<int64_t>(Result.Tasks.size()));
     int64_t Like = representative(Block);
     if (Like == Block)
-      split(Block, MostParts);
+      split(Block);
     else
       for (int64_t I = TaskStarts[Like]; I < TaskStarts[Like + 1]; ++I)
         addPart(Block, Result.Tasks[I].KeyBegin, Result.Tasks[I].KeyEnd,
@@ -303,13 +364,12 @@ Packing Packer::run(double Rows) {
     if (Of.NumParts > 1)
       Result.NumRooms += Of.NumParts;
   }
-  double Visited = std::accumulate(Costs.begin(), Costs.end(), 0.0);
-  if (Visited * static_cast<double>(Result.Code->query_tile) >= Rows)
+  if (!isLess(Ordinary))
     return {};
   sortTasks();
   return std::move(Result);
 }
 
-Packing runtime::packHeads(const heddle_plan &Plan, double Rows) {
-  return isWorthPacking(Plan) ? Packer(Plan).run(Rows) : Packing();
+Packing runtime::packHeads(const heddle_plan &Plan, const Visits &Ordinary) {
+  return isWorthPacking(Plan) ? Packer(Plan).run(Ordinary) : Packing();
 }

@@ -85,10 +85,18 @@ private:
 void *rowOf(const heddle_view &View, int32_t Dtype, int64_t Batch, int64_t Head,
             int64_t Row);
 
+/// What tasks visit, in key tiles.
+struct Visits {
+  double All = 0;
+  int64_t Longest = 0; ///< The most of one task.
+};
+
 /// The tasks of a plan under the packed code of its level, if there is such
-/// code and it computes fewer rows than `Rows`: what ordinary code does, key
-/// tiles times rows of a query tile. Empty otherwise. Throws std::bad_alloc.
-Packing packHeads(const heddle_plan &Plan, double Rows);
+/// code and it has less to do than ordinary code, whose tasks visit `Ordinary`:
+/// fewer rows (key tiles times rows of a query tile) on the processor, and on a
+/// device less on the multiprocessor that has most. Empty otherwise. Throws
+/// std::bad_alloc.
+Packing packHeads(const heddle_plan &Plan, const Visits &Ordinary);
 
 } // namespace heddle::runtime
 

@@ -13,6 +13,9 @@
 using namespace heddle;
 using namespace heddle::runtime;
 
+/// Of a large device: what plans are for that do not know theirs.
+static constexpr int64_t UsualMultiprocessors = 128;
+
 int64_t heddle_plan::copies() const {
   if (Order.empty())
     return 0;
@@ -86,9 +89,8 @@ KernelArgs heddle_plan::emptyArgs() const {
   return Result;
 }
 
-/// Counts every class and sorts: more key tiles first, ties by number. Returns
-/// the number of key tiles of all classes.
-static double orderClasses(heddle_plan &Plan, int64_t NumClasses) {
+/// Counts every class and sorts: more key tiles first, ties by number.
+static Visits orderClasses(heddle_plan &Plan, int64_t NumClasses) {
   KernelArgs Args = Plan.emptyArgs();
   std::vector<int64_t> Cost(NumClasses);
   for (int64_t Class = 0; Class < NumClasses; ++Class) {
@@ -106,14 +108,17 @@ static double orderClasses(heddle_plan &Plan, int64_t NumClasses) {
     if (I == 0 || Cost[Plan.Order[I]] != Cost[Plan.Order[I - 1]])
       Plan.Runs.push_back(static_cast<uint32_t>(I));
   Plan.Runs.shrink_to_fit();
-  return std::accumulate(Cost.begin(), Cost.end(), 0.0);
+  Visits Result;
+  Result.All = std::accumulate(Cost.begin(), Cost.end(), 0.0) *
+               static_cast<double>(Plan.copies());
+  if (NumClasses > 0)
+    Result.Longest = Cost[Plan.Order.front()];
+  return Result;
 }
 
-/// Takes packed code where it is less work than the classes, which visit
-/// `KeyTiles`.
-static void pack(heddle_plan &Plan, double KeyTiles) {
-  Plan.Packed = packHeads(Plan, KeyTiles * static_cast<double>(Plan.copies()) *
-                                    static_cast<double>(Plan.Code->query_tile));
+/// Takes packed code where it is less work than the classes.
+static void pack(heddle_plan &Plan, const Visits &OfClasses) {
+  Plan.Packed = packHeads(Plan, OfClasses);
   if (!Plan.Packed)
     return;
   Plan.Order = {};
@@ -218,6 +223,10 @@ heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
     auto Plan = std::make_unique<heddle_plan>();
     Plan->Entry = &Entry;
     Plan->Code = code;
+    if (code->device)
+      Plan->Multiprocessors = problem->multiprocessors > 0
+                                  ? problem->multiprocessors
+                                  : UsualMultiprocessors;
     if (heddle_error *E = adopt(*problem, *Plan))
       return E;
     if (Plan->isLinear()) {
@@ -248,10 +257,7 @@ heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
     if (NumClasses > 0)
       if (heddle_error *E = runChecks(*Plan))
         return E;
-    double KeyTiles = orderClasses(*Plan, NumClasses);
-    // A device has no code that merges the parts of packed tasks.
-    if (!code->device)
-      pack(*Plan, KeyTiles);
+    pack(*Plan, orderClasses(*Plan, NumClasses));
     *out = Plan.release();
     return nullptr;
   });

@@ -47,6 +47,8 @@ struct heddle_plan {
   const heddle_code *Code = nullptr;
   int64_t Batch = 0, HeadsQ = 0, HeadsKv = 0, SeqQ = 0, SeqK = 0;
   std::vector<int64_t> Origin;
+  /// Of the device, for which rows are split; 0 for code of the processor.
+  int64_t Multiprocessors = 0;
   /// Of ragged batches: where sequences begin; else empty. Block offsets are
   /// those of the rows of block_max.
   std::vector<int64_t> OffsetsQ, OffsetsK, OffsetsBlock;

@@ -110,11 +110,10 @@ heddle_error *runtime::checkProblem(const heddle_entry &Entry,
   const struct {
     const char *Name;
     int64_t Value;
-  } Sizes[] = {{"batch", P.batch},
-               {"heads_q", P.heads_q},
-               {"heads_kv", P.heads_kv},
-               {"seq_q", P.seq_q},
-               {"seq_k", P.seq_k}};
+  } Sizes[] = {
+      {"batch", P.batch},       {"heads_q", P.heads_q},
+      {"heads_kv", P.heads_kv}, {"seq_q", P.seq_q},
+      {"seq_k", P.seq_k},       {"multiprocessors", P.multiprocessors}};
   for (const auto &Size : Sizes)
     if (heddle_error *E = checkSize(Size.Name, Size.Value))
       return E;

@@ -3,229 +3,12 @@
 // Short queries: kernels whose rows are the heads of a group and whose keys are
 // split, on every level, against the interpreter.
 
-#include "test/exec/Kernels.h"
-
-#include <functional>
+#include "test/exec/DecodeCases.h"
 
 using namespace heddle;
 using namespace heddle::exec;
 
 namespace {
-
-using Values = std::function<ValueList(std::mt19937_64 &, const Sizes &)>;
-
-/// A pattern and random values for its parameters.
-struct Case {
-  const char *Name;
-  const char *Text;
-  Values Params;
-  bool HasLse = true;
-};
-
-ValueList nothing(std::mt19937_64 &, const Sizes &) { return {}; }
-
-const Case Cases[] = {
-    {"Dense", R"(
-attn.pattern @dense keep(%b, %h, %q, %k) {
-  %true = arith.constant true
-  attn.keep %true
-})",
-     nothing},
-    {"Causal", R"(
-attn.pattern @causal keep(%b, %h, %q, %k) {
-  %past = arith.cmpi sge, %q, %k : index
-  attn.keep %past
-})",
-     nothing},
-    {"Window", R"(
-attn.pattern @sliding_window(%window: index) keep(%b, %h, %q, %k) {
-  %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %near = arith.cmpi slt, %d, %window : index
-  %kept = arith.andi %past, %near : i1
-  attn.keep %kept
-})",
-     [](std::mt19937_64 &, const Sizes &) { return ValueList{700}; }},
-    {"SinkAndWindow", R"(
-attn.pattern @a_shape(%sink: index, %window: index) keep(%b, %h, %q, %k) {
-  %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %near = arith.cmpi slt, %d, %window : index
-  %first = arith.cmpi slt, %k, %sink : index
-  %either = arith.ori %near, %first : i1
-  %kept = arith.andi %past, %either : i1
-  attn.keep %kept
-})",
-     [](std::mt19937_64 &, const Sizes &) { return ValueList{4, 333}; }},
-    {"WindowPerHead", R"(
-attn.pattern @head_windows(%window: tensor<?xindex>, %sink: tensor<?xindex>)
-    keep(%b, %h, %q, %k) {
-  %w = attn.at %window[%h] : tensor<?xindex>
-  %s = attn.at %sink[%h] : tensor<?xindex>
-  %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %near = arith.cmpi slt, %d, %w : index
-  %first = arith.cmpi slt, %k, %s : index
-  %either = arith.ori %near, %first : i1
-  %kept = arith.andi %past, %either : i1
-  attn.keep %kept
-})",
-     [](std::mt19937_64 &Random, const Sizes &Of) {
-       return ValueList{
-           Value::randomIntegers(Random, {Of.HeadsQ}, 0, Of.SeqK + 1),
-           Value::randomIntegers(Random, {Of.HeadsQ}, 0, 9)};
-     }},
-    // Several heads keep nothing at all, in every part or in some.
-    {"WholeHeads", R"(
-attn.pattern @retrieval(%kind: tensor<?xindex>) keep(%b, %h, %q, %k) {
-  %c1 = arith.constant 1 : index
-  %c2500 = arith.constant 2500 : index
-  %t = attn.at %kind[%h] : tensor<?xindex>
-  %whole = arith.cmpi eq, %t, %c1 : index
-  %late = arith.cmpi sgt, %t, %c1 : index
-  %far = arith.cmpi sge, %k, %c2500 : index
-  %tail = arith.andi %late, %far : i1
-  %kept = arith.ori %whole, %tail : i1
-  attn.keep %kept
-})",
-     [](std::mt19937_64 &Random, const Sizes &Of) {
-       return ValueList{Value::randomIntegers(Random, {Of.HeadsQ}, 0, 2)};
-     }},
-    {"ColumnsAndDiagonals", R"(
-attn.pattern @vertical_slash(%cols: !attn.set, %diags: !attn.set)
-    keep(%b, %h, %q, %k) {
-  %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %column = attn.in %k, %cols[%b, %h]
-  %slash = attn.in %d, %diags[%b, %h]
-  %either = arith.ori %column, %slash : i1
-  %kept = arith.andi %past, %either : i1
-  attn.keep %kept
-})",
-     [](std::mt19937_64 &Random, const Sizes &Of) {
-       return ValueList{
-           Value::randomSets(Random, {Of.Batch, Of.HeadsQ}, Of.SeqK),
-           Value::randomSets(Random, {1, Of.HeadsQ}, Of.SeqK)};
-     }},
-    // The head is not the last index of a set.
-    {"BlocksPerHead", R"(
-attn.pattern @block_sparse(%rows: !attn.set) keep(%b, %h, %q, %k) {
-  %c64 = arith.constant 64 : index
-  %row = arith.floordivsi %q, %c64 : index
-  %column = arith.floordivsi %k, %c64 : index
-  %kept = attn.in %column, %rows[%b, %h, %row]
-  attn.keep %kept
-})",
-     [](std::mt19937_64 &Random, const Sizes &Of) {
-       return ValueList{Value::randomSets(
-           Random, {Of.Batch, Of.HeadsQ, (Of.SeqQ + Of.SeqK) / 64 + 1},
-           Of.SeqK / 64 + 1)};
-     }},
-    // Nor of a table, whose elements vary along the keys.
-    {"DocumentsPerHead", R"(
-attn.pattern @documents(%doc: tensor<?x?xindex>) keep(%b, %h, %q, %k) {
-  %i = attn.at %doc[%h, %q] : tensor<?x?xindex>
-  %j = attn.at %doc[%h, %k] : tensor<?x?xindex>
-  %same = arith.cmpi eq, %i, %j : index
-  attn.keep %same
-})",
-     [](std::mt19937_64 &Random, const Sizes &Of) {
-       return ValueList{
-           Value::sorted(Random, {Of.HeadsQ, Of.SeqQ + Of.SeqK + 1}, 3)};
-     }},
-    {"SlopePerHead", R"(
-attn.pattern @alibi(%slope: tensor<?xf32>) keep(%b, %h, %q, %k) {
-  %past = arith.cmpi sge, %q, %k : index
-  attn.keep %past
-} score(%s, %b, %h, %q, %k) {
-  %m = attn.at %slope[%h] : tensor<?xf32>
-  %d = arith.subi %q, %k : index
-  %i = arith.index_cast %d : index to i64
-  %f = arith.sitofp %i : i64 to f32
-  %c = arith.mulf %m, %f : f32
-  %y = arith.subf %s, %c : f32
-  attn.score %y
-})",
-     [](std::mt19937_64 &Random, const Sizes &Of) {
-       return ValueList{Value::randomReals(Random, {Of.HeadsQ}, 0.001F, 0.2F)};
-     }},
-    {"SoftcapOfAppliedPattern", R"(
-attn.pattern @softcap(%cap: f32) keep(%b, %h, %q, %k) {
-  %kept = attn.apply @odd() at(%b, %h, %q, %k)
-  attn.keep %kept
-} score(%s, %b, %h, %q, %k) {
-  %x = arith.divf %s, %cap : f32
-  %t = math.tanh %x : f32
-  %y = arith.mulf %t, %cap : f32
-  attn.score %y
-}
-attn.pattern @odd keep(%b, %h, %q, %k) {
-  %x = arith.addi %q, %h : index
-  %y = arith.addi %x, %k : index
-  %kept = attn.in %y, #attn.residue<1, 2>
-  attn.keep %kept
-})",
-     [](std::mt19937_64 &, const Sizes &) { return ValueList{5.0}; }},
-    {"Powers", R"(
-attn.pattern @powers keep(%b, %h, %q, %k) {
-  %d = arith.subi %q, %k : index
-  %far = attn.in %d, #attn.pow2
-  %near = attn.in %d, #attn.interval<0, 100>
-  %kept = arith.ori %far, %near : i1
-  attn.keep %kept
-})",
-     nothing},
-    {"Sigmoid", R"(
-attn.pattern @sigmoid(%bias: tensor<?xf32>) keep(%b, %h, %q, %k) {
-  %past = arith.cmpi sge, %q, %k : index
-  attn.keep %past
-} score(%s, %b, %h, %q, %k) {
-  %c = attn.at %bias[%h] : tensor<?xf32>
-  %y = arith.addf %s, %c : f32
-  attn.score %y
-} normalize sigmoid)",
-     [](std::mt19937_64 &Random, const Sizes &Of) {
-       return ValueList{Value::randomReals(Random, {Of.HeadsQ}, -9, -6)};
-     },
-     false},
-    {"FactorPerHead", R"(
-attn.pattern @factor(%gate: tensor<?xf32>) keep(%b, %h, %q, %k) {
-  %past = arith.cmpi sge, %q, %k : index
-  attn.keep %past
-} score(%s, %b, %h, %q, %k) {
-  %c = attn.at %gate[%h] : tensor<?xf32>
-  attn.score %s factor %c
-})",
-     [](std::mt19937_64 &Random, const Sizes &Of) {
-       return ValueList{Value::randomReals(Random, {Of.HeadsQ}, 0, 1)};
-     }},
-    {"PerSequence", R"(
-attn.pattern @padded(%length: tensor<?xindex>) keep(%b, %h, %q, %k) {
-  %n = attn.at %length[%b] : tensor<?xindex>
-  %kept = arith.cmpi slt, %k, %n : index
-  attn.keep %kept
-})",
-     [](std::mt19937_64 &Random, const Sizes &Of) {
-       return ValueList{Value::randomIntegers(Random, {Of.Batch}, 0, Of.SeqK)};
-     }},
-};
-
-/// A key head for `Group` query heads, queries at the end of the keys.
-Sizes decoding(int64_t Queries, int64_t Group, int64_t Keys,
-               int64_t HeadsKv = 1, int64_t Batch = 1) {
-  Sizes Of = {Batch, Group * HeadsKv, HeadsKv, Queries, Keys, {}, {}};
-  Of.Origin.assign(static_cast<size_t>(Batch),
-                   std::max<int64_t>(0, Keys - Queries));
-  return Of;
-}
-
-KernelSpec shortQueries(int64_t HeadDim, int64_t ValueDim = 0) {
-  KernelSpec Spec;
-  Spec.HeadDim = HeadDim;
-  Spec.ValueDim = ValueDim;
-  Spec.ShortQueries = true;
-  return Spec;
-}
 
 /// 0 where the plan runs ordinary code.
 int64_t partsOf(const Program &Kernel, const Sizes &Of) {
@@ -233,9 +16,9 @@ int64_t partsOf(const Program &Kernel, const Sizes &Of) {
   return heddle_plan_parts(Plan.get());
 }
 
-class Decode : public testing::TestWithParam<Case> {
+class Decode : public testing::TestWithParam<DecodeCase> {
 protected:
-  const Case &Given = GetParam();
+  const DecodeCase &Given = GetParam();
   Compiler Host;
   std::mt19937_64 Random{11};
 };
@@ -306,8 +89,8 @@ TEST_P(Decode, BitEqualForAnyNumberOfThreads) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Patterns, Decode, testing::ValuesIn(Cases),
-                         [](const testing::TestParamInfo<Case> &Info) {
+INSTANTIATE_TEST_SUITE_P(Patterns, Decode, testing::ValuesIn(decodeCases()),
+                         [](const testing::TestParamInfo<DecodeCase> &Info) {
                            return std::string(Info.param.Name);
                          });
 
@@ -322,10 +105,7 @@ protected:
     return compile(Host, *What, Spec);
   }
   std::optional<Program> make(const char *Name) {
-    for (const Case &Known : Cases)
-      if (Known.Name == std::string(Name))
-        return make(Known.Text, shortQueries(16));
-    return std::nullopt;
+    return make(decodeCase(Name).Text, shortQueries(16));
   }
 
   Compiler Host;
@@ -423,7 +203,7 @@ attn.combine @both [@all, @all])"};
   }
   KernelSpec Sums = shortQueries(16);
   Sums.Outputs.ColumnSums = true;
-  const std::optional<Program> Kernel = make(Cases[0].Text, Sums);
+  const std::optional<Program> Kernel = make(decodeCase("Dense").Text, Sums);
   ASSERT_TRUE(Kernel);
   EXPECT_EQ(heddle_kernel_entry(Kernel->kernel())->codes[0].packed, nullptr);
 }

@@ -301,6 +301,7 @@ RuntimeProblem::RuntimeProblem(const Sizes &Of) : Params(Of.Params.get()) {
   Problem.cu_seqlens_k = Of.isRagged() ? Of.CuSeqlensK.data() : nullptr;
   Problem.more_seq_k = Of.MoreKeys.empty() ? nullptr : Of.MoreKeys.data();
   Problem.segments = Of.Segments;
+  Problem.multiprocessors = Of.Multiprocessors;
 }
 
 static std::optional<Tensor> makePacked(const Sizes &Of, const KernelSpec &Spec,

@@ -126,6 +126,7 @@ struct Sizes {
   std::vector<int64_t> MoreKeys = {};
   /// See heddle_problem.
   int64_t Segments = 0;
+  int64_t Multiprocessors = 0;
 
   /// A ragged batch with sequences of these lengths.
   static Sizes ragged(int64_t HeadsQ, int64_t HeadsKv,

@@ -39,10 +39,19 @@ struct Handles {
 
 } // namespace
 
+/// For the code of a device, if the kernel has no other.
+static heddle_error *planFor(const Program &Kernel, const Sizes &Of,
+                             heddle_plan *&Made) {
+  const RuntimeProblem Problem(Of);
+  const heddle_code *Device = deviceCode(Kernel.kernel());
+  return Device ? heddle_plan_create_with(Kernel.kernel(), Device,
+                                          Problem.get(), &Made)
+                : heddle_plan_create(Kernel.kernel(), Problem.get(), &Made);
+}
+
 PlanHandle exec::makePlan(const Program &Kernel, const Sizes &Of) {
   heddle_plan *Made = nullptr;
-  EXPECT_TRUE(succeeded(
-      heddle_plan_create(Kernel.kernel(), RuntimeProblem(Of).get(), &Made)));
+  EXPECT_TRUE(succeeded(planFor(Kernel, Of, Made)));
   return PlanHandle(Made);
 }
 
@@ -50,13 +59,8 @@ testing::AssertionResult exec::launch(const Program &Kernel, const Sizes &Of,
                                       Operands &Data, int32_t Threads,
                                       heddle_stats *Stats) {
   heddle_plan *Made = nullptr;
-  const heddle_code *Device = deviceCode(Kernel.kernel());
-  const RuntimeProblem Problem(Of);
-  if (auto Good = succeeded(
-          Device ? heddle_plan_create_with(Kernel.kernel(), Device,
-                                           Problem.get(), &Made)
-                 : heddle_plan_create(Kernel.kernel(), Problem.get(), &Made));
-      !Good)
+  const bool IsDevice = deviceCode(Kernel.kernel()) != nullptr;
+  if (auto Good = succeeded(planFor(Kernel, Of, Made)); !Good)
     return Good;
   const PlanHandle Plan(Made);
   const heddle_tensor Q = Data.Q.handle(), K = Data.K.handle(),
@@ -81,8 +85,8 @@ testing::AssertionResult exec::launch(const Program &Kernel, const Sizes &Of,
   All.more_column_sums = ColumnSums.others();
   All.more_block_max = BlockMax.others();
   if (auto Good =
-          Device ? launchOnDevice(Kernel.kernel(), Plan.get(), All)
-                 : succeeded(heddle_launch(Plan.get(), &All, pool(Threads)));
+          IsDevice ? launchOnDevice(Kernel.kernel(), Plan.get(), All)
+                   : succeeded(heddle_launch(Plan.get(), &All, pool(Threads)));
       !Good || !Stats)
     return Good;
   return succeeded(heddle_plan_stats(Plan.get(), pool(Threads), Stats));

@@ -35,6 +35,10 @@ module @sm_80 attributes {tile.device = "sm_80", tile.code = {target = "nv", arc
       tile.kernel = "task", tile.entry = #attn.entry<"all", @all, "sm_80", qk = 64, v = 64,
       types = f16 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
       <query_tile = 16, key_tile = 64, rows = 16, lanes = 16, unroll = 1, stages = 3>, packed = true>}
+  llvm.func @packed_merge(!llvm.ptr) attributes {tile.resources = {threads = 96 : i64, shared_bytes = 1024 : i64, stages = unit, registers = 40 : i64, spill_store_bytes = unit},
+      tile.kernel = "merge", tile.entry = #attn.entry<"all", @all, "sm_80", qk = 64, v = 64,
+      types = f16 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>,
+      <query_tile = 16, key_tile = 64, rows = 16, lanes = 16, unroll = 1, stages = 3>, packed = true>}
 }
 }
 
@@ -45,11 +49,12 @@ module @sm_80 attributes {tile.device = "sm_80", tile.code = {target = "nv", arc
 // CHECK-DAG: constant @[[LEVEL:heddle.text.[0-9]+]]("sm_80\00")
 // CHECK-DAG: constant @[[TARGET:heddle.text.[0-9]+]]("nv\00")
 // CHECK-DAG: constant @[[PACKED:heddle.text.[0-9]+]]("packed_task\00")
+// CHECK-DAG: constant @[[MERGE:heddle.text.[0-9]+]]("packed_merge\00")
 // CHECK-DAG: constant @[[TEXT:heddle.text.[0-9]+]]("words\00")
 // CHECK-DAG: constant @[[BYTES:heddle.bytes.[0-9]+]]("\7FELF") {{.*}}alignment = 64
 // Target, kernels, text, its size, binary, its size, capability, threads and
 // shared memory of the kernels, and whether products are of tf32.
-// CHECK: constant @{{heddle.device.[0-9]+}}() {{.*}} : !llvm.array<1 x struct<(ptr, ptr, ptr, ptr, i64, ptr, i64, i32, i32, i64, i64, i64, i32)>>
+// CHECK: constant @{{heddle.device.[0-9]+}}() {{.*}} : !llvm.array<1 x struct<(ptr, ptr, ptr, ptr, i64, ptr, i64, i32, i32, i64, i64, i64, i32, ptr, i64, i64)>>
 // CHECK: addressof @[[TARGET]]
 // CHECK: addressof @[[PACKED]]
 // CHECK: mlir.zero
@@ -63,6 +68,9 @@ module @sm_80 attributes {tile.device = "sm_80", tile.code = {target = "nv", arc
 // CHECK: constant(0 : i64)
 // CHECK: constant(0 : i64)
 // CHECK: constant(0 : i32)
+// CHECK: addressof @[[MERGE]]
+// CHECK: constant(96 : i64)
+// CHECK: constant(1024 : i64)
 // CHECK: constant @[[TASK:heddle.text.[0-9]+]]("task\00")
 // CHECK: constant @[[DEVICE:heddle.device.[0-9]+]]()
 // CHECK: addressof @[[TASK]]

@@ -25,6 +25,9 @@
 // CHECK: func.func @g(
 // CHECK: func.func @g_packed(
 // CHECK: attn.attention @mine_packed(
+// A device's code knows whether a row is whole, and stores it as it is wanted.
+// CHECK: func.func @d_packed({{.*}}) -> (tensor<?x?x?x32xf16>, tensor<?x?x?xf32>)
+// CHECK: attn.attention @mine_packed(
 // CHECK-NOT: attn.pattern
 
 // One kernel, each code with a schedule of its own; a schedule that was asked
@@ -33,6 +36,7 @@
 // ENTRY: func.func @f_packed({{.*}} #attn.entry<"k", @mine_packed, "cpu-baseline", qk = 64, v = 32, types = f16 to f32, {{.*}}, <query_tile = 4, key_tile = 64, {{.*}}>, packed = true>}
 // ENTRY: func.func @g({{.*}} #attn.entry<"g", @mine, {{.*}}>>}
 // ENTRY: func.func @g_packed({{.*}} #attn.entry<"g", @mine_packed, {{.*}}, packed = true>}
+// ENTRY: func.func @d_packed({{.*}} #attn.entry<"d", @mine_packed, "sm_80", qk = 64, v = 32, types = f16 to f16, {{.*}}, <query_tile = 16, key_tile = 64, rows = 16, {{.*}}>, packed = true>}
 
 // A problem is checked by the ordinary code.
 // TILE: func.func @f_task(
@@ -67,6 +71,15 @@ func.func @f(%q: tensor<?x?x?x64xf16>, %k: tensor<?x?x?x64xf16>, %v: tensor<?x?x
 func.func @g(%q: tensor<?x?x?x64xf16>, %k: tensor<?x?x?x64xf16>, %v: tensor<?x?x?x32xf16>,
              %s: f32, %w: tensor<?xindex>, %x: index, %o: tensor<?xindex>)
     -> (tensor<?x?x?x32xf16>, tensor<?x?x?xf32>) attributes {attn.short_queries} {
+  %r:2 = attn.attention @mine(%w, %x : tensor<?xindex>, index) q(%q) k(%k) v(%v) scale(%s)
+    origin(%o : tensor<?xindex>)
+    : tensor<?x?x?x64xf16>, tensor<?x?x?x64xf16>, tensor<?x?x?x32xf16>
+    -> tensor<?x?x?x32xf16>, tensor<?x?x?xf32>
+  return %r#0, %r#1 : tensor<?x?x?x32xf16>, tensor<?x?x?xf32>
+}
+func.func @d(%q: tensor<?x?x?x64xf16>, %k: tensor<?x?x?x64xf16>, %v: tensor<?x?x?x32xf16>,
+             %s: f32, %w: tensor<?xindex>, %x: index, %o: tensor<?xindex>)
+    -> (tensor<?x?x?x32xf16>, tensor<?x?x?xf32>) attributes {attn.short_queries, attn.level = "sm_80"} {
   %r:2 = attn.attention @mine(%w, %x : tensor<?xindex>, index) q(%q) k(%k) v(%v) scale(%s)
     origin(%o : tensor<?xindex>)
     : tensor<?x?x?x64xf16>, tensor<?x?x?x64xf16>, tensor<?x?x?x32xf16>

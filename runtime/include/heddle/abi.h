@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define HEDDLE_ABI_VERSION 6u
+#define HEDDLE_ABI_VERSION 7u
 /// "HEDDLEBN", little endian: the first eight bytes of a descriptor.
 #define HEDDLE_ABI_MAGIC UINT64_C(0x4e42454c44444548)
 /// The one symbol a bundle exports: a `heddle_descriptor`.
@@ -251,13 +251,22 @@ typedef struct heddle_check {
 /// - without `tasks`: tile c % tiles of head c / tiles % heads of sequence
 ///   c / (tiles * heads);
 /// - with them: tasks[8 * c …] = {b, h, tile, part, row_head, row_position,
-///   key_begin, key_end}, where `part` is the number of the partial result,
-///   which takes the place of b in the views of outputs (b where nothing is
-///   split), and the last four are
-///   the integers of packed code (see heddle_code), zero for other code.
+///   key_begin, key_end}, where `part` takes the place of b in the views of
+///   outputs, and the last four are zero.
 ///
 /// A launch of `columns` always has `tasks`: `tile` is one of keys there, and
 /// `part` the number of the source.
+///
+/// So has a launch of packed code (see heddle_code), whose views are those of
+/// the tensors, heads and queries as they are: h is a key head there, row_head
+/// the first query head that shares it, `tile` counts tiles of those heads, and
+/// the last three are the integers of packed code. The results are whole, in
+/// the output dtype, where `part` is negative; else they are a part, for which
+/// `workspace` has room number `part`: HEDDLE_PARTIAL_FLOATS f32 that begin
+/// with o (query_tile, d_v), lse (query_tile) and row_max (query_tile), rows
+/// that do not exist unset. The kernel `merge` makes rows of rooms: its
+/// tasks[8 * c …] = {b, query head, query, first room, row in the room, number
+/// of rooms, 0, 0}, rooms one after the other in the order of their keys.
 typedef struct heddle_device_launch {
   const int64_t *tasks;
   int64_t tiles;
@@ -270,6 +279,10 @@ typedef struct heddle_device_launch {
 /// The most bytes that the block of a device kernel may have: every driver
 /// takes as many.
 #define HEDDLE_DEVICE_BLOCK_LIMIT 4000
+
+/// The f32 that the partial result of a group of packed code takes.
+#define HEDDLE_PARTIAL_FLOATS(query_tile, d_v)                                 \
+  (((query_tile) * ((d_v) + 2) + 15) / 16 * 16)
 
 /// Code for another device than the one that the bundle runs on: a module of
 /// that device's own format, which the runtime hands to the device's driver.
@@ -297,6 +310,11 @@ typedef struct heddle_device_code {
   int64_t columns_shared_bytes;
   /// Nonzero when products round f32 operands to tf32, 10 bits after the point.
   int32_t tf32;
+  /// Of packed code, else NULL and 0. The module of packed code is that of the
+  /// ordinary code of its level.
+  const char *merge;
+  int64_t merge_threads;
+  int64_t merge_shared_bytes;
 } heddle_device_code;
 
 /// The code of one kernel for one level of one target ("cpu-avx512", …).
@@ -309,7 +327,8 @@ typedef struct heddle_device_code {
 /// and row_max is a head, positions begin at *origin = 0, and o is f32 whatever
 /// the output dtype; the outputs are those over the keys looked at. Its `h`
 /// counts heads in the views, and means nothing to the pattern. It has neither
-/// `check` nor `columns`.
+/// `check` nor `columns`. A device's is told all that in another form
+/// (heddle_device_launch); its `count` is as here.
 typedef struct heddle_code {
   /// Unique in its entry.
   const char *level;

@@ -173,6 +173,10 @@ typedef struct heddle_problem {
   /// sequence, for threads to work on at once; 0 leaves it to the plan. Changes
   /// results by rounding.
   int64_t segments;
+  /// Of the device that device code is planned for (heddle_device_info); 0: as
+  /// many as large ones have. The keys of short queries are split so that its
+  /// multiprocessors are busy, which changes results by rounding.
+  int64_t multiprocessors;
 } heddle_problem;
 
 /// How much work a problem is. Of a linear kernel the full tiles are its chunks
@@ -196,8 +200,9 @@ HEDDLE_API heddle_error *heddle_plan_create(const heddle_kernel *kernel,
                                             const heddle_problem *problem,
                                             heddle_plan **out);
 /// Like heddle_plan_create, for the code `code` of the same kernel, as obtained
-/// from heddle_kernel_code, heddle_kernel_code_at or heddle_device_code_of. A
-/// plan of device code is never packed.
+/// from heddle_kernel_code, heddle_kernel_code_at or heddle_device_code_of.
+/// Where it is for a device, packed code is taken if it has less to do on each
+/// multiprocessor.
 HEDDLE_API heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
                                                  const heddle_code *code,
                                                  const heddle_problem *problem,

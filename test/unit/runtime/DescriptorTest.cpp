@@ -58,8 +58,8 @@ struct Parts {
                            0,
                            0,
                            nullptr}};
-  heddle_device_code Device = {"nv", "t", "c", "ptx", 3,   nullptr, 0,
-                               80,   32,  0,   32,    512, 0};
+  heddle_device_code Device = {"nv", "t", "c", "ptx", 3, nullptr, 0, 80,
+                               32,   0,   32,  512,   0, nullptr, 0, 0};
   heddle_entry Entries[2] = {entry("one", 2), entry("two", 1)};
 
   heddle_entry entry(const char *Name, int64_t NumCodes) {

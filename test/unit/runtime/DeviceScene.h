@@ -77,8 +77,8 @@ struct Block {
 template <int32_t In, int32_t Out, int NumSources> struct DeviceKernel {
   Kernel Fake = Kernel::make<In, Out, NumSources>();
   heddle_device_code Code = {
-      "nv", "the_task", "the_columns", "ptx text", 8,   nullptr, 0,
-      80,   96,         60000,         64,         512, 0};
+      "nv",  "the_task", "the_columns", "ptx text", 8,       nullptr, 0, 80, 96,
+      60000, 64,         512,           0,          nullptr, 0,       0};
   heddle_code Codes[2];
 
   DeviceKernel() {
