@@ -243,7 +243,7 @@ void MergeKernel::store(ValueRange Sums) {
     B.store(
         Sum,
         B.offset(Space, B.add(Mine, static_cast<int64_t>(I) * WarpSize), F32));
-  B.barrier();
+  Shared.barrier();
   Value Inverse = Outputs.HasLse ? B.fdiv(B.f32(1.0F), Total) : Value();
   Value Out = rowAddress(offsetof(heddle_args, o), Packed.Output);
   forEachOfCta(B, Packed.V, [&](Value Column) {

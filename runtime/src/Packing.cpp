@@ -6,7 +6,6 @@
 #include "Tiling.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <optional>
 #include <tuple>
@@ -273,11 +272,11 @@ int64_t Packer::wantedParts(int64_t Tiles) const {
   auto NumBlocks = static_cast<int64_t>(Result.Blocks.size());
   if (!Plan.Code->device)
     return std::min(ceilDivide(WantedTasks, NumBlocks), Tiles / LeastTiles);
-  // What each group has to do for all of them to end at once: fewer parts
-  // rather than a group that waits for others to end.
-  const double Share =
-      std::ceil(AllTiles / static_cast<double>(deviceSlots(Plan)));
-  return Tiles / std::max(LeastDeviceTiles, static_cast<int64_t>(Share));
+  // Its share of the groups, for all of them to end at once: fewer parts rather
+  // than a group that waits for others to end.
+  const double Share = static_cast<double>(deviceSlots(Plan)) *
+                       static_cast<double>(Tiles) / std::max(1.0, AllTiles);
+  return std::min(static_cast<int64_t>(Share), Tiles / LeastDeviceTiles);
 }
 
 void Packer::split(int64_t Block) {

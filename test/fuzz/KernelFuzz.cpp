@@ -63,9 +63,8 @@ private:
       Spec.Outputs = {true, true, 16 << pick(Random, 0, 2),
                       16 << pick(Random, 0, 2)};
     }
-    // Devices have no code for short queries.
-    Spec.ShortQueries =
-        !IsDevice && Kind != Flavour::Grid && pick(Random, 0, 3) == 0;
+    Spec.ShortQueries = Kind != Flavour::Grid && !Spec.Outputs.ColumnSums &&
+                        pick(Random, 0, 3) == 0;
     const std::optional<Program> Kernel = compile(Host, What, Spec);
     ASSERT_TRUE(Kernel) << "seed " << Seed << "\n" << Made.Text;
     const int NumProblems = IsDevice ? 2 : 3;
@@ -137,7 +136,8 @@ private:
     Of.HeadsKv = IsDevice ? 1 : pick(Random, 1, 2);
     Of.HeadsQ = Of.HeadsKv * pick(Random, 1, IsDevice ? 2 : 3);
     Of.SeqQ = IsShort ? pick(Random, 1, 3) : length();
-    Of.SeqK = length();
+    // Long enough for devices to split them.
+    Of.SeqK = length() * (IsDevice && IsShort ? 4 : 1);
     if (IsDevice && Kind == Flavour::Plain && pick(Random, 0, 3) == 0)
       Of = ragged(Of.HeadsQ, Of.HeadsKv);
     std::vector<Value> Params;

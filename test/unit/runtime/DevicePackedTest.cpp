@@ -342,8 +342,8 @@ static void expectLaunch(const LaunchRecord &Record, const char *Function,
 }
 
 TEST(DevicePacked, MergesWhatIsSplit) {
-  // Four tiles of heads (4 and 2 of six, twice), 24 key tiles each; eight
-  // groups at once have twelve tiles.
+  // Four tiles of heads (4 and 2 of six, twice), 24 key tiles each, for eight
+  // groups at once.
   PackedStage T({1}, {118}, false, HEDDLE_F32);
   const PackedRun R = launchPacked<HEDDLE_F32>(T, 4);
   EXPECT_EQ(R.Parts, 2);
@@ -373,7 +373,7 @@ TEST(DevicePacked, StoresWholeRowsAtOnce) {
 TEST(DevicePacked, SplitsLongSequencesAmongShortOnes) {
   PackedStage T({1, 0, 2, 1, 1}, {7, 9, 3, 0, 600}, true, HEDDLE_BF16);
   const PackedRun R = launchPacked<HEDDLE_BF16>(T, 5);
-  // 496 tiles of 20 blocks, 50 of them for each of ten groups.
+  // Twenty blocks of 496 tiles in all; 120 are worth two of ten groups.
   EXPECT_EQ(R.Parts, 2);
   ASSERT_EQ(R.Launches.size(), 4);
   expectLaunch(R.Launches[0], "the_packed", 16 + 8, 32, 2048);
