@@ -382,7 +382,7 @@ func.func private @f() attributes {a = #attn.state<rows = 0, sums = false, causa
 
 // -----
 
-// expected-error @below {{expected 'packed' or 'state', found 'other'}}
+// expected-error @below {{expected 'packed', 'tf32' or 'state', found 'other'}}
 func.func private @f() attributes {a = #attn.entry<"a", @a, "base", qk = 64, v = 64, types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>, <query_tile = 64, key_tile = 64, rows = 4, lanes = 16, unroll = 1>, other = 1>}
 
 
