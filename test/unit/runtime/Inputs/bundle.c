@@ -189,8 +189,8 @@ static const char DeviceText[] = ".version 7.0\n.target sm_80\n"
                                  ".address_size 64\n"
                                  ".visible .entry task() { ret; }\n";
 static const heddle_device_code DeviceCode = {
-    "nv", "task", NULL, DeviceText, sizeof(DeviceText) - 1, NULL, 0, 80,
-    32,   0,      0,    0,          0};
+    "nv", "task", NULL, DeviceText, sizeof(DeviceText) - 1, NULL, 0, 80, 32,
+    0,    0,      0,    0};
 #endif
 
 static const heddle_code WindowCodes[] = {
