@@ -67,10 +67,12 @@ def check(build: Path, number: int, options: tuple[str, ...], files: list[str]) 
         folder.mkdir(parents=True, exist_ok=True)
         unit = folder / f"{number}.cpp"
         unit.write_text("// NOLINTBEGIN\n" + "".join(f'#include "{file}"\n' for file in files) + "// NOLINTEND\n")
-        clean, _ = tidy(build, options, unit, f"--header-filter={OURS}")
+        clean, said = tidy(build, options, unit, f"--header-filter={OURS}")
         if clean:
             return ""
-    # Also where something was found: what it says then is of one file.
+        if "clang-diagnostic-error" not in said:
+            return said
+    # Where names of the files collide after all, each is read by itself.
     return "".join(tidy(build, options, Path(file))[1] for file in files)
 
 

@@ -99,7 +99,7 @@ static llvm::Expected<const NvLevel *> levelOf(mlir::ModuleOp Module) {
 }
 
 /// Beside the code: what ptxas advises.
-static constexpr llvm::StringLiteral kWarnings = "warnings";
+static constexpr llvm::StringLiteral WarningsAttr = "warnings";
 
 static bool keepsLines(mlir::ModuleOp Module) {
   return Module->hasAttr(LineInfoAttr);
@@ -331,7 +331,7 @@ llvm::Error NvEmitter::embed(mlir::ModuleOp Module, bool Assembles) {
         B.getNamedAttr(tile::kBinary, B.getStringAttr((*Cubin)->Cubin)));
     llvm::SmallVector<llvm::StringRef> Warnings((*Cubin)->Warnings.begin(),
                                                 (*Cubin)->Warnings.end());
-    Code.push_back(B.getNamedAttr(kWarnings, B.getStrArrayAttr(Warnings)));
+    Code.push_back(B.getNamedAttr(WarningsAttr, B.getStrArrayAttr(Warnings)));
   }
   Module->setAttr(tile::kCodeAttr, B.getDictionaryAttr(Code));
   for (mlir::LLVM::LLVMFuncOp Kernel : kernelsOf(Module)) {
