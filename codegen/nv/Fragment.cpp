@@ -75,6 +75,7 @@ Fragment heddle::nv::rescale(NvBuilder &B, const Fragment &X,
 /// same bits (`Combine` is commutative).
 static RowStats reduceRows(NvBuilder &B, const Fragment &X,
                            llvm::function_ref<Value(Value, Value)> Combine) {
+  const BlockLayout Layout = BlockLayout::accumulator();
   RowStats Result;
   for (int64_t Stat = 0; Stat < X.Of.stats(); ++Stat) {
     NvBuilder::Values Row;
@@ -90,8 +91,7 @@ static RowStats reduceRows(NvBuilder &B, const Fragment &X,
       Row = std::move(Half);
     }
     Value All = Row.front();
-    for (auto [Bit, Image] :
-         llvm::enumerate(BlockLayout::accumulator().laneBits()))
+    for (auto [Bit, Image] : llvm::enumerate(Layout.laneBits()))
       if (Image.Column != 0)
         All = Combine(All, B.shuffleXor(All, int64_t{1} << Bit));
     Result.Regs.push_back(All);

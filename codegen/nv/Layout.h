@@ -85,8 +85,11 @@ public:
   mlir::Value laneRow(NvBuilder &B) const;
   mlir::Value laneColumn(NvBuilder &B) const;
 
-  llvm::ArrayRef<Point> elementBits() const { return ElementBits; }
-  llvm::ArrayRef<Point> laneBits() const { return LaneBits; }
+  /// Of a layout that outlives them.
+  llvm::ArrayRef<Point> elementBits() const & { return ElementBits; }
+  llvm::ArrayRef<Point> laneBits() const & { return LaneBits; }
+  llvm::ArrayRef<Point> elementBits() && = delete;
+  llvm::ArrayRef<Point> laneBits() && = delete;
 
 private:
   llvm::SmallVector<Point, 4> ElementBits;

@@ -10,8 +10,8 @@
 #include "FakeScene.h"
 #include "heddle/index.h"
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 
 namespace heddle::test::fake {
 
@@ -42,7 +42,7 @@ struct Block {
       : Sources(NumSources), Operands(NumParams) {
     const unsigned char *At = Bytes.data();
     auto Take = [&](void *Into, size_t Size) {
-      std::memcpy(Into, At, Size);
+      std::copy_n(At, Size, static_cast<unsigned char *>(Into));
       At += Size;
     };
     Take(&Launch, sizeof(Launch));
