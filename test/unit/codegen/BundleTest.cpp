@@ -152,8 +152,14 @@ TEST(Bundle, HoldsCodeOfDevicesBesideThatOfThisMachine) {
     EXPECT_EQ(Code.task, nullptr);
     EXPECT_NE(Code.count, nullptr);
     EXPECT_NE(Code.check, nullptr);
-    // Only this machine's code takes heads for rows.
-    EXPECT_EQ(Code.packed, nullptr);
+    // Code that takes heads for rows has a kernel that merges its parts.
+    ASSERT_NE(Code.packed, nullptr);
+    ASSERT_NE(Code.packed->device, nullptr);
+    const heddle_device_code &Packed = *Code.packed->device;
+    ASSERT_NE(Packed.merge, nullptr);
+    EXPECT_NE(std::string(Packed.ptx)
+                  .find(".entry " + std::string(Packed.merge) + "("),
+              std::string::npos);
     ASSERT_NE(Code.device, nullptr);
     const heddle_device_code &D = *Code.device;
     EXPECT_STREQ(D.target, "nv");
