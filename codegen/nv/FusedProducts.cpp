@@ -169,8 +169,9 @@ void FusedAccumulate::emitKey(MutableArrayRef<Value> Sums,
   }
   for (int64_t Column = 0; Column < O.columnBlocks(); ++Column) {
     auto [Low, High] = Values.load(RowBytes, Key, Column);
+    const Value Pair[] = {Low, High};
     for (int64_t Stat = 0; Stat < O.stats(); ++Stat)
-      for (auto [Odd, X] : llvm::enumerate(ArrayRef<Value>{Low, High})) {
+      for (auto [Odd, X] : llvm::enumerate(Pair)) {
         Value &Sum = Sums[O.registerOf(
             Stat / 2, Column, Stat % 2 * 2 + static_cast<int64_t>(Odd))];
         Value Next = B.fma(Weight[Stat], X, Sum);
