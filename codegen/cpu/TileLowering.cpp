@@ -4,7 +4,7 @@
 
 #include "codegen/cpu/Causal.h"
 #include "codegen/cpu/Softmax.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "dialect/tile/Views.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -66,13 +66,7 @@ LogicalResult TileLowering::lowerOp(Operation *Op) {
 }
 
 LogicalResult TileLowering::lowerScalarOp(Operation *Op) {
-  auto IsScalar = [](Value V) { return !isTile(V) && !isTableOrSet(V); };
-  bool OnlyScalars = llvm::all_of(Op->getOperands(), IsScalar) &&
-                     llvm::all_of(Op->getResults(), IsScalar);
-  bool Ours =
-      isa_and_present<attn::AttnDialect, tile::TileDialect>(Op->getDialect());
-  if (Ours || !OnlyScalars || Op->getNumRegions() != 0 ||
-      !isMemoryEffectFree(Op))
+  if (!tile::isScalarArithmetic(Op))
     return Op->emitOpError()
            << "cannot be lowered to the cpu target: expected tile verbs, "
               "'scf.for', 'scf.while', 'scf.if' and scalar arithmetic; run "

@@ -4,6 +4,7 @@
 
 #include "codegen/cpu/LastUse.h"
 #include "codegen/cpu/TileLowering.h"
+#include "dialect/tile/Views.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -162,28 +163,9 @@ void TileLowering::defineView(Value V, const RowView &View, bool ByColumns) {
 // Lifetimes
 //===----------------------------------------------------------------------===//
 
-/// A tile that shares the storage of another one.
-static Value viewedTile(Value V) {
-  Operation *Op = V.getDefiningOp();
-  return isa_and_present<tile::TransposeOp, tile::RowOp>(Op) ? Op->getOperand(0)
-                                                             : Value();
-}
-
-/// `V` and the tiles that share its storage.
-static SmallVector<Value> sharing(Value V) {
-  while (Value Source = viewedTile(V))
-    V = Source;
-  SmallVector<Value> Result{V};
-  for (size_t I = 0; I < Result.size(); ++I)
-    for (Operation *User : Result[I].getUsers())
-      if (isa<tile::TransposeOp, tile::RowOp>(User))
-        Result.push_back(User->getResult(0));
-  return Result;
-}
-
 bool TileLowering::endsLife(Operation *User, Value V) {
   unsigned Uses = 0;
-  for (Value Each : sharing(V)) {
+  for (Value Each : tile::tilesSharing(V)) {
     if (!isLastUse(Each, User))
       return false;
     Uses += llvm::count(Each.getUsers(), User);
@@ -200,7 +182,7 @@ Buffer TileLowering::successor(Value V, Operation *User) {
 
 /// True if no operation between two of one block sees the tile.
 static bool isUntouched(Value V, Operation *From, Operation *To) {
-  for (Value Each : sharing(V))
+  for (Value Each : tile::tilesSharing(V))
     for (Operation *User : Each.getUsers()) {
       Operation *There = From->getBlock()->findAncestorOpInBlock(*User);
       if (There && From->isBeforeInBlock(There) && There->isBeforeInBlock(To))

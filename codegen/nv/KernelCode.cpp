@@ -2,7 +2,7 @@
 
 #include "codegen/nv/KernelCode.h"
 
-#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "dialect/tile/Views.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace heddle;
@@ -29,13 +29,7 @@ LaneBuilder &KernelCode::lanes() {
 }
 
 LogicalResult KernelCode::lowerScalarOp(Operation *Op) {
-  auto IsScalar = [](Value V) { return !isTile(V) && !isTableOrSet(V); };
-  bool OnlyScalars = llvm::all_of(Op->getOperands(), IsScalar) &&
-                     llvm::all_of(Op->getResults(), IsScalar);
-  bool Ours =
-      isa_and_present<attn::AttnDialect, tile::TileDialect>(Op->getDialect());
-  if (Ours || !OnlyScalars || Op->getNumRegions() != 0 ||
-      !isMemoryEffectFree(Op))
+  if (!tile::isScalarArithmetic(Op))
     return Op->emitOpError()
            << "cannot be lowered to the nv target: expected tile verbs of "
               "attention, 'scf.for', 'scf.while', 'scf.if' and scalar "

@@ -19,7 +19,6 @@
 
 namespace heddle::nv {
 
-using tile::isTableOrSet;
 using tile::isTile;
 
 /// Integers of packed code that the task brings, behind the other parameters.

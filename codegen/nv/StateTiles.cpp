@@ -3,36 +3,18 @@
 // Where the tiles of kernels with a state live, and how long.
 
 #include "codegen/nv/StateLowering.h"
+#include "dialect/tile/Views.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace heddle;
 using namespace heddle::nv;
 using namespace mlir;
 
-/// The tile that a view shows, or null.
-static Value shownTile(Value V) {
-  Operation *Op = V.getDefiningOp();
-  return isa_and_present<tile::TransposeOp, tile::RowOp>(Op) ? Op->getOperand(0)
-                                                             : Value();
-}
-
-/// `V` and all that share its memory as views.
-static SmallVector<Value> viewsOfMemory(Value V) {
-  while (Value Shown = shownTile(V))
-    V = Shown;
-  SmallVector<Value> Result{V};
-  for (size_t I = 0; I < Result.size(); ++I)
-    for (Operation *User : Result[I].getUsers())
-      if (isa<tile::TransposeOp, tile::RowOp>(User))
-        Result.push_back(User->getResult(0));
-  return Result;
-}
-
 /// The last operation of `Home` that sees the memory of `V`, inside or out;
 /// null for none.
 static Operation *findLastUse(Block &Home, Value V) {
   Operation *Last = nullptr;
-  for (Value Each : viewsOfMemory(V))
+  for (Value Each : tile::tilesSharing(V))
     for (Operation *User : Each.getUsers())
       if (Operation *There = Home.findAncestorOpInBlock(*User);
           There && (!Last || Last->isBeforeInBlock(There)))
@@ -43,7 +25,7 @@ static Operation *findLastUse(Block &Home, Value V) {
 void StateLowering::findLastUses(Block &Block) {
   for (Operation &Op : Block)
     for (Value V : Op.getResults()) {
-      if (!isTile(V) || shownTile(V))
+      if (!isTile(V) || tile::viewedTile(V))
         continue;
       Operation *Last = findLastUse(Block, V);
       LastUses[Last ? Last : &Op].push_back(V);
@@ -67,13 +49,13 @@ void StateLowering::releaseAfter(Operation *Op) {
 
 bool StateLowering::endsLife(Operation *User, Value V) const {
   Value Root = V;
-  while (Value Shown = shownTile(Root))
+  while (Value Shown = tile::viewedTile(Root))
     Root = Shown;
   if (Root.getParentBlock() != User->getBlock() ||
       findLastUse(*User->getBlock(), V) != User)
     return false;
   unsigned Uses = 0;
-  for (Value Each : viewsOfMemory(V)) {
+  for (Value Each : tile::tilesSharing(V)) {
     // A row is less than the memory.
     if (Each.getDefiningOp<tile::RowOp>())
       return false;
@@ -86,7 +68,7 @@ void StateLowering::define(Value V, const MemoryTile &Is) {
   Tiles[V] = Is;
   auto [It, IsNew] = Owners.try_emplace(Is.Place, V);
   // What a loop carries stays the loop's.
-  if (!IsNew && It->second && !shownTile(V))
+  if (!IsNew && It->second && !tile::viewedTile(V))
     It->second = V;
 }
 
