@@ -4,6 +4,7 @@
 // and of several sources. On every level, against the interpreter.
 
 #include "test/exec/Kernels.h"
+#include "test/exec/PatternTexts.h"
 
 using namespace heddle;
 using namespace heddle::exec;
@@ -97,20 +98,7 @@ TEST_F(Columns, CausalInTimeOnAGridOfThreeAxes) {
   for (auto [T, H, W] :
        {std::tuple(2, 3, 4), std::tuple(5, 6, 7), std::tuple(3, 9, 10)})
     Problems.push_back({1, 2, 1, T * H * W, T * H * W, {}, {T, H, W}});
-  agree(R"(
-attn.pattern @video(%T: index, %H: index, %W: index) grid(%T x %H x %W)
-    keep(%b, %h, %qt, %qy, %qx, %kt, %ky, %kx) {
-  %dt = arith.subi %qt, %kt : index
-  %dy = arith.subi %qy, %ky : index
-  %dx = arith.subi %qx, %kx : index
-  %t = attn.in %dt, #attn.interval<0, 3>
-  %y = attn.in %dy, #attn.interval<-1, 2>
-  %x = attn.in %dx, #attn.interval<-2, 3>
-  %ty = arith.andi %t, %y : i1
-  %near = arith.andi %ty, %x : i1
-  attn.keep %near
-})",
-        Problems);
+  agree(kVideo, Problems);
 }
 
 TEST_F(Columns, KeysOnAGridOfTheirOwn) {

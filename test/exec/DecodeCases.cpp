@@ -2,6 +2,8 @@
 
 #include "test/exec/DecodeCases.h"
 
+#include "test/exec/PatternTexts.h"
+
 #include <algorithm>
 
 using namespace heddle;
@@ -22,14 +24,7 @@ attn.pattern @causal keep(%b, %h, %q, %k) {
   attn.keep %past
 })",
      nothing},
-    {"Window", R"(
-attn.pattern @sliding_window(%window: index) keep(%b, %h, %q, %k) {
-  %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %near = arith.cmpi slt, %d, %window : index
-  %kept = arith.andi %past, %near : i1
-  attn.keep %kept
-})",
+    {"Window", kSlidingWindow,
      [](std::mt19937_64 &, const Sizes &) { return ValueList{700}; }},
     {"SinkAndWindow", R"(
 attn.pattern @a_shape(%sink: index, %window: index) keep(%b, %h, %q, %k) {
@@ -42,19 +37,7 @@ attn.pattern @a_shape(%sink: index, %window: index) keep(%b, %h, %q, %k) {
   attn.keep %kept
 })",
      [](std::mt19937_64 &, const Sizes &) { return ValueList{4, 333}; }},
-    {"WindowPerHead", R"(
-attn.pattern @head_windows(%window: tensor<?xindex>, %sink: tensor<?xindex>)
-    keep(%b, %h, %q, %k) {
-  %w = attn.at %window[%h] : tensor<?xindex>
-  %s = attn.at %sink[%h] : tensor<?xindex>
-  %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %near = arith.cmpi slt, %d, %w : index
-  %first = arith.cmpi slt, %k, %s : index
-  %either = arith.ori %near, %first : i1
-  %kept = arith.andi %past, %either : i1
-  attn.keep %kept
-})",
+    {"WindowPerHead", kWindowPerHead,
      [](std::mt19937_64 &Random, const Sizes &Of) {
        return ValueList{
            Value::randomIntegers(Random, {Of.HeadsQ}, 0, Of.SeqK + 1),
@@ -76,17 +59,7 @@ attn.pattern @retrieval(%kind: tensor<?xindex>) keep(%b, %h, %q, %k) {
      [](std::mt19937_64 &Random, const Sizes &Of) {
        return ValueList{Value::randomIntegers(Random, {Of.HeadsQ}, 0, 2)};
      }},
-    {"ColumnsAndDiagonals", R"(
-attn.pattern @vertical_slash(%cols: !attn.set, %diags: !attn.set)
-    keep(%b, %h, %q, %k) {
-  %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %column = attn.in %k, %cols[%b, %h]
-  %slash = attn.in %d, %diags[%b, %h]
-  %either = arith.ori %column, %slash : i1
-  %kept = arith.andi %past, %either : i1
-  attn.keep %kept
-})",
+    {"ColumnsAndDiagonals", kVerticalSlash,
      [](std::mt19937_64 &Random, const Sizes &Of) {
        return ValueList{
            Value::randomSets(Random, {Of.Batch, Of.HeadsQ}, Of.SeqK),

@@ -5,6 +5,7 @@
 // and of o.
 
 #include "test/exec/Kernels.h"
+#include "test/exec/PatternTexts.h"
 
 using namespace heddle;
 using namespace heddle::exec;
@@ -21,21 +22,12 @@ protected:
     Spec.HeadDim = std::get<2>(GetParam());
   }
 
-  static constexpr const char *Text = R"(
-attn.pattern @window(%w: index) keep(%b, %h, %q, %k) {
-  %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %near = arith.cmpi slt, %d, %w : index
-  %kept = arith.andi %past, %near : i1
-  attn.keep %kept
-})";
-
   Compiler Host;
   KernelSpec Spec;
 };
 
 TEST_P(Dtypes, AgreeInEveryLayout) {
-  OnEveryLevel Kernels(Host, Text, Spec);
+  OnEveryLevel Kernels(Host, kSlidingWindow, Spec);
   for (auto [Queries, Keys] : {std::pair(1, 1), std::pair(65, 130),
                                std::pair(130, 63), std::pair(197, 197)})
     for (Layout Order : {Layout::Bhsd, Layout::Bshd, Layout::Padded}) {
@@ -45,7 +37,7 @@ TEST_P(Dtypes, AgreeInEveryLayout) {
 }
 
 TEST_P(Dtypes, AgreePacked) {
-  OnEveryLevel Kernels(Host, Text, Spec);
+  OnEveryLevel Kernels(Host, kSlidingWindow, Spec);
   for (int64_t Length : {1, 63, 64, 150})
     for (auto [Heads, Groups] : {std::pair(4, 4), std::pair(4, 1)}) {
       Sizes Of = {2, Heads, Groups, Length, Length, {}, {Value(50)}};
@@ -54,7 +46,7 @@ TEST_P(Dtypes, AgreePacked) {
 }
 
 TEST_P(Dtypes, AgreeRagged) {
-  OnEveryLevel Kernels(Host, Text, Spec);
+  OnEveryLevel Kernels(Host, kSlidingWindow, Spec);
   for (Layout Order : {Layout::Bhsd, Layout::Bshd})
     ASSERT_TRUE(Kernels.agree(
         Sizes::ragged(2, 1, {3, 70, 0}, {10, 70, 5}, {Value(20)}), Order));

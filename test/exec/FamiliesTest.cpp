@@ -4,6 +4,7 @@
 // normalisers and several sources, on every level, against the interpreter.
 
 #include "test/exec/Kernels.h"
+#include "test/exec/PatternTexts.h"
 
 using namespace heddle;
 using namespace heddle::exec;
@@ -51,23 +52,10 @@ protected:
 //===----------------------------------------------------------------------===//
 
 TEST_F(Families, WindowAndSinkPerHead) {
-  agree(R"(
-attn.pattern @per_head(%window: tensor<?xindex>, %sink: tensor<?xindex>)
-    keep(%b, %h, %q, %k) {
-  %w = attn.at %window[%h] : tensor<?xindex>
-  %s = attn.at %sink[%h] : tensor<?xindex>
-  %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %near = arith.cmpi slt, %d, %w : index
-  %first = arith.cmpi slt, %k, %s : index
-  %either = arith.ori %near, %first : i1
-  %kept = arith.andi %past, %either : i1
-  attn.keep %kept
-})",
-        small(), [&](const Sizes &Of) {
-          return ValueList{Value::randomIntegers(Random, {Of.HeadsQ}, 0, 120),
-                           Value::randomIntegers(Random, {Of.HeadsQ}, 0, 9)};
-        });
+  agree(kWindowPerHead, small(), [&](const Sizes &Of) {
+    return ValueList{Value::randomIntegers(Random, {Of.HeadsQ}, 0, 120),
+                     Value::randomIntegers(Random, {Of.HeadsQ}, 0, 9)};
+  });
 }
 
 TEST_F(Families, DocumentsSortedAndNot) {
@@ -91,22 +79,10 @@ attn.pattern @documents(%doc: tensor<?x?xindex>) keep(%b, %h, %q, %k) {
 }
 
 TEST_F(Families, ColumnsAndDiagonals) {
-  agree(R"(
-attn.pattern @vertical_slash(%cols: !attn.set, %diags: !attn.set)
-    keep(%b, %h, %q, %k) {
-  %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %column = attn.in %k, %cols[%b, %h]
-  %slash = attn.in %d, %diags[%b, %h]
-  %either = arith.ori %column, %slash : i1
-  %kept = arith.andi %past, %either : i1
-  attn.keep %kept
-})",
-        small(), [&](const Sizes &Of) {
-          return ValueList{
-              Value::randomSets(Random, {Of.Batch, Of.HeadsQ}, Of.SeqK),
-              Value::randomSets(Random, {1, Of.HeadsQ}, Of.SeqK)};
-        });
+  agree(kVerticalSlash, small(), [&](const Sizes &Of) {
+    return ValueList{Value::randomSets(Random, {Of.Batch, Of.HeadsQ}, Of.SeqK),
+                     Value::randomSets(Random, {1, Of.HeadsQ}, Of.SeqK)};
+  });
 }
 
 TEST_F(Families, BlockMapsOfOtherSizesThanTiles) {
@@ -195,20 +171,7 @@ attn.pattern @cross(%H: index, %W: index, %h2: index, %w2: index)
 }
 
 TEST_F(Families, GridOfThreeAxes) {
-  OnEveryLevel Kernels(Host, R"(
-attn.pattern @video(%T: index, %H: index, %W: index) grid(%T x %H x %W)
-    keep(%b, %h, %qt, %qy, %qx, %kt, %ky, %kx) {
-  %dt = arith.subi %qt, %kt : index
-  %dy = arith.subi %qy, %ky : index
-  %dx = arith.subi %qx, %kx : index
-  %t = attn.in %dt, #attn.interval<0, 3>
-  %y = attn.in %dy, #attn.interval<-1, 2>
-  %x = attn.in %dx, #attn.interval<-2, 3>
-  %ty = arith.andi %t, %y : i1
-  %near = arith.andi %ty, %x : i1
-  attn.keep %near
-})",
-                       small());
+  OnEveryLevel Kernels(Host, kVideo, small());
   for (auto [T, H, W] :
        {std::tuple(2, 3, 4), std::tuple(5, 6, 7), std::tuple(4, 9, 10)}) {
     Sizes Of = {1, 2, 1, T * H * W, T * H * W, {}, {T, H, W}};
@@ -317,23 +280,18 @@ TEST_F(Families, GroupedSoftmax) {
 // Sources and outputs
 //===----------------------------------------------------------------------===//
 
-constexpr const char *WindowAndPrefix = R"(
-attn.pattern @window(%w: index) keep(%b, %h, %q, %k) {
-  %d = arith.subi %q, %k : index
-  %past = attn.in %d, #attn.interval<0, inf>
-  %near = arith.cmpi slt, %d, %w : index
-  %kept = arith.andi %past, %near : i1
-  attn.keep %kept
-}
+static std::string windowAndPrefix() {
+  return std::string(kSlidingWindow) + R"(
 attn.pattern @every(%step: index) keep(%b, %h, %q, %k) {
   %kept = arith.cmpi sge, %k, %step : index
   attn.keep %kept
 }
-attn.combine @both [@window, @every]
+attn.combine @both [@sliding_window, @every]
 )";
+}
 
 TEST_F(Families, TwoSourcesUnderOneSoftmax) {
-  OnEveryLevel Kernels(Host, WindowAndPrefix, small());
+  OnEveryLevel Kernels(Host, windowAndPrefix(), small());
   for (const OddLengths &N : Odd)
     for (int64_t More : {0, 1, 70}) {
       Sizes Of = {2, 4, 2, N.Queries, N.Keys, {}, {Value(20), Value(3)}};
