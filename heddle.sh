@@ -138,18 +138,25 @@ run_lit() {
     echo $? >"$results/$name.lit.status"
 }
 
-# run_programs DIRECTORY PROGRAM...: GoogleTest programs, results to
-# $results/PROGRAM.gtest.json, exit status and output beside them.
+# run_programs DIRECTORY PROGRAM...: GoogleTest programs, each in as many shards
+# as there are jobs, so that none of them is left alone at the end; results to
+# $results/PROGRAM.SHARD.gtest.json, exit status and output beside them.
 run_programs() {
-  local directory=$1
+  local directory=$1 shards
   shift
+  # Every program has at least so many tests.
+  shards=$(($(jobs) < 4 ? $(jobs) : 4))
   export results directory
+  local -x GTEST_TOTAL_SHARDS=$shards
   [[ -t 1 ]] && printf '== running %s\n' "$*"
-  printf '%s\n' "$@" | xargs -P "$(jobs)" -I{} bash -c '
-    status=0
-    timeout 1200 "$directory/bin/{}" --gtest_brief=1 \
-      --gtest_output="json:$results/{}.gtest.json" >"$results/{}.log" 2>&1 || status=$?
-    echo $status >"$results/{}.gtest.status"'
+  local program
+  for program in "$@"; do
+    seq -f "$program %g" 0 $((shards - 1))
+  done | xargs -P "$(jobs)" -L 1 bash -c '
+    status=0 out=$results/$0.$1
+    GTEST_SHARD_INDEX=$1 timeout 1200 "$directory/bin/$0" --gtest_brief=1 \
+      --gtest_output="json:$out.gtest.json" >"$out.log" 2>&1 || status=$?
+    echo $status >"$out.gtest.status"'
 }
 
 # check_that NAME COMMAND...: one check, counted like one test.
