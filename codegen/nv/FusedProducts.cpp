@@ -108,6 +108,21 @@ public:
     Value At = B.bytes(
         B.bytes(From.Base, B.add(RowBytes, B.add(Lane, InChunk))),
         Row * From.rowBytes() + (Place & ~InBlock) * SharedTile::ChunkBytes);
+    return split(At);
+  }
+
+  /// The same for a number that is known when the code runs only.
+  std::pair<Value, Value> load(Value RowBytes, Value Row, int64_t Block) {
+    Value Swizzled = B.bitXor(From.swizzle(B, Row), LaneChunk);
+    Value Place = B.bitOr(B.mul(Swizzled, SharedTile::ChunkBytes), InChunk);
+    Value OfBlock =
+        B.bitXor(Place, B.i32(Block * 8 / Chunks * SharedTile::ChunkBytes));
+    Value OfRow = B.add(RowBytes, B.mul(Row, From.rowBytes()));
+    return split(B.bytes(From.Base, B.add(OfRow, OfBlock)));
+  }
+
+private:
+  std::pair<Value, Value> split(Value At) {
     if (!From.Element.isF32())
       return B.unpack(B.load(B.getI32Type(), At), From.Element);
     NvBuilder::Values Pair =
@@ -115,7 +130,6 @@ public:
     return {Pair[0], Pair[1]};
   }
 
-private:
   NvBuilder &B;
   const SharedTile &From;
   int64_t Chunks;
@@ -126,9 +140,10 @@ private:
 /// registers of P and the bits on, so that its body always uses the first ones.
 class FusedAccumulate {
 public:
+  /// With `IsRare` keys are taken in a loop: an eighth of the code.
   FusedAccumulate(NvBuilder &B, const FragmentLayout &O,
-                  const FragmentLayout &P, const SharedTile &V)
-      : B(B), O(O), P(P), V(V), Values(B, V, O),
+                  const FragmentLayout &P, const SharedTile &V, bool IsRare)
+      : B(B), O(O), P(P), V(V), IsRare(IsRare), Values(B, V, O),
         Quad(B.bitAnd(B.lane(), ~int64_t{3})) {}
 
   /// Blocks [First, First + Count) of P, at most eight of them.
@@ -140,10 +155,18 @@ private:
   /// block, `Words` the bits of every row, those of this block first.
   void emitKey(MutableArrayRef<Value> Sums, ArrayRef<Value> Block,
                ArrayRef<Value> Words, Value RowBytes, int64_t Key);
+  void emitKey(MutableArrayRef<Value> Sums, ArrayRef<Value> Block,
+               ArrayRef<Value> Words, Value RowBytes, Value Key);
+  /// Adds a row of V, whose columns `Load` reads two at a time, times a weight
+  /// per row of the thread; `Kept` (i1 per row) may be empty.
+  void addRow(MutableArrayRef<Value> Sums, ArrayRef<Value> Weight,
+              ArrayRef<Value> Kept,
+              function_ref<std::pair<Value, Value>(int64_t Column)> Load);
 
   NvBuilder &B;
   FragmentLayout O, P;
   const SharedTile &V;
+  bool IsRare;
   PairReader Values;
   Value Quad;
 };
@@ -167,8 +190,34 @@ void FusedAccumulate::emitKey(MutableArrayRef<Value> Sums,
     Kept.push_back(B.cmp(arith::CmpIPredicate::ne,
                          B.bitAnd(Bits, int64_t{1} << Column), 0));
   }
+  addRow(Sums, Weight, Kept,
+         [&](int64_t Column) { return Values.load(RowBytes, Key, Column); });
+}
+
+// Keys 2c and 2c + 1 are elements 0 and 1 of lane c in the quad.
+void FusedAccumulate::emitKey(MutableArrayRef<Value> Sums,
+                              ArrayRef<Value> Block, ArrayRef<Value> Words,
+                              Value RowBytes, Value Key) {
+  Value From = B.add(Quad, B.shr(Key, 1)), Odd = B.bitAnd(Key, 1);
+  Value IsOdd = B.cmp(arith::CmpIPredicate::ne, Odd, 0);
+  NvBuilder::Values Weight, Kept;
+  for (int64_t Stat = 0; Stat < P.stats(); ++Stat) {
+    ArrayRef<Value> Pair = Block.slice(Stat / 2 * 4 + Stat % 2 * 2, 2);
+    Weight.push_back(B.shuffle(B.select(IsOdd, Pair[1], Pair[0]), From));
+    if (Words.empty())
+      continue;
+    Value Bits = arith::ShRUIOp::create(B, B.shuffle(Words[Stat], From), Odd);
+    Kept.push_back(B.cmp(arith::CmpIPredicate::ne, B.bitAnd(Bits, 1), 0));
+  }
+  addRow(Sums, Weight, Kept,
+         [&](int64_t Column) { return Values.load(RowBytes, Key, Column); });
+}
+
+void FusedAccumulate::addRow(
+    MutableArrayRef<Value> Sums, ArrayRef<Value> Weight, ArrayRef<Value> Kept,
+    function_ref<std::pair<Value, Value>(int64_t Column)> Load) {
   for (int64_t Column = 0; Column < O.columnBlocks(); ++Column) {
-    auto [Low, High] = Values.load(RowBytes, Key, Column);
+    auto [Low, High] = Load(Column);
     const Value Pair[] = {Low, High};
     for (int64_t Stat = 0; Stat < O.stats(); ++Stat)
       for (auto [Odd, X] : llvm::enumerate(Pair)) {
@@ -209,8 +258,17 @@ NvBuilder::Values FusedAccumulate::emit(const NvBuilder::Values &Sums,
         for (int64_t Row = 0; Row < P.rowBlocks(); ++Row)
           llvm::append_range(Current, Regs.slice(Row * Width, 4));
         Value RowBytes = B.mul(B.add(Block, First), 8 * V.rowBytes());
-        for (int64_t Key = 0; Key < 8; ++Key)
-          emitKey(All.take_front(Sums.size()), Current, Bits, RowBytes, Key);
+        MutableArrayRef<Value> Before = All.take_front(Sums.size());
+        if (IsRare)
+          llvm::copy(B.loop(8, 1, Before,
+                            [&](Value Key, ValueRange Carried) {
+                              auto After = llvm::to_vector(Carried);
+                              emitKey(After, Current, Bits, RowBytes, Key);
+                              return After;
+                            }),
+                     Before.begin());
+        for (int64_t Key = 0; !IsRare && Key < 8; ++Key)
+          emitKey(Before, Current, Bits, RowBytes, Key);
         for (int64_t Row = 0; Row < P.rowBlocks(); ++Row)
           std::rotate(Regs.begin() + Row * Width,
                       Regs.begin() + Row * Width + 4,
@@ -225,9 +283,9 @@ NvBuilder::Values FusedAccumulate::emit(const NvBuilder::Values &Sums,
 
 Fragment heddle::nv::emitFusedAccumulate(NvBuilder &B, const Fragment &O,
                                          const Fragment &P, const SharedTile &V,
-                                         const KeptBits *Where) {
+                                         const KeptBits *Where, bool IsRare) {
   constexpr int64_t AtOnce = 8;
-  FusedAccumulate Product(B, O.Of, P.Of, V);
+  FusedAccumulate Product(B, O.Of, P.Of, V, IsRare);
   Fragment Result = O;
   int64_t Blocks = P.Of.columnBlocks();
   for (int64_t First = 0; First < Blocks; First += AtOnce)

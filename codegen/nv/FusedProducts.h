@@ -17,9 +17,11 @@ Fragment emitFusedScores(NvBuilder &B, const SharedTile &Q,
                          const SharedTile &K);
 
 /// O + P V for values of any type; pairs whose bit of `Where` (may be null) is
-/// zero take no part.
+/// zero take no part. `IsRare` asks for less code rather than fewer
+/// instructions.
 Fragment emitFusedAccumulate(NvBuilder &B, const Fragment &O, const Fragment &P,
-                             const SharedTile &V, const KeptBits *Where);
+                             const SharedTile &V, const KeptBits *Where,
+                             bool IsRare);
 
 /// Whether the tile has an element that is not finite, as tf32 where it is of
 /// f32: uniform; a barrier.

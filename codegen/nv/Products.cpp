@@ -212,9 +212,12 @@ static Value exceedsHalf(NvBuilder &B, const Fragment &P) {
 
 void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
                                 const SharedTile &V, WeightRange Range) {
-  auto Fused = [&] { return emitFusedAccumulate(B, O, P, V, nullptr).Regs; };
+  const bool IsMatrix = usesMatrixUnit(B.config(), V.Element);
+  auto Fused = [&] {
+    return emitFusedAccumulate(B, O, P, V, nullptr, /*IsRare=*/IsMatrix).Regs;
+  };
   auto Matrix = [&] { return emitMmaAccumulate(B, O, P, V).Regs; };
-  if (!usesMatrixUnit(B.config(), V.Element))
+  if (!IsMatrix)
     O.Regs = Fused();
   else if (V.Element.isF16() && Range == WeightRange::Any)
     O.Regs = B.branch(exceedsHalf(B, P), ValueRange(O.Regs).getTypes(), Fused,
@@ -229,9 +232,9 @@ void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
   // 0 times an infinity is not 0: a tile without them is the rule. What no
   // tensor core multiplies needs no test: that product can leave out pairs
   // anyway.
+  const bool IsMatrix = usesMatrixUnit(B.config(), V.Element);
   auto Test = [&]() -> NvBuilder::Values {
-    return {usesMatrixUnit(B.config(), V.Element) ? emitHasNonFinite(B, V)
-                                                  : B.i1(true)};
+    return {IsMatrix ? emitHasNonFinite(B, V) : B.i1(true)};
   };
   Value IsSlow =
       Where.IsPartial
@@ -240,7 +243,7 @@ void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
           : Test()[0];
   O.Regs = B.branch(
       IsSlow, ValueRange(O.Regs).getTypes(),
-      [&] { return emitFusedAccumulate(B, O, P, V, &Where).Regs; },
+      [&] { return emitFusedAccumulate(B, O, P, V, &Where, IsMatrix).Regs; },
       [&] {
         Fragment Result = O;
         emitAccumulate(B, Result, P, V, Range);
