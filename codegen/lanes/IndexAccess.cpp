@@ -216,10 +216,13 @@ Value OperandMemory::contains(Value Set, Values Indices, Value X) {
 
 Value OperandMemory::answers() {
   if (!Answers) {
-    Value Count = B.i64(4);
+    Value One = B.i64(1);
     OpBuilder::InsertionGuard Guard(B);
-    B.setInsertionPointAfterValue(Count);
-    Answers = LLVM::AllocaOp::create(B, B.ptrType(), B.getI64Type(), Count);
+    B.setInsertionPointAfterValue(One);
+    // One of an array, not four of its elements: those would stay in memory
+    // where the functions become part of the kernel.
+    auto Type = LLVM::LLVMArrayType::get(B.getI64Type(), 4);
+    Answers = LLVM::AllocaOp::create(B, B.ptrType(), Type, One);
   }
   return Answers;
 }
@@ -229,11 +232,26 @@ Value OperandMemory::answer(int64_t Number) {
                       B.getI64Type());
 }
 
+bool OperandMemory::isKnownHere(Value V) const {
+  Operation *Made = V.getDefiningOp();
+  if (!Made || Made->getBlock() != B.getInsertionBlock())
+    return false;
+  Block::iterator Here = B.getInsertionPoint();
+  return Here == Made->getBlock()->end() || Made->isBeforeInBlock(&*Here);
+}
+
 attn::IndexAccess::Span OperandMemory::span(Value Table, Values Leading,
                                             Value First, Value Last) {
+  AskedSpan Now{{Table, First, Last}, {}};
+  llvm::append_range(Now.Question, Leading);
+  for (const AskedSpan &Before : Spans)
+    if (Before.Question == Now.Question && isKnownHere(Before.Answer.hi))
+      return Before.Answer;
   Functions->call(IndexQuestion::Span,
                   {Table, pyramidRow(Table, Leading), First, Last, answers()});
-  return {answer(0), answer(1)};
+  Now.Answer.lo = answer(0);
+  Now.Answer.hi = answer(1);
+  return Spans.emplace_back(std::move(Now)).Answer;
 }
 
 Value OperandMemory::seek(Value Table, Values Leading, Value From, Value Lo,

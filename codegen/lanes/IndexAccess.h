@@ -84,6 +84,8 @@ private:
   mlir::Value rowBits(mlir::Value Set, mlir::Value Row, mlir::Value From);
   mlir::Value answers();
   mlir::Value answer(int64_t Number);
+  /// True if what `V` is made by has run wherever the builder stands now.
+  bool isKnownHere(mlir::Value V) const;
 
   LaneBuilder &B;
   IndexFunctions *Functions;
@@ -93,6 +95,13 @@ private:
   mlir::Block *FieldBlock = nullptr;
   mlir::Operation *FieldsAfter = nullptr;
   llvm::DenseMap<std::pair<mlir::Value, size_t>, mlir::Value> Known;
+  /// Spans that were asked for, with what was asked. The atoms of a formula and
+  /// the run that a tile begins have most of them in common.
+  struct AskedSpan {
+    mlir::SmallVector<mlir::Value, 4> Question;
+    attn::IndexAccess::Span Answer;
+  };
+  mlir::SmallVector<AskedSpan, 0> Spans;
 };
 
 /// How a formula gets at the parameters of its pattern.
