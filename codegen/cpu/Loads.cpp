@@ -41,37 +41,13 @@ static bool isFetchedByRotation(tile::LoadOp Op) {
          Rotate.getRow() == Op.getRow();
 }
 
-/// True for rows that a kernel with a state takes chunk by chunk: what follows
-/// is needed next, and the products of a chunk are too short for all of it to
-/// arrive meanwhile unless somebody asks.
-static bool isOfChunk(tile::LoadOp Op) {
-  auto Kernel = Op->getParentOfType<func::FuncOp>();
-  auto Entry = Kernel->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
-  return Entry && Entry.getState() && Op->getParentOp() != Kernel &&
-         !isTile(Op.getRow()) && Op.getTile().getType().getRank() == 2;
-}
-
-/// Asks for the rows after those of a tile.
-static void fetchNext(KernelBuilder &B, RankedTensorType Type,
-                      const RowSource &From) {
-  constexpr int64_t LineBytes = 64;
-  int64_t Rows = Type.getDimSize(0);
-  int64_t Bytes = Type.getDimSize(1) * From.Element.getIntOrFloatBitWidth() / 8;
-  Value Next = B.add(From.First, Rows), Last = B.add(From.Length, -1);
-  B.loop(Rows, 1, [&](Value I) {
-    Value Row = From.row(B, B.min(B.add(Next, I), Last));
-    for (int64_t At = 0; At < Bytes; At += LineBytes)
-      B.prefetch(B.offset(Row, At, B.getI8Type()));
-  });
-}
-
 void TileLowering::lower(tile::LoadOp Op) {
   Value Result = Op.getTile();
   if (Result.use_empty())
     return;
   RowSource From = rowSource(Op.getView(), Op.getB(), Op.getH(), Op.getRow());
-  if (isOfChunk(Op))
-    fetchNext(B, cast<RankedTensorType>(Result.getType()), From);
+  if (isOfChunk(Op) && From.First)
+    wantNext(Op->getBlock(), cast<RankedTensorType>(Result.getType()), From);
   Tile T;
   T.Type = cast<RankedTensorType>(Result.getType());
   if (llvm::any_of(Result.getUses(), wantsLanes)) {

@@ -198,6 +198,8 @@ public:
     Wanted.push_back({Own, B.add(Stripe, 1)});
   }
 
+  /// The lines of `P.Later`.
+  void emitLater();
   /// All at once: a stripe has time enough for them to arrive.
   void emitAll();
   /// The share of one step of the reduction.
@@ -229,6 +231,21 @@ Value Fetches::address(const RowsAhead &Rows, Value Row) {
     Row = B.loadScalar(B.offset(Rows.Positions, Row, B.getI64Type()),
                        B.getI64Type());
   return B.offset(Rows.Base, B.mul(Row, Rows.Stride), B.getI8Type());
+}
+
+void Fetches::emitLater() {
+  for (const RowsAhead &Rows : P.Later) {
+    int64_t PerRow = linesPerRow(Rows);
+    int64_t Share = llvm::divideCeil(Rows.Rows * PerRow, Stripes);
+    // Lines count over all rows.
+    Value First = B.mul(Stripe, Share);
+    B.loop(Share, 1, [&](Value I) {
+      Value Line = B.add(First, I);
+      Value Row = address(Rows, arith::DivUIOp::create(B, Line, B.i64(PerRow)));
+      Value Column = arith::RemUIOp::create(B, Line, B.i64(PerRow));
+      B.prefetch(B.offset(Row, B.mul(Column, LineBytes), B.getI8Type()));
+    });
+  }
 }
 
 void Fetches::emitAll() {
@@ -285,6 +302,7 @@ static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
   int64_t AtOnce = largestDivisor(Vectors, std::max<int64_t>(Fit, 1));
   KernelBuilder::Values RowPointers = rowPointers(B, P, FirstRow, Rows);
   Fetches Ahead(B, P, FirstRow, Rows);
+  Ahead.emitLater();
   // Several tiles of vectors would each ask for the same.
   bool AreSpread = AtOnce == Vectors;
   if (!AreSpread)

@@ -56,6 +56,8 @@ struct Product {
   mlir::Value C;
   Part Counting = Part::All;
   RowsAhead Ahead = {};
+  /// Rows that are needed much later: some of their lines before every stripe.
+  llvm::SmallVector<RowsAhead, 2> Later = {};
 };
 
 void emitProduct(KernelBuilder &B, const Product &P);

@@ -143,6 +143,10 @@ void TileLowering::bringTableRows(tile::MapOp Op, MapRegion &Map) {
     T.FirstRow = Map.FirstRow;
     T.FirstColumn = Map.FirstColumn;
     T.To = Scratch->allocate(tileBytes(B, Map.Type)).Base;
+    if (isOfChunk(Op))
+      wantNext(Op->getBlock(), Map.Type,
+               {B.getF32Type(), B.offset(T.From, T.FirstColumn), T.RowStride,
+                B.add(T.LastRow, 1), T.FirstRow, Value()});
     Shared.call(B, "table_rows", {T.Rows, T.Columns},
                 {&T.From, &T.RowStride, &T.ColumnStride, &T.LastRow,
                  &T.LastColumn, &T.FirstRow, &T.FirstColumn, &T.To},

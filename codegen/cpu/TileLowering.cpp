@@ -110,14 +110,27 @@ void TileLowering::lowerElementwise(
 }
 
 void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
-  RowsAhead &Ahead = P.Ahead;
-  Shared.call(B, Verb,
-              {P.Rows, P.Depth, P.Length, P.ReduceOverRows,
-               static_cast<int64_t>(P.Counting), Ahead.Rows, Ahead.Bytes},
-              {&P.A.Base, &P.A.Stride, &P.A.Last, &P.B, &P.InitialC,
-               &P.Factor.PerQuery, &P.Factor.PerFeature.Base,
-               &P.Factor.PerFeature.Stride, &P.Factor.All, &P.Words, &P.C,
-               &Ahead.Base, &Ahead.Stride, &Ahead.Last, &Ahead.Positions},
+  SmallVector<int64_t> Sizes = {P.Rows, P.Depth, P.Length, P.ReduceOverRows,
+                                static_cast<int64_t>(P.Counting)};
+  SmallVector<Value *> Inputs = {&P.A.Base,
+                                 &P.A.Stride,
+                                 &P.A.Last,
+                                 &P.B,
+                                 &P.InitialC,
+                                 &P.Factor.PerQuery,
+                                 &P.Factor.PerFeature.Base,
+                                 &P.Factor.PerFeature.Stride,
+                                 &P.Factor.All,
+                                 &P.Words,
+                                 &P.C};
+  auto Append = [&](RowsAhead &Rows) {
+    Sizes.append({Rows.Rows, Rows.Bytes});
+    Inputs.append({&Rows.Base, &Rows.Stride, &Rows.Last, &Rows.Positions});
+  };
+  Append(P.Ahead);
+  for (RowsAhead &Rows : P.Later)
+    Append(Rows);
+  Shared.call(B, Verb, Sizes, Inputs,
               [&](KernelBuilder &Inside) { emitProduct(Inside, P); });
 }
 
@@ -137,6 +150,8 @@ void TileLowering::lower(tile::ScoresOp Op) {
   P.C = To.Base;
   if (needsLowerOnly(Op.getS()))
     P.Counting = Part::RowsToLane;
+  else if (isOfChunk(Op))
+    P.Later = rowsForNext(Op);
   else
     P.Ahead = valuesAhead(Op);
   callProduct("scores", P);
@@ -166,7 +181,9 @@ void TileLowering::lower(tile::AccumulateOp Op) {
     P.Words = stored(Op.getBits()).Base;
   Buffer To = successor(Op.getO(), Op);
   P.C = To.Base;
-  if (P.Counting == Part::All)
+  if (isOfChunk(Op))
+    P.Later = rowsForNext(Op);
+  else if (P.Counting == Part::All)
     P.Ahead = keysAhead(Op);
   callProduct("accumulate", P);
   define(Op.getResult(), To);

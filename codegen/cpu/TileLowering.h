@@ -153,6 +153,15 @@ private:
   RowsAhead valuesAhead(tile::ScoresOp Op);
   RowsAhead keysAhead(tile::AccumulateOp Op);
   RowsAhead rowsAhead(tile::LoadOp Load, mlir::Value First);
+  // The same for recurrences, which go chunk by chunk (ChunkAhead.cpp).
+  /// True for what is done for every chunk.
+  static bool isOfChunk(mlir::Operation *Op);
+  /// Has the products of a chunk ask for rows of the next one, those that
+  /// follow these.
+  void wantNext(mlir::Block *Chunk, mlir::RankedTensorType Type,
+                const RowSource &From);
+  /// What falls to a product of that.
+  mlir::SmallVector<RowsAhead, 2> rowsForNext(mlir::Operation *Product);
 
   void lower(tile::PositionsOp Op);
   mlir::LogicalResult lower(tile::CollectOp Op);
@@ -234,6 +243,9 @@ private:
   llvm::DenseMap<mlir::Value, Tile> Tiles;
   /// Bits that are all one and of which nobody wants more than the number.
   llvm::DenseSet<mlir::Value> CountedOnes;
+  /// Rows of the next chunk that no product has asked for yet.
+  llvm::DenseMap<mlir::Block *, mlir::SmallVector<RowsAhead, 4>> Wanted;
+  llvm::DenseSet<mlir::Block *> WantsOutputs;
 
   /// Made when first used.
   std::optional<TableFunctions> Functions;
