@@ -2,7 +2,6 @@
 
 #include "codegen/nv/NvBuilder.h"
 
-#include "codegen/lanes/Structured.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace heddle::nv;
@@ -18,9 +17,7 @@ int64_t heddle::nv::byteWidth(Type Element) {
 }
 
 NvBuilder::NvBuilder(Location Loc, Block *Entry, const Config &C)
-    : ImplicitLocOpBuilder(Loc, Loc.getContext()), Entry(Entry), C(C) {
-  setInsertionPointToEnd(Entry);
-}
+    : CodeBuilder(Loc, Entry, /*CounterBits=*/32), C(C) {}
 
 Type NvBuilder::ptrType(Space S) const {
   return LLVM::LLVMPointerType::get(context, static_cast<unsigned>(S));
@@ -30,29 +27,9 @@ Type NvBuilder::ptrType(Space S) const {
 // Scalars
 //===----------------------------------------------------------------------===//
 
-Value NvBuilder::inEntry(Value &Known, llvm::function_ref<Value()> Make) {
-  if (!Known) {
-    InsertionGuard Guard(*this);
-    setInsertionPointToStart(Entry);
-    Value Made = Make();
-    Known = Made;
-  }
-  return Known;
-}
-
-Value NvBuilder::constant(TypedAttr Attr) {
-  return inEntry(Constants[Attr],
-                 [&] { return arith::ConstantOp::create(*this, Attr); });
-}
-
 Value NvBuilder::i1(bool V) { return constant(getBoolAttr(V)); }
 Value NvBuilder::i32(int64_t V) {
   return constant(getI32IntegerAttr(static_cast<int32_t>(V)));
-}
-Value NvBuilder::i64(int64_t V) { return constant(getI64IntegerAttr(V)); }
-Value NvBuilder::f32(float V) { return constant(getF32FloatAttr(V)); }
-Value NvBuilder::like(Value Like, int64_t V) {
-  return constant(getIntegerAttr(Like.getType(), V));
 }
 
 static Value toInteger(NvBuilder &B, Value X, unsigned Width) {
@@ -79,29 +56,14 @@ Value NvBuilder::toF32(Value X) {
   return arith::SIToFPOp::create(*this, getF32Type(), X);
 }
 
-Value NvBuilder::add(Value X, Value Y) {
-  return arith::AddIOp::create(*this, X, Y);
-}
-Value NvBuilder::add(Value X, int64_t Y) {
-  return Y == 0 ? X : add(X, like(X, Y));
-}
 Value NvBuilder::sub(Value X, Value Y) {
   return arith::SubIOp::create(*this, X, Y);
-}
-Value NvBuilder::mul(Value X, Value Y) {
-  return arith::MulIOp::create(*this, X, Y);
-}
-Value NvBuilder::mul(Value X, int64_t Y) {
-  return Y == 1 ? X : mul(X, like(X, Y));
 }
 Value NvBuilder::div(Value X, int64_t Y) {
   return Y == 1 ? X : arith::DivUIOp::create(*this, X, like(X, Y)).getResult();
 }
 Value NvBuilder::rem(Value X, int64_t Y) {
   return arith::RemUIOp::create(*this, X, like(X, Y));
-}
-Value NvBuilder::min(Value X, Value Y) {
-  return arith::MinSIOp::create(*this, X, Y);
 }
 Value NvBuilder::max(Value X, Value Y) {
   return arith::MaxSIOp::create(*this, X, Y);
@@ -132,15 +94,6 @@ Value NvBuilder::cmp(arith::CmpIPredicate P, Value X, int64_t Y) {
   return cmp(P, X, like(X, Y));
 }
 
-Value NvBuilder::fadd(Value X, Value Y) {
-  return arith::AddFOp::create(*this, X, Y);
-}
-Value NvBuilder::fsub(Value X, Value Y) {
-  return arith::SubFOp::create(*this, X, Y);
-}
-Value NvBuilder::fmul(Value X, Value Y) {
-  return arith::MulFOp::create(*this, X, Y);
-}
 Value NvBuilder::fma(Value X, Value Y, Value Z) {
   return LLVM::FMAOp::create(*this, X, Y, Z);
 }
@@ -150,10 +103,6 @@ Value NvBuilder::fdiv(Value X, Value Y) {
 Value NvBuilder::fmax(Value X, Value Y) {
   return LLVM::MaxNumOp::create(*this, X, Y);
 }
-Value NvBuilder::cmp(arith::CmpFPredicate P, Value X, Value Y) {
-  return arith::CmpFOp::create(*this, P, X, Y);
-}
-
 static Value callIntrinsic(NvBuilder &B, StringRef Name, Value X) {
   return LLVM::CallIntrinsicOp::create(B, B.getF32Type(), B.getStringAttr(Name),
                                        ValueRange{X})
@@ -167,9 +116,6 @@ Value NvBuilder::lg2(Value X) {
   return callIntrinsic(*this, "llvm.nvvm.lg2.approx.ftz.f", X);
 }
 
-Value NvBuilder::select(Value If, Value X, Value Y) {
-  return arith::SelectOp::create(*this, If, X, Y);
-}
 Value NvBuilder::bitcast(Value X, Type To) {
   return LLVM::BitcastOp::create(*this, To, X);
 }
@@ -205,21 +151,6 @@ std::pair<Value, Value> NvBuilder::unpack(Value X, Type From) {
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//
-
-Value NvBuilder::offset(Value Base, Value Elements, Type Element) {
-  return LLVM::GEPOp::create(*this, Base.getType(), Element, Base,
-                             ValueRange{Elements});
-}
-
-Value NvBuilder::offset(Value Base, int64_t Elements, Type Element) {
-  if (Elements == 0)
-    return Base;
-  if (!llvm::isInt<31>(Elements))
-    return offset(Base, i64(Elements), Element);
-  return LLVM::GEPOp::create(
-      *this, Base.getType(), Element, Base,
-      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(Elements)});
-}
 
 Value NvBuilder::bytes(Value Base, Value Bytes) {
   return offset(Base, Bytes, getI8Type());
@@ -309,47 +240,6 @@ Value NvBuilder::shuffle(Value X, Value From) {
 //===----------------------------------------------------------------------===//
 // Control
 //===----------------------------------------------------------------------===//
-
-NvBuilder::Values NvBuilder::loop(Value End, int64_t Step, ValueRange Inits,
-                                  LoopBody Body) {
-  return emitLoop(*this, like(End, 0), End, like(End, Step), Inits, Body);
-}
-
-NvBuilder::Values NvBuilder::loop(int64_t End, int64_t Step, ValueRange Inits,
-                                  LoopBody Body) {
-  if (End <= 0)
-    return llvm::to_vector(Inits);
-  if (End <= Step)
-    return Body(i32(0), Inits);
-  return loop(i32(End), Step, Inits, Body);
-}
-
-void NvBuilder::loop(int64_t End, int64_t Step,
-                     llvm::function_ref<void(Value)> Body) {
-  loop(End, Step, ValueRange(), [&](Value Index, ValueRange) {
-    Body(Index);
-    return Values();
-  });
-}
-
-void NvBuilder::loop(Value End, int64_t Step,
-                     llvm::function_ref<void(Value)> Body) {
-  loop(like(End, 0), End, Step, Body);
-}
-
-void NvBuilder::loop(Value Begin, Value End, int64_t Step,
-                     llvm::function_ref<void(Value)> Body) {
-  emitLoop(*this, Begin, End, like(End, Step), ValueRange(),
-           [&](Value Index, ValueRange) {
-             Body(Index);
-             return Values();
-           });
-}
-
-void NvBuilder::branch(Value Condition, llvm::function_ref<void()> Then,
-                       llvm::function_ref<void()> Else) {
-  emitBranch(*this, Condition, Then, Else);
-}
 
 NvBuilder::Values NvBuilder::branch(Value Condition, TypeRange Types,
                                     llvm::function_ref<Values()> Then,

@@ -8,12 +8,8 @@
 #ifndef HEDDLE_CODEGEN_NV_NVBUILDER_H
 #define HEDDLE_CODEGEN_NV_NVBUILDER_H
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "codegen/lanes/CodeBuilder.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace heddle::nv {
 
@@ -52,26 +48,16 @@ struct Config {
 /// Address spaces of pointers; see the NVPTX back end's documentation.
 enum class Space : unsigned { Generic = 0, Global = 1, Shared = 3 };
 
-class NvBuilder : public mlir::ImplicitLocOpBuilder {
+class NvBuilder : public CodeBuilder {
 public:
-  using Values = mlir::SmallVector<mlir::Value>;
-  using LoopBody =
-      llvm::function_ref<Values(mlir::Value Index, mlir::ValueRange Carried)>;
-
   /// Builds at the end of `Entry`, the first block of the new function.
   NvBuilder(mlir::Location Loc, mlir::Block *Entry, const Config &C);
 
   const Config &config() const { return C; }
   mlir::Type ptrType(Space S) const;
 
-  /// Constants live once, in the entry block.
   mlir::Value i1(bool Value);
   mlir::Value i32(int64_t Value);
-  mlir::Value i64(int64_t Value);
-  mlir::Value f32(float Value);
-  mlir::Value constant(mlir::TypedAttr Value);
-  /// A constant of the integer type of `Like`.
-  mlir::Value like(mlir::Value Like, int64_t Value);
 
   /// Between `index`, i64 and i32. Values already of the type are unchanged;
   /// widening to i64 keeps the sign.
@@ -81,16 +67,10 @@ public:
   /// A signed integer as f32.
   mlir::Value toF32(mlir::Value X);
 
-  /// Integers; the second operand may be a number.
-  mlir::Value add(mlir::Value X, mlir::Value Y);
-  mlir::Value add(mlir::Value X, int64_t Y);
   mlir::Value sub(mlir::Value X, mlir::Value Y);
-  mlir::Value mul(mlir::Value X, mlir::Value Y);
-  mlir::Value mul(mlir::Value X, int64_t Y);
   /// Unsigned quotient and remainder by a constant.
   mlir::Value div(mlir::Value X, int64_t Y);
   mlir::Value rem(mlir::Value X, int64_t Y);
-  mlir::Value min(mlir::Value X, mlir::Value Y);
   mlir::Value max(mlir::Value X, mlir::Value Y);
   mlir::Value bitAnd(mlir::Value X, mlir::Value Y);
   mlir::Value bitAnd(mlir::Value X, int64_t Y);
@@ -99,24 +79,20 @@ public:
   mlir::Value shl(mlir::Value X, int64_t Bits);
   /// Logical.
   mlir::Value shr(mlir::Value X, int64_t Bits);
+  using CodeBuilder::cmp;
   mlir::Value cmp(mlir::arith::CmpIPredicate P, mlir::Value X, mlir::Value Y);
   mlir::Value cmp(mlir::arith::CmpIPredicate P, mlir::Value X, int64_t Y);
 
   /// f32.
-  mlir::Value fadd(mlir::Value X, mlir::Value Y);
-  mlir::Value fsub(mlir::Value X, mlir::Value Y);
-  mlir::Value fmul(mlir::Value X, mlir::Value Y);
   /// x * y + z, rounded once.
   mlir::Value fma(mlir::Value X, mlir::Value Y, mlir::Value Z);
   mlir::Value fdiv(mlir::Value X, mlir::Value Y);
   /// The larger one, or the one that is a number.
   mlir::Value fmax(mlir::Value X, mlir::Value Y);
-  mlir::Value cmp(mlir::arith::CmpFPredicate P, mlir::Value X, mlir::Value Y);
   /// 2^x and log2 x by the special function unit; 2^-inf = 0, 2^0 = 1.
   mlir::Value ex2(mlir::Value X);
   mlir::Value lg2(mlir::Value X);
 
-  mlir::Value select(mlir::Value C, mlir::Value X, mlir::Value Y);
   mlir::Value bitcast(mlir::Value X, mlir::Type To);
   /// f32 from f16 or bf16 and back, to nearest even; f32 is unchanged.
   mlir::Value widen(mlir::Value X);
@@ -127,11 +103,7 @@ public:
   /// The two f16 or bf16 in an i32 as f32, the lower half first.
   std::pair<mlir::Value, mlir::Value> unpack(mlir::Value X, mlir::Type From);
 
-  /// `Base` plus so many elements.
-  mlir::Value offset(mlir::Value Base, mlir::Value Elements,
-                     mlir::Type Element);
-  mlir::Value offset(mlir::Value Base, int64_t Elements, mlir::Type Element);
-  /// ... plus so many bytes.
+  /// `Base` plus so many bytes.
   mlir::Value bytes(mlir::Value Base, mlir::Value Bytes);
   mlir::Value bytes(mlir::Value Base, int64_t Bytes);
   /// `Alignment` 0: that of the type.
@@ -161,34 +133,14 @@ public:
   mlir::Value shuffleXor(mlir::Value X, int64_t Mask);
   mlir::Value shuffle(mlir::Value X, mlir::Value Lane);
 
-  /// for (i = 0; i < End; i += Step), results carried. `End` is i32, i64 or
-  /// index, and so is the loop's index (i32 for a number). A loop of one
-  /// iteration is its body.
-  Values loop(int64_t End, int64_t Step, mlir::ValueRange Inits, LoopBody Body);
-  Values loop(mlir::Value End, int64_t Step, mlir::ValueRange Inits,
-              LoopBody Body);
-  void loop(int64_t End, int64_t Step,
-            llvm::function_ref<void(mlir::Value Index)> Body);
-  void loop(mlir::Value End, int64_t Step,
-            llvm::function_ref<void(mlir::Value Index)> Body);
-  /// for (i = Begin; i < End; i += Step).
-  void loop(mlir::Value Begin, mlir::Value End, int64_t Step,
-            llvm::function_ref<void(mlir::Value Index)> Body);
-
-  /// One of two pieces of code.
-  void branch(mlir::Value Condition, llvm::function_ref<void()> Then,
-              llvm::function_ref<void()> Else = {});
+  /// One of two pieces of code with results.
+  using CodeBuilder::branch;
   Values branch(mlir::Value Condition, mlir::TypeRange Types,
                 llvm::function_ref<Values()> Then,
                 llvm::function_ref<Values()> Else);
 
 private:
-  mlir::Value inEntry(mlir::Value &Known,
-                      llvm::function_ref<mlir::Value()> Make);
-
-  mlir::Block *Entry;
   Config C;
-  llvm::DenseMap<mlir::Attribute, mlir::Value> Constants;
   mlir::Value Thread, Warp, Lane, Cta;
 };
 
