@@ -23,18 +23,24 @@ public:
         Ring(Pipeline.getRing()), Stages(Ring.getType().getStages()) {}
 
   void run() {
+    const bool HasFirst = !Pipeline.getFirst().empty();
+    const int64_t Ahead = HasFirst ? Stages : Stages - 1;
     SmallVector<Value> State = llvm::to_vector(Pipeline.getState());
-    if (Stages > 1)
-      State = fillFirst(State);
-    SmallVector<Value> Inits{number(0)};
+    if (Ahead > 0)
+      State = fillFirst(Ahead, State);
+    SmallVector<Value> Carried = llvm::to_vector(Pipeline.getInits());
+    if (HasFirst)
+      llvm::append_range(Carried, readFirst());
+    SmallVector<Value> Inits{number(HasFirst && Stages > 1 ? 1 : 0)};
     llvm::append_range(Inits, State);
-    llvm::append_range(Inits, Pipeline.getInits());
+    llvm::append_range(Inits, Carried);
     auto While = scf::WhileOp::create(
         B, handedTypes(ValueRange(Inits).getTypes()), Inits,
         [&](OpBuilder &, Location, ValueRange Args) { wait(Args); },
         [&](OpBuilder &, Location, ValueRange Args) { work(Args); });
-    Pipeline.replaceAllUsesWith(
-        While.getResults().take_back(Pipeline.getNumResults()));
+    Pipeline.replaceAllUsesWith(While.getResults()
+                                    .take_back(Carried.size())
+                                    .take_front(Pipeline.getNumResults()));
     Pipeline.erase();
   }
 
@@ -82,14 +88,30 @@ private:
     return SmallVector<Value>(ArrayRef(Made).take_back(numState()));
   }
 
-  /// All stages but one are filled before the first tile is waited for.
-  SmallVector<Value> fillFirst(ValueRange State) {
+  /// The first stages are filled before one is waited for.
+  SmallVector<Value> fillFirst(int64_t Count, ValueRange State) {
     auto For = scf::ForOp::create(
-        B, number(0), number(Stages - 1), number(1), State,
+        B, number(0), number(Count), number(1), State,
         [&](OpBuilder &, Location, Value Stage, ValueRange Carried) {
           scf::YieldOp::create(B, fill(Stage, Carried));
         });
     return llvm::to_vector_of<Value>(For.getResults());
+  }
+
+  WaitOp createWait(Value Stage, IntegerAttr Behind = {}) {
+    SmallVector<Type> Slots(Ring.getType().getSlots().size(), slotType());
+    return WaitOp::create(B, B.getI1Type(), Ring.getType().getTile(), Slots,
+                          Ring, Stage, Behind);
+  }
+
+  /// What the first region makes of the first stage.
+  SmallVector<Value> readFirst() {
+    Value Stage = number(0);
+    WaitOp Wait = createWait(Stage, B.getI64IntegerAttr(Stages - 1));
+    SmallVector<Value> Made =
+        copy(Pipeline.getFirst().front(), Wait.getSlots());
+    ReleaseOp::create(B, Ring, Stage);
+    return Made;
   }
 
   void wait(ValueRange Args) {
@@ -100,9 +122,7 @@ private:
       SmallVector<Value> Next = fill(Stage, Args.slice(1, numState()));
       llvm::copy(Next, Carried.begin() + 1);
     }
-    SmallVector<Type> Slots(Ring.getType().getSlots().size(), slotType());
-    auto Wait = WaitOp::create(B, B.getI1Type(), Ring.getType().getTile(),
-                               Slots, Ring, Stage);
+    WaitOp Wait = createWait(Stage);
     SmallVector<Value> Handed = llvm::to_vector_of<Value>(Wait.getTile());
     llvm::append_range(Handed, Wait.getSlots());
     llvm::append_range(Handed, Carried);

@@ -98,6 +98,50 @@ void KeyPipeline::shareSlot() {
   Second = Loads.pop_back_val();
 }
 
+/// Scores of keys that nothing else looks at, and of queries that are there
+/// before the loop: neither the tile's status nor what is carried matters.
+void KeyPipeline::chooseAhead() {
+  auto All = Body.getOps<tile::ScoresOp>();
+  if (!B.config().ScoresAhead || !knowsPrevious() ||
+      !llvm::hasSingleElement(All))
+    return;
+  tile::ScoresOp Op = *All.begin();
+  auto Load = Op.getK().getDefiningOp<tile::LoadOp>();
+  if (!llvm::is_contained(Loads, Load) || !Op.getK().hasOneUse() ||
+      Op.getQ().getParentBlock() == &Body)
+    return;
+  Scores = Op;
+  Keys = Load;
+  L.Hoisted.insert(Scores);
+  L.Hoisted.insert(Keys);
+}
+
+/// Where in the body the scores of the next tile are computed: beside the
+/// exponentials, with no branch in between.
+Operation *KeyPipeline::besideWeights() {
+  Operation *Modify = nullptr, *Product = Body.getTerminator();
+  for (Operation &Op : Body) {
+    if (isa<tile::SoftmaxStepOp>(Op))
+      return &Op;
+    if (isa<tile::ModifyOp>(Op) && !Modify)
+      Modify = &Op;
+    if (isa<tile::AccumulateOp>(Op))
+      Product = &Op;
+  }
+  return Modify ? Modify : Product;
+}
+
+FailureOr<Fragment> KeyPipeline::computeScores(ValueRange Slots) {
+  const auto Number = std::distance(Loads.begin(), llvm::find(Loads, Keys));
+  L.Slots[Keys] = L.sharedTile(Keys, Slots[Number]);
+  const Location Before = B.getLoc();
+  B.setLoc(Scores.getLoc());
+  if (failed(L.lowerOp(Keys)) || failed(L.lowerOp(Scores)))
+    return failure();
+  B.setLoc(Before);
+  return L.get<Fragment>(Scores.getS());
+}
+
 LogicalResult KeyPipeline::locateRows() {
   for (Operation *Op : Slice)
     if (failed(L.lowerOp(Op)))
@@ -105,12 +149,30 @@ LogicalResult KeyPipeline::locateRows() {
   return success();
 }
 
-void KeyPipeline::copyRows() {
+void KeyPipeline::copyRows(bool Delayed) {
   for (auto [I, Load] : llvm::enumerate(Loads))
-    emitCopy(B,
-             L.rowSource(Load.getView(), scalarI64(Load.getB()),
-                         scalarI64(Load.getH()), Load.getRow()),
-             L.sharedTile(Load, LoadSlots[I]));
+    if ((Scores && Load != Keys) == Delayed)
+      emitCopy(B,
+               L.rowSource(Load.getView(), scalarI64(Load.getB()),
+                           scalarI64(Load.getH()), Load.getRow()),
+               L.sharedTile(Load, LoadSlots[I]));
+}
+
+/// Of the tile before this one, what is not ahead.
+LogicalResult KeyPipeline::delay(const Found &Now, const Found &Before) {
+  LogicalResult Ok = success();
+  B.branch(Before.Live, [&] {
+    bindTile(Before.Tile, {});
+    Ok = locateRows();
+    if (succeeded(Ok))
+      copyRows(/*Delayed=*/true);
+  });
+  // Behind the last tile scores are computed too, and not looked at.
+  B.branch(B.bitXor(Now.Live, B.i1(true)), [&] {
+    const auto Number = std::distance(Loads.begin(), llvm::find(Loads, Keys));
+    emitZero(B, L.sharedTile(Keys, LoadSlots[Number]));
+  });
+  return Ok;
 }
 
 LogicalResult KeyPipeline::produce(PipelineOp Pipeline) {
@@ -121,12 +183,47 @@ LogicalResult KeyPipeline::produce(PipelineOp Pipeline) {
   LoadSlots = Arguments.take_front(Loads.size());
   Arguments = Arguments.drop_front(Loads.size());
   size_t Others = slots().size();
-  FailureOr<Found> Next =
-      find(Arguments.drop_front(Others), Arguments.take_front(Others));
+  ValueRange State = Arguments.drop_front(Others);
+  FailureOr<Found> Next = find(State, Arguments.take_front(Others));
   if (failed(Next))
     return failure();
-  ProducedOp::create(B, Next->Live, Next->Tile, Next->State);
+  Found Told = *Next;
+  if (Scores) {
+    Told = previous(State);
+    if (failed(delay(*Next, Told)))
+      return failure();
+  }
+  ProducedOp::create(B, Told.Live, Told.Tile, Next->State);
   return success();
+}
+
+LogicalResult KeyPipeline::readFirst(PipelineOp Pipeline) {
+  Block &Region = Pipeline.getFirst().front();
+  OpBuilder::InsertionGuard Guard(B);
+  B.setInsertionPointToEnd(&Region);
+  FailureOr<Fragment> Made = computeScores(Region.getArguments());
+  if (failed(Made))
+    return failure();
+  YieldOp::create(B, Made->Regs);
+  return success();
+}
+
+/// Lowers the body with scores that were carried; gives those of the next tile.
+FailureOr<KeyPipeline::Values>
+KeyPipeline::lowerWithScores(ValueRange Slots, ValueRange Carried) {
+  Fragment Now = L.get<Fragment>(Scores.getS());
+  Now.Regs = llvm::to_vector(Carried);
+  L.define(Scores.getS(), Now);
+  Block::iterator Beside(besideWeights());
+  if (failed(L.lowerOps({Body.begin(), Beside})))
+    return failure();
+  FailureOr<Fragment> Next = computeScores(Slots);
+  if (failed(Next))
+    return failure();
+  L.define(Scores.getS(), Now);
+  if (failed(L.lowerOps({Beside, Body.end()})))
+    return failure();
+  return Next->Regs;
 }
 
 LogicalResult KeyPipeline::consume(PipelineOp Pipeline, ValueRange Inits,
@@ -135,6 +232,7 @@ LogicalResult KeyPipeline::consume(PipelineOp Pipeline, ValueRange Inits,
   OpBuilder::InsertionGuard Guard(B);
   B.setInsertionPointToEnd(&Region);
   auto Arguments = ValueRange(Region.getArguments());
+  const ValueRange AllSlots = Arguments.take_front(Loads.size());
   for (auto [I, Load] : llvm::enumerate(Loads))
     L.Slots[Load] = L.sharedTile(Load, Arguments[I]);
   if (Second)
@@ -142,12 +240,19 @@ LogicalResult KeyPipeline::consume(PipelineOp Pipeline, ValueRange Inits,
   Arguments = Arguments.drop_front(Loads.size());
   size_t Others = slots().size(), NumTile = tileTypes().size();
   bindTile(Arguments.slice(Others, NumTile), Arguments.take_front(Others));
-  L.bind(Carried, Inits, Arguments.drop_front(Others + NumTile));
-  if (failed(L.lowerBlock(Body)))
+  Arguments = Arguments.drop_front(Others + NumTile);
+  const size_t NumAhead =
+      Scores ? L.get<Fragment>(Scores.getS()).Regs.size() : 0;
+  L.bind(Carried, Inits, Arguments.drop_back(NumAhead));
+  FailureOr<Values> Ahead = Values();
+  if (Scores)
+    Ahead = lowerWithScores(AllSlots, Arguments.take_back(NumAhead));
+  else if (failed(L.lowerBlock(Body)))
     return failure();
   FailureOr<Values> Registers = L.flatten(Loop, Yielded);
-  if (failed(Registers))
+  if (failed(Ahead) || failed(Registers))
     return failure();
+  llvm::append_range(*Registers, *Ahead);
   YieldOp::create(B, *Registers);
   return success();
 }
@@ -161,6 +266,7 @@ LogicalResult KeyPipeline::run(ValueRange Inits, ValueRange Carried,
   raiseBits();
   chooseSlots();
   shareSlot();
+  chooseAhead();
 
   SmallVector<int64_t> Slots;
   for (tile::LoadOp Load : Loads)
@@ -186,6 +292,13 @@ LogicalResult KeyPipeline::run(ValueRange Inits, ValueRange Carried,
                   SmallVector<Location>(Types.size(), B.getLoc()));
   };
   AddBlock(Pipeline.getProduce(), {}, State);
+  if (Scores) {
+    AddBlock(Pipeline.getFirst(), {}, {});
+    if (failed(readFirst(Pipeline)))
+      return failure();
+    llvm::append_range(
+        *Registers, Pipeline.getFirst().front().getTerminator()->getOperands());
+  }
   AddBlock(Pipeline.getConsume(), Tile, *Registers);
   const SharedMemory::Scope OfTurn(L.Shared, /*Repeated=*/true);
   if (failed(produce(Pipeline)) ||

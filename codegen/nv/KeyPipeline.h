@@ -48,12 +48,18 @@ protected:
   /// `copyRows` where the values it knows have been bound.
   virtual mlir::FailureOr<Found> find(mlir::ValueRange State,
                                       mlir::ValueRange Slots) = 0;
+  /// The tile that was found before this state was left, without its state, to
+  /// be bound without slots; not live in the first state. Only where
+  /// `knowsPrevious`.
+  virtual bool knowsPrevious() const { return false; }
+  virtual Found previous(mlir::ValueRange) { return {}; }
   /// In the consume region: binds what the body knows of the tile.
   virtual void bindTile(mlir::ValueRange Tile, mlir::ValueRange Slots) = 0;
 
-  /// Computes what the loads need, and starts the copies of their rows.
+  /// Computes what the loads need, and starts the copies of their rows; of
+  /// `Delayed` ones when the next tile has been found.
   mlir::LogicalResult locateRows();
-  void copyRows();
+  void copyRows(bool Delayed = false);
 
   /// Lets `B` stand where another builder does, and calls `F`.
   template <typename F> auto at(mlir::OpBuilder &Nested, F Build) {
@@ -87,8 +93,15 @@ private:
   void raiseBits();
   void chooseSlots();
   void shareSlot();
+  void chooseAhead();
+  mlir::Operation *besideWeights();
+  mlir::FailureOr<Fragment> computeScores(mlir::ValueRange Slots);
+  mlir::FailureOr<Values> lowerWithScores(mlir::ValueRange Slots,
+                                          mlir::ValueRange Carried);
+  mlir::LogicalResult delay(const Found &Now, const Found &Before);
   bool isProducible(mlir::Value V, llvm::SetVector<mlir::Operation *> &Needed);
   mlir::LogicalResult produce(PipelineOp Pipeline);
+  mlir::LogicalResult readFirst(PipelineOp Pipeline);
   mlir::LogicalResult consume(PipelineOp Pipeline, mlir::ValueRange Inits,
                               mlir::ValueRange Carried,
                               mlir::ValueRange Yielded);
@@ -96,6 +109,11 @@ private:
   mlir::SmallVector<tile::LoadOp> Loads;
   /// Values that the consumer copies to where the keys were.
   tile::LoadOp Second;
+  /// Scores that are computed a tile ahead, and the load of their keys: a stage
+  /// has the keys of a tile, and all else of the tile before. Null where there
+  /// are none.
+  tile::ScoresOp Scores;
+  tile::LoadOp Keys;
   /// What the producer needs of the body to know where rows are.
   llvm::SetVector<mlir::Operation *> Slice;
   /// The loads' slots in the produce region.

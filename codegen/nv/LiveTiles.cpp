@@ -58,6 +58,8 @@ private:
   bool isKnown(Value V) override {
     return llvm::is_contained(Foreach.getFirstKey(), V);
   }
+  bool knowsPrevious() const override { return true; }
+  Found previous(ValueRange State) override;
   FailureOr<Found> find(ValueRange State, ValueRange Slots) override;
   void bindTile(ValueRange Tile, ValueRange Slots) override;
 
@@ -184,6 +186,18 @@ FailureOr<KeyPipeline::Found> LiveTiles::find(ValueRange State, ValueRange) {
   At.Key.back() = B.add(At.Key.back(), KeyBox.back());
   Next.State = At.list();
   return Next;
+}
+
+KeyPipeline::Found LiveTiles::previous(ValueRange State) {
+  Walk Now = Walk::from(State);
+  // The walk starts with less behind it than a tile.
+  Value IsBegun = B.cmp(CmpIPredicate::sge, Now.Key.back(), KeyBox.back());
+  Now.Key.back() = B.sub(Now.Key.back(), B.i64(KeyBox.back()));
+  Found Before;
+  Before.Live = B.bitAnd(IsBegun, isAlive(Now));
+  Before.Tile = Now.Key;
+  Before.Tile.push_back(Now.Status);
+  return Before;
 }
 
 void LiveTiles::bindTile(ValueRange Tile, ValueRange) {

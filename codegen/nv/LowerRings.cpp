@@ -114,8 +114,9 @@ private:
   void lower(WaitOp Wait) {
     // One group per stage; those of the stages behind this one may be under
     // way, but for the one that is filled next.
-    NVVM::CpAsyncWaitGroupOp::create(
-        B, static_cast<uint32_t>(std::max<int64_t>(0, Stages - 2)));
+    const auto Behind = static_cast<int64_t>(
+        Wait.getBehind().value_or(std::max<int64_t>(0, Stages - 2)));
+    NVVM::CpAsyncWaitGroupOp::create(B, static_cast<uint32_t>(Behind));
     NVVM::Barrier0Op::create(B);
     SmallVector<Value> Results;
     Value Live =

@@ -37,6 +37,8 @@ struct Config {
   /// rows, which leaves room for as wide outputs, scores of 64 keys and
   /// weights. Wider queries are read from shared memory for every tile of keys.
   int64_t QueryRegisters = 32;
+  /// Scores are computed a tile ahead, beside the softmax.
+  bool ScoresAhead = false;
   /// Bytes of shared memory that a CTA may have.
   int64_t SharedLimit = 0;
 

@@ -18,8 +18,11 @@ def TileToNv : Pass<"tile-to-nv", "::mlir::ModuleOp"> {
     equal in the four lanes of a row. Rows of q, k and v lie in shared memory in
     their element type; a factor on queries is applied to the scores. The loop
     over key tiles becomes an `nv.pipeline`: its producer walks the live tiles
-    and starts the copies, its consumer does the rest. A loop that gathers columns
-    becomes one too; its producer lists the tokens in the stage. Masks are made element by
+    and starts the copies, its consumer does the rest. Where there are registers for
+    the scores of two tiles, the consumer is a tile ahead with them: a stage has the
+    keys of a tile, and the values and coordinates of the tile before, whose softmax
+    stands in one block with the product of the next scores. A loop that gathers
+    columns becomes a pipeline too; its producer lists the tokens in the stage. Masks are made element by
     element from the formula, in a branch on the tile's status that all threads
     take. Shared memory and threads are left as `nv.shared_bytes` and
     `nv.threads`.
@@ -33,6 +36,29 @@ def TileToNv : Pass<"tile-to-nv", "::mlir::ModuleOp"> {
         attributes {nvvm.kernel, nv.shared_bytes = 41088, nv.threads = 128, …} {
       %c0 = arith.mulf %o0, %f : f32
       %c1 = arith.mulf %o1, %f : f32
+    ```
+
+    ```mlir
+    // before
+    %r:3 = tile.foreach %tiles init(%o, %m, %l : …) {
+    ^bb0(%k0: index, %status: i32, …):
+      %keys = tile.load %k[…, %k0]
+      %s = tile.scores %q, %keys
+      %p, … = tile.softmax_step %s, …
+      %values = tile.load %v[…, %k0]
+      …
+    // after, with scores a tile ahead
+    nv.pipeline %ring … produce {
+    ^bb0(%keys: !llvm.ptr<3>, %values: !llvm.ptr<3>, …):
+      … // copies keys of the next tile, values of the tile before it
+    } first {
+    ^bb0(%keys: !llvm.ptr<3>, %values: !llvm.ptr<3>):
+      … // %s0, scores of the first tile
+      nv.yield %s0, … : f32, …
+    } consume {
+    ^bb0(%keys: !llvm.ptr<3>, %values: !llvm.ptr<3>, …, %s: f32, …):
+      … // %n, scores of the keys; softmax of %s; product with the values
+      nv.yield …, %n, … : …, f32, …
     ```
   }];
   let dependentDialects = [
@@ -48,9 +74,10 @@ def NvAssignRoles : Pass<"nv-assign-roles", "::mlir::ModuleOp"> {
     Every warp plays both roles, as devices without asynchronous copies of whole
     tiles want it: all stages of the ring but one are filled ahead, then every
     round waits for a tile, fills the stage that the round before has freed, and
-    consumes the tile. With one stage a round fills it, waits and consumes. The
-    protocol of the stages is spelled out, for warps of one role to be split off
-    by the same operations.
+    consumes the tile. With one stage a round fills it, waits and consumes. With a
+    first region all stages are filled ahead; the region reads stage 0 before the
+    loop, which starts at the next stage. The protocol of the stages is spelled out,
+    for warps of one role to be split off by the same operations.
 
     ```mlir
     // before
@@ -80,6 +107,22 @@ def NvAssignRoles : Pass<"nv-assign-roles", "::mlir::ModuleOp"> {
       nv.release %ring[%stage]
       scf.yield %next, %n, %d : i32, i64, f32
     }
+    ```
+
+    ```mlir
+    // before
+    } first {
+    ^bb0(%slot: !llvm.ptr<3>):
+      …
+      nv.yield %y : f32
+    } consume {
+    ^bb0(%slot: !llvm.ptr<3>, %k: i64, %c: f32, %z: f32):
+    // after
+    %s2 = scf.for %i = %c0 to %c2 step %c1 iter_args(%k = %s) -> i64 { … }
+    %live, %tile, %slot = nv.wait %ring[%c0] behind 1
+    … // %y
+    nv.release %ring[%c0]
+    %w:6 = scf.while (%stage = %c1, %k = %s2, %c = %x, %z = %y) {
     ```
   }];
   let dependentDialects = [

@@ -7,14 +7,15 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "llvm/ADT/STLExtras.h"
 
+#include <optional>
+
 using namespace heddle::nv;
 using namespace mlir;
 
 /// Rows of a block of queries.
 static constexpr int64_t MmaRows = 16;
 
-/// Whether products of such rows are for tensor cores.
-static bool usesMatrixUnit(const Config &C, Type Element) {
+bool heddle::nv::usesMatrixUnit(const Config &C, Type Element) {
   return !Element.isF32() || C.Tf32;
 }
 
@@ -158,45 +159,85 @@ Fragment heddle::nv::emitScores(NvBuilder &B, const QueryOperand &Q,
 // Outputs
 //===----------------------------------------------------------------------===//
 
-/// Accumulators as operand A of the keys from `Key` on, as many as a block is
-/// deep: what a lane has of one is what it has to have of the other.
-static NvBuilder::Values packWeights(NvBuilder &B, const Fragment &P,
-                                     int64_t RowBlock, int64_t Key,
-                                     Type Element) {
-  BlockLayout A = BlockLayout::weights(multiplicandOf(Element));
-  auto Weight = [&](int64_t I) {
-    Point At = A.at(I, 0);
-    return P.Regs[P.Of.find({RowBlock * MmaRows + At.Row, Key + At.Column})
-                      ->Register];
-  };
-  NvBuilder::Values Words;
-  if (Element.isF32())
-    for (int64_t I = 0; I < A.elements(); ++I)
-      Words.push_back(roundToTf32(B, Weight(I)));
-  else
-    for (int64_t I = 0; I < A.elements(); I += 2)
-      Words.push_back(B.pack(Weight(I), Weight(I + 1), Element));
-  return Words;
+namespace {
+
+/// Weights as operands A, in the type of the values: of so many keys as a block
+/// is deep, block row by block row, then of the next ones. What a lane has of
+/// an accumulator is what it has to have of such an operand.
+class PackedWeights {
+public:
+  PackedWeights(NvBuilder &B, const Fragment &P, Type Element);
+
+  ArrayRef<Value> block(int64_t Row, int64_t Key) const {
+    return Blocks[Key / depthOf(Element) * Of.rowBlocks() + Row];
+  }
+  /// As they are after rounding to f16 or bf16.
+  Fragment unpack(NvBuilder &B) const;
+
+private:
+  /// The register of element `I` of a block.
+  int64_t place(int64_t Row, int64_t Key, int64_t I) const {
+    Point At = Layout.at(I, 0);
+    return Of.find({Row * MmaRows + At.Row, Key + At.Column})->Register;
+  }
+  /// For all blocks.
+  template <typename F> void forEachBlock(F Visit) const {
+    for (int64_t Key = 0; Key < Of.Columns; Key += depthOf(Element))
+      for (int64_t Row = 0; Row < Of.rowBlocks(); ++Row)
+        Visit(Row, Key);
+  }
+
+  FragmentLayout Of;
+  Type Element;
+  BlockLayout Layout;
+  SmallVector<NvBuilder::Values> Blocks;
+};
+
+} // namespace
+
+PackedWeights::PackedWeights(NvBuilder &B, const Fragment &P, Type Element)
+    : Of(P.Of), Element(Element),
+      Layout(BlockLayout::weights(multiplicandOf(Element))) {
+  forEachBlock([&](int64_t Row, int64_t Key) {
+    auto Weight = [&](int64_t I) { return P.Regs[place(Row, Key, I)]; };
+    NvBuilder::Values &Words = Blocks.emplace_back();
+    if (Element.isF32())
+      for (int64_t I = 0; I < Layout.elements(); ++I)
+        Words.push_back(roundToTf32(B, Weight(I)));
+    else
+      for (int64_t I = 0; I < Layout.elements(); I += 2)
+        Words.push_back(B.pack(Weight(I), Weight(I + 1), Element));
+  });
+}
+
+Fragment PackedWeights::unpack(NvBuilder &B) const {
+  Fragment P{Of, NvBuilder::Values(Of.registers())};
+  forEachBlock([&](int64_t Row, int64_t Key) {
+    int64_t I = 0;
+    for (Value Word : block(Row, Key)) {
+      auto [Low, High] = B.unpack(Word, Element);
+      P.Regs[place(Row, Key, I++)] = Low;
+      P.Regs[place(Row, Key, I++)] = High;
+    }
+  });
+  return P;
 }
 
 static Fragment emitMmaAccumulate(NvBuilder &B, const Fragment &O,
-                                  const Fragment &P, const SharedTile &V) {
+                                  const PackedWeights &P, const SharedTile &V) {
   Fragment Result = O;
   MutableArrayRef<Value> Sums(Result.Regs);
   MatrixReader Values(B, V, BlockLayout::valuePair(multiplicandOf(V.Element)),
                       Storage::RowsTransposed);
-  for (int64_t Key = 0; Key < V.Rows; Key += depthOf(V.Element)) {
-    SmallVector<NvBuilder::Values> Rows;
-    for (int64_t Row = 0; Row < P.Of.rowBlocks(); ++Row)
-      Rows.push_back(packWeights(B, P, Row, Key, V.Element));
+  for (int64_t Key = 0; Key < V.Rows; Key += depthOf(V.Element))
     for (int64_t Feature = 0; Feature < V.Columns; Feature += 16) {
       NvBuilder::Values Pair = loadOperand(B, Values, V.Element, Key, Feature);
-      for (int64_t Row = 0; Row < P.Of.rowBlocks(); ++Row)
+      for (int64_t Row = 0; Row < O.Of.rowBlocks(); ++Row)
         for (int64_t Half = 0; Half < 2; ++Half)
-          emitMma(B, V.Element, Rows[Row], ArrayRef(Pair).slice(Half * 2, 2),
+          emitMma(B, V.Element, P.block(Row, Key),
+                  ArrayRef(Pair).slice(Half * 2, 2),
                   Sums.slice(O.Of.registerOf(Row, Feature / 8 + Half, 0), 4));
     }
-  }
   return Result;
 }
 
@@ -216,7 +257,9 @@ void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
   auto Fused = [&] {
     return emitFusedAccumulate(B, O, P, V, nullptr, /*IsRare=*/IsMatrix).Regs;
   };
-  auto Matrix = [&] { return emitMmaAccumulate(B, O, P, V).Regs; };
+  auto Matrix = [&] {
+    return emitMmaAccumulate(B, O, PackedWeights(B, P, V.Element), V).Regs;
+  };
   if (!IsMatrix)
     O.Regs = Fused();
   else if (V.Element.isF16() && Range == WeightRange::Any)
@@ -241,10 +284,22 @@ void heddle::nv::emitAccumulate(NvBuilder &B, Fragment &O, const Fragment &P,
           ? B.branch(Where.IsPartial, {B.getI1Type()}, Test,
                      [&]() -> NvBuilder::Values { return {B.i1(false)}; })[0]
           : Test()[0];
+  // Rounded ahead of the branch, weights take half the registers beside the
+  // scores of the next tile.
+  std::optional<PackedWeights> Packed;
+  if (B.config().ScoresAhead && !V.Element.isF32() &&
+      Range == WeightRange::AtMostOne)
+    Packed.emplace(B, P, V.Element);
   O.Regs = B.branch(
       IsSlow, ValueRange(O.Regs).getTypes(),
-      [&] { return emitFusedAccumulate(B, O, P, V, &Where, IsMatrix).Regs; },
       [&] {
+        return emitFusedAccumulate(B, O, Packed ? Packed->unpack(B) : P, V,
+                                   &Where, IsMatrix)
+            .Regs;
+      },
+      [&] {
+        if (Packed)
+          return emitMmaAccumulate(B, O, *Packed, V).Regs;
         Fragment Result = O;
         emitAccumulate(B, Result, P, V, Range);
         return Result.Regs;

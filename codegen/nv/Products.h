@@ -13,6 +13,9 @@
 
 namespace heddle::nv {
 
+/// Whether products of rows of such elements are for tensor cores.
+bool usesMatrixUnit(const Config &C, mlir::Type Element);
+
 /// The tile of queries as the left operand of products.
 struct QueryOperand {
   /// QueryTile rows. Must stay as it is while the operand is in use where

@@ -12,6 +12,7 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cstddef>
+#include <utility>
 
 using namespace heddle;
 using namespace heddle::nv;
@@ -26,15 +27,16 @@ LogicalResult TileLowering::run() {
   return lowerBlock(Kernel.getBody().front());
 }
 
-LogicalResult TileLowering::lowerBlock(Block &Block) {
-  for (Operation &Op : Block) {
+LogicalResult
+TileLowering::lowerOps(llvm::iterator_range<Block::iterator> Ops) {
+  for (Operation &Op : Ops) {
     // The terminators of regions belong to whoever has the region.
     if (isa<scf::YieldOp, scf::ConditionOp, tile::YieldOp>(Op) ||
         Hoisted.contains(&Op))
       continue;
     B.setLoc(Op.getLoc());
     // What is made ahead of this operation serves it and those after it.
-    if (&Block == &Kernel.getBody().front())
+    if (Op.getBlock() == &Kernel.getBody().front())
       Top = &Entry->back();
     if (failed(lowerOp(&Op)))
       return failure();
@@ -276,7 +278,7 @@ void TileLowering::lower(tile::ScoresOp Op) {
     Factor = Factor ? B.fmul(Factor, Keys.Factor) : Keys.Factor;
   // The larger of two scores is also the larger one times a positive factor.
   if (Queries.Magnitude && !Keys.Factor && isForSoftmax(Op.getS()))
-    std::swap(Factor, Factors[Op.getS()]);
+    Factors[Op.getS()] = std::exchange(Factor, Value());
   define(Op.getS(), emitScores(B, *Queries.Query, Keys.Shared, Factor));
 }
 

@@ -61,7 +61,10 @@ private:
   void storePacked(tile::StoreOp Op);
   RowSource partialRows(mlir::Value View, mlir::Value Row);
   void storeTile(mlir::Value Tile, const RowSource &To);
-  mlir::LogicalResult lowerBlock(mlir::Block &Block);
+  mlir::LogicalResult lowerBlock(mlir::Block &Block) {
+    return lowerOps({Block.begin(), Block.end()});
+  }
+  mlir::LogicalResult lowerOps(llvm::iterator_range<mlir::Block::iterator> Ops);
   mlir::LogicalResult lowerOp(mlir::Operation *Op);
 
   // Tiles.

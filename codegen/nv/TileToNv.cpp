@@ -17,10 +17,36 @@ using namespace heddle::nv;
 using namespace mlir;
 using tile::KernelKind;
 
+/// What a thread can have.
+static constexpr int64_t MaxRegisters = 255;
+
 /// Warps of a CTA that works off a recurrence: as many as keep the products of
 /// a state of d_v by d_qk busy.
 static int64_t warpsOfState(attn::EntryAttr Entry) {
   return std::max(Entry.getQk(), Entry.getV()) > 64 ? 8 : 4;
+}
+
+/// Registers of a thread that has the scores of two tiles of keys. What the
+/// loop takes beside tiles is set such that no example spills: ptxas can do
+/// with less, and takes more where there are more. Queries count where they are
+/// in memory too: the addresses of tables take their place.
+static int64_t estimateRegisters(func::FuncOp Kernel, const Config &C) {
+  constexpr int64_t Loop = 120, PerAxis = 8, ScoreRegion = 8, WordBytes = 4;
+  auto OfTile = [&](int64_t Columns) {
+    return FragmentLayout{C.Rows, C.Warps, roundUp(Columns, 16)}.registers();
+  };
+  int64_t Registers = Loop + OfTile(C.V) + 2 * OfTile(C.KeyTile) +
+                      OfTile(C.Qk) * byteWidth(C.Input) / WordBytes;
+  Kernel.walk([&](attn::TilesOp Op) {
+    if (!Op.getKeyBox().empty())
+      Registers += PerAxis * static_cast<int64_t>(Op.getKeyBox().size() - 1);
+    return WalkResult::interrupt();
+  });
+  Kernel.walk([&](tile::ModifyOp) {
+    Registers += ScoreRegion;
+    return WalkResult::interrupt();
+  });
+  return Registers;
 }
 
 static FailureOr<Config> configFor(func::FuncOp Kernel, attn::EntryAttr Entry,
@@ -54,6 +80,10 @@ static FailureOr<Config> configFor(func::FuncOp Kernel, attn::EntryAttr Entry,
   };
   if (Kernel.walk(ReadsTable).wasInterrupted())
     C.QueryRegisters /= 2;
+  // What decodes waits for memory, not for products.
+  C.ScoresAhead = usesMatrixUnit(C, C.Input) && C.Stages > 1 &&
+                  !Entry.getPacked() &&
+                  estimateRegisters(Kernel, C) <= MaxRegisters;
   return C;
 }
 

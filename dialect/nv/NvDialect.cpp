@@ -102,19 +102,34 @@ YieldOp PipelineOp::getYield() {
   return cast<YieldOp>(getConsume().front().getTerminator());
 }
 
+SmallVector<Type> PipelineOp::getCarriedTypes() {
+  SmallVector<Type> types = llvm::to_vector(getInits().getTypes());
+  if (!getFirst().empty())
+    llvm::append_range(types,
+                       getFirst().front().getTerminator()->getOperandTypes());
+  return types;
+}
+
 LogicalResult PipelineOp::verify() {
   RingType ring = getRing().getType();
-  SmallVector<Type> produce = slotTypes(ring), consume = produce;
+  SmallVector<Type> slots = slotTypes(ring), produce = slots, consume = slots;
+  if (!getFirst().empty() &&
+      (getFirst().front().getArgumentTypes() != TypeRange(slots) ||
+       !isa<YieldOp>(getFirst().front().getTerminator())))
+    return emitOpError(
+        "[pipeline-4] expected a first region with a pointer per "
+        "slot that ends in 'nv.yield'");
+  SmallVector<Type> carried = getCarriedTypes();
   llvm::append_range(produce, getState().getTypes());
   llvm::append_range(consume, ring.getTile());
-  llvm::append_range(consume, getInits().getTypes());
+  llvm::append_range(consume, carried);
   if (getProduce().front().getArgumentTypes() != TypeRange(produce))
     return emitOpError("[pipeline-1] expected a produce region with a pointer "
                        "per slot and the types of the state");
   if (getConsume().front().getArgumentTypes() != TypeRange(consume))
     return emitOpError("[pipeline-2] expected a consume region with a pointer "
-                       "per slot, the values of a tile and the types of the "
-                       "initial values");
+                       "per slot, the values of a tile and the types of what "
+                       "is carried");
   auto produced = dyn_cast<ProducedOp>(getProduce().front().getTerminator());
   if (!produced || produced.getTile().getTypes() != TypeRange(ring.getTile()) ||
       produced.getState().getTypes() != getState().getTypes())
@@ -122,9 +137,9 @@ LogicalResult PipelineOp::verify() {
                        "'nv.produced' with the values of a tile of the ring "
                        "and the types of the state");
   auto yield = dyn_cast<YieldOp>(getConsume().front().getTerminator());
-  if (!yield || yield.getValues().getTypes() != getInits().getTypes())
+  if (!yield || yield.getValues().getTypes() != TypeRange(carried))
     return emitOpError("[pipeline-3] expected the consume region to end in "
-                       "'nv.yield' with the types of the initial values");
+                       "'nv.yield' with the types of what is carried");
   return success();
 }
 

@@ -104,13 +104,19 @@ def Nv_PipelineOp : Nv_Op<"pipeline", [
     are the results. The producer runs ahead by at most `stages` tiles, and may
     run again after it has said so: it must then say so again.
 
-    Both regions may use values from outside; neither sees values of the other.
-    Both may hold barriers of the whole CTA, in uniform control flow.
+    With a *first* region the stage that is filled first is for this region alone,
+    whatever the producer says of it; what it yields is carried as well, behind the
+    initial values, and is no result. So a consumer can be a step ahead of itself:
+    a stage holds what is to be done of one tile now and of the next one already.
+
+    No region sees values of another; all may use values from outside, and hold
+    barriers of the whole CTA in uniform control flow.
 
     Rules: `[pipeline-1]` the arguments of the produce region are the slots and
     the types of the state; `[pipeline-2]` those of the consume region are the
-    slots, the values of a tile and the types of the initial values;
-    `[pipeline-3]` it yields values of the latter types.
+    slots, the values of a tile and the types of what is carried;
+    `[pipeline-3]` it yields values of the latter types; `[pipeline-4]` the
+    arguments of a first region are the slots, and it ends in `nv.yield`.
 
     Example:
 
@@ -133,20 +139,51 @@ def Nv_PipelineOp : Nv_Op<"pipeline", [
       return %r : f32
     }
     ```
+
+    The same sum, which adds the number of a stage before this one. A stage is
+    published as that of the tile before; the first one is read by who it is for:
+
+    ```mlir
+    func.func @f(%ring: !nv.ring<stages = 2, slots = [8192], tile = [index]>,
+                 %n: index, %x: f32) -> f32 {
+      %c0 = arith.constant 0 : index
+      %c64 = arith.constant 64 : index
+      %r = nv.pipeline %ring state(%c0 : index) init(%x : f32) produce {
+      ^bb0(%slot: !llvm.ptr<3>, %k: index):
+        %live = arith.cmpi sle, %k, %n : index
+        %next = arith.addi %k, %c64 : index
+        nv.produced %live tile(%k : index) next(%next : index)
+      } first {
+      ^bb0(%slot: !llvm.ptr<3>):
+        %y = llvm.load %slot : !llvm.ptr<3> -> f32
+        nv.yield %y : f32
+      } consume {
+      ^bb0(%slot: !llvm.ptr<3>, %k: index, %sum: f32, %before: f32):
+        %y = llvm.load %slot : !llvm.ptr<3> -> f32
+        %s = arith.addf %sum, %before : f32
+        nv.yield %s, %y : f32, f32
+      } : !nv.ring<stages = 2, slots = [8192], tile = [index]>
+      return %r : f32
+    }
+    ```
   }];
   let arguments = (ins Nv_RingType:$ring, Variadic<AnyType>:$state,
                        Variadic<AnyType>:$inits);
   let results = (outs Variadic<AnyType>:$results);
-  let regions = (region SizedRegion<1>:$produce, SizedRegion<1>:$consume);
+  let regions = (region SizedRegion<1>:$produce, MaxSizedRegion<1>:$first,
+                        SizedRegion<1>:$consume);
   let assemblyFormat = [{
     $ring (`state` `(` $state^ `:` type($state) `)`)?
     (`init` `(` $inits^ `:` type($inits) `)`)?
-    `produce` $produce `consume` $consume attr-dict `:` type($ring)
+    `produce` $produce (`first` $first^)? `consume` $consume
+    attr-dict `:` type($ring)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     ::heddle::nv::ProducedOp getProduced();
     ::heddle::nv::YieldOp getYield();
+    /// What is carried from tile to tile.
+    ::mlir::SmallVector<::mlir::Type> getCarriedTypes();
   }];
 }
 
@@ -173,8 +210,8 @@ def Nv_YieldOp : Nv_Op<"yield", [
     Pure, Terminator, ReturnLike, ParentOneOf<["PipelineOp"]>]> {
   let summary = "the values that a consumer carries on";
   let description = [{
-    Ends the consume region of an `nv.pipeline`; see there for an example. Fails
-    to verify elsewhere.
+    Ends the first and the consume region of an `nv.pipeline`; see there for
+    examples. Fails to verify elsewhere.
   }];
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
@@ -261,7 +298,10 @@ def Nv_CommitOp : Nv_Op<"commit"> {
 def Nv_WaitOp : Nv_Op<"wait", [AttrSizedResultSegments]> {
   let summary = "waits until a stage is filled";
   let description = [{
-    Gives whether it holds a tile, and if so which one, and the slots.
+    Gives whether it holds a tile, and if so which one, and the slots. Of the
+    stages that were committed after this one so many as are `behind` may still be
+    under way; without the number, all but one of the others: that one was read
+    before this stage and is filled next.
 
     Rules: `[wait-1]` there are as many values as the ring's tiles have, of their
     types, and one pointer per slot.
@@ -277,10 +317,11 @@ def Nv_WaitOp : Nv_Op<"wait", [AttrSizedResultSegments]> {
     }
     ```
   }];
-  let arguments = (ins Nv_RingType:$ring, I32:$stage);
+  let arguments = (ins Nv_RingType:$ring, I32:$stage,
+      OptionalAttr<ConfinedAttr<I64Attr, [IntNonNegative]>>:$behind);
   let results = (outs I1:$live, Variadic<AnyType>:$tile, Variadic<Nv_Slot>:$slots);
   let assemblyFormat = [{
-    $ring `[` $stage `]` attr-dict `:` type($ring) `->` type($live) `,`
+    $ring `[` $stage `]` (`behind` $behind^)? attr-dict `:` type($ring) `->` type($live) `,`
     `(` type($tile) `)` `,` `(` type($slots) `)`
   }];
   let hasVerifier = 1;

@@ -1,9 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: heddle-opt %s --tile-to-nv | FileCheck %s
+// RUN: heddle-opt %s --tile-to-nv | FileCheck %s --check-prefix AHEAD
+// RUN: sed 's/qk = 16, v = 16/qk = 256, v = 256/' %s | heddle-opt --tile-to-nv | FileCheck %s
 
 // The loop over key tiles is a pipeline: its producer walks to the next live tile
 // and starts the copies of keys and values, its consumer does the rest. One warp
 // holds 16 x 16 scores as eight registers per thread.
+
+// Scores are computed a tile ahead: a stage has the next keys, and the values and
+// coordinates of the tile before them, which the producer tells from its state.
+// There are keys in any case; of no tile they are zeros.
+// AHEAD-LABEL: llvm.func @task
+// AHEAD: nv.ring free at 512 : <stages = 2, slots = [512, 512], tile = [i64, i32]>
+// AHEAD: nv.pipeline %{{.*}} state(%{{.*}} : i64, i64, i32) init({{.*}}) produce {
+// AHEAD: ^bb0(%[[KEYS:.*]]: !llvm.ptr<3>, %[[VALUES:.*]]: !llvm.ptr<3>, %[[K:.*]]: i64, %{{.*}}: i64, %[[STATUS:.*]]: i32):
+// AHEAD: %[[WALK:.*]]:3 = scf.while
+// AHEAD: %[[LIVE:.*]] = arith.cmpi slt, %[[WALK]]#0,
+// AHEAD: scf.if %[[LIVE]]
+// AHEAD: llvm.getelementptr %[[KEYS]]
+// AHEAD: nvvm.cp.async.shared.global
+// AHEAD: %[[NEXT:.*]] = arith.addi %[[WALK]]#0,
+// AHEAD: %[[BEGUN:.*]] = arith.cmpi sge, %[[K]],
+// AHEAD: %[[BEFORE:.*]] = arith.subi %[[K]],
+// AHEAD: %[[INSIDE:.*]] = arith.cmpi slt, %[[BEFORE]],
+// AHEAD: %[[WAS:.*]] = arith.andi %[[BEGUN]], %[[INSIDE]]
+// AHEAD: scf.if %[[WAS]]
+// AHEAD: llvm.getelementptr %[[VALUES]]
+// AHEAD: nvvm.cp.async.shared.global
+// AHEAD: %[[NONE:.*]] = arith.xori %[[LIVE]],
+// AHEAD: scf.if %[[NONE]]
+// AHEAD: llvm.getelementptr %[[KEYS]]
+// AHEAD: llvm.store
+// AHEAD: nv.produced %[[WAS]] tile(%[[BEFORE]], %[[STATUS]] : i64, i32) next(%[[NEXT]], %[[WALK]]#1, %[[WALK]]#2 : i64, i64, i32)
+// AHEAD: } first {
+// AHEAD: ^bb0(%[[KEYS:.*]]: !llvm.ptr<3>, %{{.*}}: !llvm.ptr<3>):
+// AHEAD: llvm.getelementptr %[[KEYS]]
+// AHEAD-COUNT-2: nvvm.mma.sync
+// AHEAD: nv.yield %{{.*}} : f32, f32, f32, f32, f32, f32, f32, f32
+// AHEAD: } consume {
+// AHEAD: ^bb0(%[[KEYS:[^:]*]]: !llvm.ptr<3>, %[[VALUES:[^:]*]]: !llvm.ptr<3>,
+// The scores that were carried are masked; what they become stands in one block
+// with the product of the next ones.
+// AHEAD: scf.if %[[PARTIAL:.*]] -> (i32, i32)
+// AHEAD: scf.if %[[PARTIAL]] -> (f32, f32, f32, f32, f32, f32, f32, f32)
+// AHEAD-NOT: scf.if
+// AHEAD: llvm.getelementptr %[[KEYS]]
+// AHEAD-NOT: scf.if
+// AHEAD-COUNT-2: nvvm.mma.sync
+// AHEAD-NOT: scf.if
+// AHEAD-COUNT-10: ex2
+// AHEAD: scf.if %[[PARTIAL]] -> (i1)
+// AHEAD: llvm.getelementptr %[[VALUES]]
+// AHEAD: nv.yield
+
+// Without registers for the scores of two tiles they are not.
 
 #entry = #attn.entry<"k", @any, "sm_80", qk = 16, v = 16, types = f16 to f16,
   <row_max = false, column_sums = false, block_max = 0 by 0>,

@@ -113,3 +113,18 @@ func.func @pipeline(%k0: i64, %true: i1) {
   } : !ring
   return
 }
+
+// -----
+
+// Stages that are known to be under way behind a stage are not waited for.
+
+llvm.mlir.global external @heddle_shared() {addr_space = 3 : i32, alignment = 128 : i64} : !llvm.array<0 x i8>
+
+// CHECK-LABEL: func.func @behind
+// CHECK: nvvm.cp.async.wait.group 1
+!behind = !nv.ring<stages = 2, slots = [128], tile = [i64]>
+func.func @behind(%s: i32) -> i1 {
+  %r = nv.ring free at 0 : !behind
+  %l, %k, %a = nv.wait %r[%s] behind 1 : !behind -> i1, (i64), (!llvm.ptr<3>)
+  return %l : i1
+}

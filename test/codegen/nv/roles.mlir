@@ -74,3 +74,50 @@ func.func @one(%n: index) {
   } : !one
   return
 }
+
+// With a region for the first stage all of them are filled ahead: that stage is
+// read before the loop, which fills it again when the next one has arrived. What
+// the region yields is carried, and is no result.
+
+// CHECK-LABEL: func.func @first
+// CHECK-SAME: %[[N:.*]]: index, %[[X:.*]]: f32
+// CHECK: %[[RING:.*]] = nv.ring at 0
+// CHECK: %[[STAGES:.*]] = arith.constant 2 : i32
+// CHECK: %[[AHEAD:.*]] = scf.for %[[I:.*]] = %{{.*}} to %[[STAGES]] step
+// CHECK: nv.commit %[[RING]][%[[I]]]
+// CHECK: %{{.*}}, %{{.*}}, %[[SLOT:.*]] = nv.wait %[[RING]][%[[ZERO:.*]]] behind 1
+// CHECK: %[[BEFORE:.*]] = llvm.load %[[SLOT]]
+// CHECK: nv.release %[[RING]][%[[ZERO]]]
+// CHECK: %[[ONE:.*]] = arith.constant 1 : i32
+// CHECK: %[[END:.*]]:{{.*}} = scf.while (%[[STAGE:.*]] = %[[ONE]], %{{.*}} = %[[AHEAD]], %[[SUM:.*]] = %[[X]], %[[CARRIED:.*]] = %[[BEFORE]])
+// CHECK: nv.wait %[[RING]][%[[STAGE]]] :
+// CHECK: } do {
+// CHECK: ^bb0(%{{.*}}: index, %[[READ:.*]]: !llvm.ptr<3>, %[[NOW:.*]]: i32, %{{.*}}: index, %[[SUM:.*]]: f32, %[[CARRIED:.*]]: f32):
+// CHECK: nv.acquire
+// CHECK: %[[NEXT:.*]] = llvm.load %[[READ]]
+// CHECK: %[[ADDED:.*]] = arith.addf %[[SUM]], %[[CARRIED]]
+// CHECK: nv.release %[[RING]][%[[NOW]]]
+// CHECK: scf.yield %{{.*}}, %{{.*}}, %[[ADDED]], %[[NEXT]]
+// CHECK: return %[[END]]#4
+!first = !nv.ring<stages = 2, slots = [128], tile = [index]>
+func.func @first(%n: index, %x: f32) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %ring = nv.ring at 0 : !first
+  %r = nv.pipeline %ring state(%c0 : index) init(%x : f32) produce {
+  ^bb0(%slot: !llvm.ptr<3>, %k: index):
+    %live = arith.cmpi sle, %k, %n : index
+    %next = arith.addi %k, %c64 : index
+    nv.produced %live tile(%k : index) next(%next : index)
+  } first {
+  ^bb0(%slot: !llvm.ptr<3>):
+    %y = llvm.load %slot : !llvm.ptr<3> -> f32
+    nv.yield %y : f32
+  } consume {
+  ^bb0(%slot: !llvm.ptr<3>, %k: index, %sum: f32, %before: f32):
+    %y = llvm.load %slot : !llvm.ptr<3> -> f32
+    %s = arith.addf %sum, %before : f32
+    nv.yield %s, %y : f32, f32
+  } : !first
+  return %r : f32
+}

@@ -48,7 +48,7 @@ func.func @produce(%r: !ring, %x: f32, %true: i1) {
 
 !ring = !nv.ring<stages = 2, slots = [128], tile = [index]>
 func.func @consume(%r: !ring, %k0: index, %true: i1) {
-  // expected-error @below {{[pipeline-2] expected a consume region with a pointer per slot, the values of a tile and the types of the initial values}}
+  // expected-error @below {{[pipeline-2] expected a consume region with a pointer per slot, the values of a tile and the types of what is carried}}
   nv.pipeline %r state(%k0 : index) produce {
   ^bb0(%slot: !llvm.ptr<3>, %k: index):
     nv.produced %true tile(%k : index) next(%k : index)
@@ -78,13 +78,49 @@ func.func @produced(%r: !ring, %k0: index, %true: i1) {
 
 !ring = !nv.ring<stages = 2, slots = [128], tile = [index]>
 func.func @yield(%r: !ring, %k0: index, %true: i1) {
-  // expected-error @below {{[pipeline-3] expected the consume region to end in 'nv.yield' with the types of the initial values}}
+  // expected-error @below {{[pipeline-3] expected the consume region to end in 'nv.yield' with the types of what is carried}}
   nv.pipeline %r state(%k0 : index) produce {
   ^bb0(%slot: !llvm.ptr<3>, %k: index):
     nv.produced %true tile(%k : index) next(%k : index)
   } consume {
   ^bb0(%slot: !llvm.ptr<3>, %k: index):
     nv.yield %k : index
+  } : !ring
+  return
+}
+
+// -----
+
+!ring = !nv.ring<stages = 2, slots = [128], tile = [index]>
+func.func @first(%r: !ring, %k0: index, %true: i1) {
+  // expected-error @below {{[pipeline-4] expected a first region with a pointer per slot that ends in 'nv.yield'}}
+  nv.pipeline %r state(%k0 : index) produce {
+  ^bb0(%slot: !llvm.ptr<3>, %k: index):
+    nv.produced %true tile(%k : index) next(%k : index)
+  } first {
+  ^bb0(%slot: !llvm.ptr<3>, %k: index):
+    nv.yield
+  } consume {
+  ^bb0(%slot: !llvm.ptr<3>, %k: index):
+    nv.yield
+  } : !ring
+  return
+}
+
+// -----
+
+!ring = !nv.ring<stages = 2, slots = [128], tile = [index]>
+func.func @carried(%r: !ring, %k0: index, %true: i1) {
+  // expected-error @below {{[pipeline-3] expected the consume region to end in 'nv.yield' with the types of what is carried}}
+  nv.pipeline %r state(%k0 : index) produce {
+  ^bb0(%slot: !llvm.ptr<3>, %k: index):
+    nv.produced %true tile(%k : index) next(%k : index)
+  } first {
+  ^bb0(%slot: !llvm.ptr<3>):
+    nv.yield %k0 : index
+  } consume {
+  ^bb0(%slot: !llvm.ptr<3>, %k: index, %before: index):
+    nv.yield
   } : !ring
   return
 }

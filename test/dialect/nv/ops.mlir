@@ -30,6 +30,34 @@ func.func @pipeline(%n: index, %x: f32) -> f32 {
   return %r : f32
 }
 
+// CHECK: func.func @first
+// CHECK: nv.pipeline %{{.*}} state(%{{.*}} : index) produce {
+// CHECK: } first {
+// CHECK: ^bb0(%{{.*}}: !llvm.ptr<3>, %{{.*}}: !llvm.ptr<3>):
+// CHECK: nv.yield %{{.*}} : f32
+// CHECK: } consume {
+// CHECK: ^bb0(%{{.*}}: !llvm.ptr<3>, %{{.*}}: !llvm.ptr<3>, %{{.*}}: index, %{{.*}}: i32, %[[S:.*]]: f32):
+// CHECK: nv.yield %[[S]] : f32
+// CHECK: nv.wait %{{.*}}[%{{.*}}] behind 1 : <
+func.func @first(%ring: !ring, %n: index, %status: i32, %stage: i32) {
+  %c0 = arith.constant 0 : index
+  nv.pipeline %ring state(%c0 : index) produce {
+  ^bb0(%a: !llvm.ptr<3>, %b: !llvm.ptr<3>, %k: index):
+    %live = arith.cmpi slt, %k, %n : index
+    nv.produced %live tile(%k, %status : index, i32) next(%n : index)
+  } first {
+  ^bb0(%a: !llvm.ptr<3>, %b: !llvm.ptr<3>):
+    %x = llvm.load %a : !llvm.ptr<3> -> f32
+    nv.yield %x : f32
+  } consume {
+  ^bb0(%a: !llvm.ptr<3>, %b: !llvm.ptr<3>, %k: index, %now: i32, %x: f32):
+    nv.yield %x : f32
+  } : !ring
+  %l, %k, %now, %a, %b = nv.wait %ring[%stage] behind 1
+    : !ring -> i1, (index, i32), (!llvm.ptr<3>, !llvm.ptr<3>)
+  return
+}
+
 // CHECK: func.func @stage(%[[R:.*]]: !nv.ring<{{.*}}>, %[[S:.*]]: i32, %[[L:.*]]: i1, %[[K:.*]]: index)
 // CHECK: nv.acquire %[[R]][%[[S]]] : <{{.*}}> -> !llvm.ptr<3>
 // CHECK: nv.publish %[[R]][%[[S]]], %[[L]] tile(%[[K]] : index) : <
