@@ -298,7 +298,7 @@ struct AttnExpandLinear : impl::AttnExpandLinearBase<AttnExpandLinear> {
                << "' has a delta rule, which has no quadratic form; expected "
                   "one without";
       ExpandKernel(frame).run();
-      if (recurrence.canScan())
+      if (recurrence.canScan() && !frame.isForDevice())
         buildStateKernel(frame);
       buildCheckKernel(frame);
       function.erase();

@@ -128,12 +128,12 @@ Value LinearChunk::asFloat(Value index) {
 void LinearChunk::replaceValues(ChunkKeys &keys, const LinearState &state) {
   if (!frame.hasDelta())
     return;
-  Value a = buildScores(frame, keys.y, keys.y);
+  // What the state holds for the keys already, and what earlier ones add.
+  Value a = buildPairs(keys.y, keys);
   if (keys.w)
     a = frame.mul(a, keys.w);
   a = tile::RescaleOp::create(b, a, keys.beta);
-  // What the state holds for the keys already.
-  Value known = buildScores(frame, state.s, keys.y);
+  Value known = buildScores(frame, state.s, fromStart(keys.y, &keys));
   SmallVector<Value> inputs = {keys.vT, known, frame.asRow(keys.beta)};
   if (keys.fromStart)
     inputs.push_back(frame.asRow(keys.fromStart));
@@ -221,17 +221,27 @@ Value LinearChunk::causalBits(int64_t size) {
                               ArrayRef<int64_t>{}, ArrayRef<int64_t>{});
 }
 
-Value LinearChunk::pairWeights(const FeatureParts &x, const ChunkKeys &keys) {
+Value LinearChunk::buildPairs(const FeatureParts &x, const ChunkKeys &keys) {
+  if (!isPerChannel())
+    return buildScores(frame, x, keys.y);
   Value scores;
-  if (isPerChannel()) {
-    auto type = frame.tileType({keys.size, keys.size});
-    for (auto [q, k, a] : llvm::zip_equal(x, keys.y, keys.a)) {
-      Value part = tile::DecayedScoresOp::create(b, type, q, k, a);
-      scores = scores ? frame.add(scores, part) : part;
-    }
-  } else {
-    scores = buildScores(frame, x, keys.y);
+  auto type = frame.tileType({keys.size, keys.size});
+  for (auto [q, k, a] : llvm::zip_equal(x, keys.y, keys.a)) {
+    Value part = tile::DecayedScoresOp::create(b, type, q, k, a);
+    scores = scores ? frame.add(scores, part) : part;
   }
+  return scores;
+}
+
+FeatureParts LinearChunk::fromStart(FeatureParts rows, const ChunkKeys *keys) {
+  if (keys && isPerChannel())
+    for (auto [part, products] : llvm::zip_equal(rows, keys->fromStarts))
+      part = frame.mul(part, products);
+  return rows;
+}
+
+Value LinearChunk::pairWeights(const FeatureParts &x, const ChunkKeys &keys) {
+  Value scores = buildPairs(x, keys);
   if (!frame.isExpanded() && !frame.hasSums())
     return keys.w ? frame.mul(scores, keys.w) : scores;
   SmallVector<Value> inputs = {scores};
@@ -294,10 +304,7 @@ FeatureParts LinearChunk::loadQueries(const TokenTile &queries) {
 ChunkSums LinearChunk::sumUp(const LinearState &state, const ChunkKeys *keys,
                              const TokenTile &queries) {
   FeatureParts x = loadQueries(queries);
-  FeatureParts phi = buildExpansion(frame, x);
-  if (keys && isPerChannel())
-    for (auto [part, fromStart] : llvm::zip_equal(phi, keys->fromStarts))
-      part = frame.mul(part, fromStart);
+  FeatureParts phi = fromStart(buildExpansion(frame, x), keys);
   bool fades = keys && keys->fromStart;
 
   ChunkSums sums;

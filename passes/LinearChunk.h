@@ -81,6 +81,11 @@ public:
   mlir::Value timesColumns(mlir::Value tile, mlir::Value vector);
 
 private:
+  /// Dot products of rows with the keys, with factors where these differ by
+  /// feature.
+  mlir::Value buildPairs(const FeatureParts &x, const ChunkKeys &keys);
+  /// Rows with the factors up to their tokens, where these differ by feature.
+  FeatureParts fromStart(FeatureParts rows, const ChunkKeys *keys);
   void loadFactors(ChunkKeys &keys, const TokenTile &tokens);
   mlir::Value buildPower(mlir::Value logFactor, mlir::Value number);
   mlir::Value countTokens(const TokenTile &tokens);

@@ -14,9 +14,13 @@ void heddle::buildAttnPipeline(OpPassManager &passes) {
   passes.addPass(createAttnAssignSchedule());
 }
 
-void heddle::buildTilePipeline(OpPassManager &passes) {
-  passes.addPass(createAttnStepLinear());
-  passes.addPass(createAttnChunkLinear());
+void heddle::buildTilePipeline(OpPassManager &passes, bool quadratic) {
+  if (quadratic) {
+    passes.addPass(createAttnExpandLinear());
+  } else {
+    passes.addPass(createAttnStepLinear());
+    passes.addPass(createAttnChunkLinear());
+  }
   passes.addPass(createAttnTile());
   passes.addPass(createAttnExpandTiles());
   passes.addPass(createTileSimplify());

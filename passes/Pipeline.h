@@ -10,8 +10,9 @@ namespace heddle {
 /// Pattern text to schedules: the end of the `attn` level.
 void buildAttnPipeline(mlir::OpPassManager &passes);
 /// The `tile` level, ready for a target's lowering; what is for other devices
-/// is in modules of its own.
-void buildTilePipeline(mlir::OpPassManager &passes);
+/// is in modules of its own. Recurrences go by chunks and by tokens or, if
+/// `quadratic`, over pairs of tokens.
+void buildTilePipeline(mlir::OpPassManager &passes, bool quadratic);
 
 } // namespace heddle
 

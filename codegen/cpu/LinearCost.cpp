@@ -65,10 +65,7 @@ private:
     const double Scores =
         static_cast<double>(tokens()) * static_cast<double>(Sizes.vectors());
     if (Shape.DecaysByFeature) {
-      // One feature at a time: a product with the factor and one with the key,
-      // for the pairs that are seen, about half of all.
-      Out[Work::Products] +=
-          Scores * static_cast<double>(Shape.Mapped) * M.productSlots();
+      addWalk(Out);
       Out[Work::Factors] += static_cast<double>(tokens()) *
                             vectors(Shape.Mapped) * FeatureFactorSlots;
     } else {
@@ -78,6 +75,15 @@ private:
     }
     addProduct(M, Sizes, Shape.V, tokens(), /*HasSum=*/true,
                tokens() * LineBytes, Out);
+  }
+
+  /// Dot products of pairs with a factor per feature: one feature at a time, a
+  /// product with the factor and one with the key, for the pairs that are seen,
+  /// about half of all.
+  void addWalk(Cost &Out) const {
+    Out[Work::Products] += static_cast<double>(tokens()) *
+                           static_cast<double>(Sizes.vectors()) *
+                           static_cast<double>(Shape.Mapped) * M.productSlots();
   }
 
   /// Out of the state and into it.
@@ -99,8 +105,11 @@ private:
   }
 
   void addDelta(Cost &Out) const {
-    addProduct(M, Sizes, tokens(), Shape.Mapped, /*HasSum=*/false,
-               Sizes.Rows * Shape.Mapped * 4, Out);
+    if (Shape.DecaysByFeature)
+      addWalk(Out);
+    else
+      addProduct(M, Sizes, tokens(), Shape.Mapped, /*HasSum=*/false,
+                 Sizes.Rows * Shape.Mapped * 4, Out);
     addProduct(M, Sizes, Shape.V, Shape.State, /*HasSum=*/false,
                Shape.State * LineBytes, Out);
     // Half a square of substitutions, of which each waits for the one before.

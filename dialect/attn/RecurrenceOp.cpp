@@ -167,7 +167,7 @@ LogicalResult RecurrenceOp::verify() {
     SmallVector<Clause, 5> others;
   };
   const Exclusion exclusions[] = {
-      {8, delta, {expand, normalize, bidirectional, window, perFeature}},
+      {8, delta, {expand, normalize, bidirectional, window}},
       {9, perFeature, {expand, magnitude}},
       {10, bidirectional, {decay, delta, window}},
       {11, window, {decay, value, output, magnitude}}};

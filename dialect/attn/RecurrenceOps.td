@@ -54,7 +54,9 @@ def Attn_RecurrenceOp : Attn_Op<"recurrence", [
     with 0 for the argument of `output` where Z_i = 0. As a state, phi the
     features of the expansion (see `#attn.expand`; F of them, at most 65536):
     `S_i = D_i S_{i-1} + phi(y_i) u_i^T`, `o_i = phi(x_i)^T S_i`, and with a delta
-    rule `S_i = a_i (S_{i-1} - beta_i y_i (y_i^T S_{i-1})) + beta_i y_i u_i^T`.
+    rule `S_i = S' - beta_i y_i (y_i^T S') + beta_i y_i u_i^T`, `S' = D_i S_{i-1}`:
+    what fades does so before it is replaced. With one factor per token that is
+    `a_i (S_{i-1} - beta_i y_i (y_i^T S_{i-1})) + beta_i y_i u_i^T`.
     Products of factors are taken over (j, i] only and never divided, so that
     neither strong decay nor a factor of 0 loses anything. What is not finite in
     row j of k or v reaches rows i >= j only.
@@ -71,7 +73,8 @@ def Attn_RecurrenceOp : Attn_Op<"recurrence", [
 
     (Katharopoulos et al., "Transformers are RNNs", 2020; Sun et al., "Retentive
     network", 2023; Yang et al., "Gated linear attention transformers", 2023, and
-    "Parallelizing linear transformers with the delta rule", 2024; Fan et al.,
+    "Parallelizing linear transformers with the delta rule", 2024; Kimi Team, "Kimi
+    Linear", 2025; Fan et al.,
     "Rectifying magnitude neglect in linear attention", 2025; Zhang et al.,
     "LoLCATs", 2024.)
 
@@ -88,11 +91,11 @@ def Attn_RecurrenceOp : Attn_Op<"recurrence", [
     `[recurrence-5]` query and key have equally many features, value and output
     one per element; `[recurrence-6]` tables have one to four axes, all dynamic;
     `[recurrence-7]` a window is a parameter of type `index`; `[recurrence-8]` a
-    delta rule wants no expand, no normalize, no bidirectional, no window and no
-    decay per feature; `[recurrence-9]` a decay per feature wants no expand and no
-    `normalize magnitude`; `[recurrence-10]` bidirectional wants no decay, no delta
-    rule and no window; `[recurrence-11]` a window wants no decay, no value and
-    output map and no `normalize magnitude`.
+    delta rule wants no expand, no normalize, no bidirectional and no window;
+    `[recurrence-9]` a decay per feature wants no expand and no `normalize
+    magnitude`; `[recurrence-10]` bidirectional wants no decay, no delta rule and
+    no window; `[recurrence-11]` a window wants no decay, no value and output map
+    and no `normalize magnitude`.
 
     Example:
 

@@ -253,7 +253,7 @@ private:
 
 } // namespace
 
-ErrorText frontend::parseSettings(const std::string &Pattern,
+ErrorText frontend::parseSettings(const std::string &Owner,
                                   const std::vector<Parameter> &Parameters,
                                   const std::vector<std::string> &Items,
                                   std::vector<Setting> &Out) {
@@ -267,8 +267,8 @@ ErrorText frontend::parseSettings(const std::string &Pattern,
     auto It = std::find_if(Parameters.begin(), Parameters.end(),
                            [&](const Parameter &P) { return P.Name == Name; });
     if (It == Parameters.end())
-      return fmt::format("pattern '{}' has no parameter '{}'; it has {}",
-                         Pattern, Name, listNames(Parameters));
+      return fmt::format("{} has no parameter '{}'; it has {}", Owner, Name,
+                         listNames(Parameters));
     const auto Index = static_cast<size_t>(It - Parameters.begin());
     if (Given[Index])
       return fmt::format("--set gives '{}' twice", Name);
@@ -282,9 +282,10 @@ ErrorText frontend::parseSettings(const std::string &Pattern,
     if (Given[I])
       continue;
     if (!P.Default && !P.RealDefault)
-      return fmt::format("parameter '{}' of pattern '{}' has no default; give "
-                         "a value, as in --set {}={}",
-                         P.Name, Pattern, P.Name, exampleOf(P));
+      return fmt::format(
+          "parameter '{}' of {} has no default; give a value, as "
+          "in --set {}={}",
+          P.Name, Owner, P.Name, exampleOf(P));
     Out[I].Integer = P.Default.value_or(0);
     Out[I].Real = P.RealDefault.value_or(0);
   }

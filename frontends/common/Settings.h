@@ -69,11 +69,12 @@ struct Setting {
   std::optional<uint64_t> Seed;
 };
 
-/// Matches the "name=value" items of --set with the parameters of `Pattern`:
-/// one setting per parameter, in their order. Fails on an unknown or repeated
-/// name, a value that is not of the parameter's kind, an integer outside of
+/// Matches the "name=value" items of --set with the parameters of `Owner`
+/// ("pattern 'causal'", "recurrence 'retnet'"): one setting per parameter, in
+/// their order. Fails on an unknown or repeated name, a value that is not of
+/// the parameter's kind, an integer outside of
 /// [-2^31, 2^31), and a parameter without value and default.
-ErrorText parseSettings(const std::string &Pattern,
+ErrorText parseSettings(const std::string &Owner,
                         const std::vector<Parameter> &Parameters,
                         const std::vector<std::string> &Items,
                         std::vector<Setting> &Out);

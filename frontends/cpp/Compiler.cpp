@@ -268,7 +268,7 @@ bool Compilation::lowerDevices(Stage Until) {
 }
 
 bool Compilation::runPasses(Stage Until) {
-  if (!run(Shared.passes(Until), *Module))
+  if (!run(Shared.passes(Until, What->Quadratic), *Module))
     return false;
   if (Until >= Stage::Target && !lowerDevices(Until))
     return false;

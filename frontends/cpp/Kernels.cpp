@@ -195,6 +195,7 @@ Result<BuildPlan> heddle::makePlan(mlir::Operation *Pattern,
   P.ShortQueries = Options.ShortQueries;
   P.Assemble = Options.Assemble;
   P.LineInfo = Options.LineInfo;
+  P.Quadratic = Options.Quadratic;
   P.Outputs = Options.Outputs;
   if (std::string Error = checkOutputs(P.Outputs); !Error.empty())
     return Failure(Error);

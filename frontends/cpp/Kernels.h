@@ -28,6 +28,7 @@ struct BuildPlan {
   bool ShortQueries = false;
   bool Assemble = true;
   bool LineInfo = false;
+  bool Quadratic = false;
   /// Of an `attn.recurrence`; 0 of others.
   int64_t StateRows = 0;
 

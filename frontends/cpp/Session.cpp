@@ -39,10 +39,10 @@ Emitter &Session::emitter(const Target &T) {
   return *Slot;
 }
 
-mlir::PassManager &Session::pipeline(const Target *T, Stage Until,
-                                     bool &IsNew) {
+mlir::PassManager &Session::pipeline(const Target *T, Stage Until, bool &IsNew,
+                                     bool Quadratic) {
   std::unique_ptr<mlir::PassManager> &Slot =
-      Pipelines[{T, static_cast<int>(Until)}];
+      Pipelines[{T, static_cast<int>(Until), Quadratic ? 1 : 0}];
   IsNew = !Slot;
   if (IsNew) {
     Slot = std::make_unique<mlir::PassManager>(&Context);
@@ -53,15 +53,15 @@ mlir::PassManager &Session::pipeline(const Target *T, Stage Until,
   return *Slot;
 }
 
-mlir::PassManager &Session::passes(Stage Until) {
+mlir::PassManager &Session::passes(Stage Until, bool Quadratic) {
   bool IsNew = false;
   mlir::PassManager &Passes =
-      pipeline(nullptr, std::min(Until, Stage::Tile), IsNew);
+      pipeline(nullptr, std::min(Until, Stage::Tile), IsNew, Quadratic);
   if (!IsNew)
     return Passes;
   buildAttnPipeline(Passes);
   if (Until >= Stage::Tile)
-    buildTilePipeline(Passes);
+    buildTilePipeline(Passes, Quadratic);
   return Passes;
 }
 

@@ -16,6 +16,7 @@
 #include "llvm/Support/SourceMgr.h"
 
 #include <chrono>
+#include <tuple>
 
 namespace heddle {
 
@@ -31,8 +32,9 @@ struct Session {
   // Passes, made once: setting up conversions costs more than running some of
   // them.
 
-  /// From pattern text to the schedules, or to the tile level.
-  mlir::PassManager &passes(Stage Until);
+  /// From pattern text to the schedules, or to the tile level; recurrences with
+  /// `Quadratic` over pairs of tokens.
+  mlir::PassManager &passes(Stage Until, bool Quadratic);
   /// From the tile level to the level of a target, or to the LLVM dialect (all
   /// stages of code are alike). A device target's are for its own modules; the
   /// others' emit the entry on the way.
@@ -42,9 +44,10 @@ struct Session {
 
 private:
   /// The place of a pipeline; `IsNew` when it is still to be filled.
-  mlir::PassManager &pipeline(const Target *T, Stage Until, bool &IsNew);
+  mlir::PassManager &pipeline(const Target *T, Stage Until, bool &IsNew,
+                              bool Quadratic = false);
 
-  llvm::DenseMap<std::pair<const Target *, int>,
+  llvm::DenseMap<std::tuple<const Target *, int, int>,
                  std::unique_ptr<mlir::PassManager>>
       Pipelines;
   llvm::DenseMap<const Target *, std::unique_ptr<Emitter>> Emitters;

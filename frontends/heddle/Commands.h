@@ -68,6 +68,11 @@ struct LoadedPattern {
   std::string Name;
   PatternInfo Info;
   std::vector<frontend::Parameter> Parameters;
+
+  /// Whose the parameters are, for messages: "pattern 'causal'".
+  std::string owner() const {
+    return (Info.Recurrence ? "recurrence '" : "pattern '") + Name + "'";
+  }
 };
 
 Result<LoadedPattern> loadPattern(Compiler &With,

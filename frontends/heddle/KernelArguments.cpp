@@ -61,7 +61,7 @@ ErrorText cli::checkMeaningful(const RunOptions &Options,
 ErrorText cli::ask(const Compiler &With, const RunOptions &Options,
                    const TensorTypes &Types, bool Allocates, Asked &What) {
   std::vector<Setting> Settings;
-  if (ErrorText Bad = parseSettings(What.Loaded.Name, What.Loaded.Parameters,
+  if (ErrorText Bad = parseSettings(What.Loaded.owner(), What.Loaded.Parameters,
                                     Options.Items, Settings))
     return Bad;
   ShapeSolver Solver;

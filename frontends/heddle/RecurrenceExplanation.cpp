@@ -54,6 +54,10 @@ std::vector<std::string> cli::equationsOf(attn::RecurrenceOp Of) {
   std::string State;
   if (Of.isBidirectional())
     State = fmt::format("S = sum over all i of {} {}^T", Key, Value);
+  else if (Of.hasDelta() && Of.decayKind() == attn::DecayKind::PerChannel)
+    State = fmt::format("S_i = (1 - beta_i {1} {1}^T) {0}S_(i-1) + "
+                        "beta_i {1} {2}^T",
+                        Factor, Key, Value);
   else if (Of.hasDelta())
     State = fmt::format("S_i = {0}(S_(i-1) - beta_i {1} ({1}^T S_(i-1))) + "
                         "beta_i {1} {2}^T",

@@ -201,8 +201,8 @@ static int show(const CLI::App &Line, ShowArguments &Args) {
   if (!Loaded)
     return fail(Loaded.failure());
   std::vector<Setting> Settings;
-  if (ErrorText Bad =
-          parseSettings(Loaded->Name, Loaded->Parameters, Args.Items, Settings))
+  if (ErrorText Bad = parseSettings(Loaded->owner(), Loaded->Parameters,
+                                    Args.Items, Settings))
     return fail(*Bad);
   Result<Source> Normal = With.normalize(Loaded->From, Loaded->Name);
   if (!Normal)

@@ -241,8 +241,10 @@ static ErrorText run(Arguments &Args) {
   const heddle_entry &Entry = *heddle_kernel_entry(Kernel);
   const std::vector<Parameter> Parameters = parametersOf(Entry);
   std::vector<Setting> Settings;
-  if (ErrorText Bad =
-          parseSettings(Entry.pattern, Parameters, Options.Items, Settings))
+  const std::string Owner =
+      fmt::format("{} '{}'", Entry.state_rows > 0 ? "recurrence" : "pattern",
+                  Entry.pattern);
+  if (ErrorText Bad = parseSettings(Owner, Parameters, Options.Items, Settings))
     return Bad;
   TensorTypes Types;
   if (ErrorText Bad = kernelTypes(Entry, Options, Types))

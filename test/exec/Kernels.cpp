@@ -192,6 +192,8 @@ std::string KernelSpec::str() const {
     Out << " with tf32";
   if (ShortQueries)
     Out << " with code for short queries";
+  if (Quadratic)
+    Out << " over pairs";
   return Text;
 }
 

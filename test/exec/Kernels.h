@@ -94,6 +94,8 @@ struct KernelSpec {
   bool ShortQueries = false;
   bool Tf32 = false;
   bool LineInfo = false;
+  /// A recurrence over pairs of tokens.
+  bool Quadratic = false;
   /// Every level takes in an emulated device: for small problems.
   bool OnDevices = false;
 

@@ -52,6 +52,7 @@ std::optional<Program> RecurrenceText::compile(Compiler &Host,
   Options.HeadDimQk = Spec.HeadDim;
   Options.HeadDimV = Spec.ValueDim;
   Options.Schedule = Spec.Schedule;
+  Options.Quadratic = Spec.Quadratic;
   Options.Dtype = dtypeName(Spec.Dtype);
   Options.OutputDtype = dtypeName(Spec.outputDtype());
   // The emulation runs text.
@@ -244,12 +245,13 @@ testing::AssertionResult exec::launchLinear(const Program &Kernel,
 
 static testing::AssertionResult
 compareWith(const RecurrenceText &What, const KernelSpec &Spec, const Sizes &Of,
-            const LinearOperands &Data, const heddle_stats *Stats) {
+            const LinearOperands &Data, const heddle_stats *Stats,
+            attn::LinearForm Form = attn::LinearForm::Recurrent) {
   llvm::Expected<attn::LinearProblem> Problem = problemOf(What, Spec, Of, Data);
   if (!Problem)
     return testing::AssertionFailure() << llvm::toString(Problem.takeError());
   llvm::Expected<attn::LinearResult> Expected =
-      attn::evaluateLinear(What.meaning(), *Problem);
+      attn::evaluateLinear(What.meaning(), *Problem, {Form});
   if (!Expected)
     return testing::AssertionFailure() << llvm::toString(Expected.takeError());
   if (Stats && Stats->kept_pairs != Expected->KeptPairs)
@@ -281,6 +283,14 @@ testing::AssertionResult exec::compareLinear(const RecurrenceText &What,
                                              const Sizes &Of,
                                              const LinearOperands &Data) {
   return compareWith(What, Spec, Of, Data, nullptr);
+}
+
+testing::AssertionResult exec::comparePairs(const RecurrenceText &What,
+                                            const KernelSpec &Spec,
+                                            const Sizes &Of,
+                                            const LinearOperands &Data) {
+  return compareWith(What, Spec, Of, Data, nullptr,
+                     attn::LinearForm::Quadratic);
 }
 
 static std::string describe(const RecurrenceText &What, const KernelSpec &Spec,

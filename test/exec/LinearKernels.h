@@ -62,10 +62,22 @@ testing::AssertionResult launchLinear(const Program &Kernel, const Sizes &Of,
                                       int32_t Threads = 2,
                                       heddle_stats *Stats = nullptr);
 
+/// Launches for tokens up to each of `Ends`, each with the state of the one
+/// before it, which is advanced in place, and a window's keys again.
+testing::AssertionResult launchParts(const Program &Kernel, const Sizes &Of,
+                                     const std::vector<int64_t> &Ends,
+                                     const LinearOperands &Data,
+                                     int64_t Window = 0);
+
 /// Compares what a launch has written with the interpreter: o, state and sums.
 testing::AssertionResult compareLinear(const RecurrenceText &What,
                                        const KernelSpec &Spec, const Sizes &Of,
                                        const LinearOperands &Data);
+
+/// The same with the interpreter's sums over pairs of tokens.
+testing::AssertionResult comparePairs(const RecurrenceText &What,
+                                      const KernelSpec &Spec, const Sizes &Of,
+                                      const LinearOperands &Data);
 
 /// Launches on one thread and on two, which must agree bit by bit, and compares
 /// with the interpreter. Nothing between the rows of a tensor may have changed.

@@ -3,6 +3,7 @@
 // States of recurrences: carried over cuts, by tokens and by segments, under
 // strong decay and none, and what is not a number.
 
+#include "dialect/attn/reference/Recurrence.h"
 #include "test/exec/LinearTexts.h"
 
 #include <algorithm>
@@ -34,71 +35,9 @@ std::string nameOf(const testing::TestParamInfo<std::string> &Info) {
   return Info.param;
 }
 
-/// Rows [First, Last) of a tensor, in its memory.
-class RowsOf {
-public:
-  RowsOf(const Tensor &From, int64_t First, int64_t Last)
-      : Handle(From.handle()) {
-    std::copy_n(Handle.shape, 4, Shape);
-    Shape[2] = Last - First;
-    Handle.shape = Shape;
-    const int64_t Bytes = From.dtype() == HEDDLE_F32 ? 4 : 2;
-    Handle.data =
-        static_cast<char *>(Handle.data) + First * Handle.strides[2] * Bytes;
-  }
-  RowsOf(const RowsOf &) = delete;
-  RowsOf &operator=(const RowsOf &) = delete;
-  const heddle_tensor *get() const { return &Handle; }
-
-private:
-  heddle_tensor Handle;
-  int64_t Shape[4];
-};
-
 class LinearCuts : public testing::TestWithParam<std::string> {
 protected:
   const LinearText &text() const { return linearText(GetParam()); }
-
-  /// Launches for tokens up to each of `Ends`, each with the state of the one
-  /// before it, which is advanced in place, and a window's keys again.
-  testing::AssertionResult launchParts(const Program &Kernel, const Sizes &Of,
-                                       const std::vector<int64_t> &Ends,
-                                       const LinearOperands &Data,
-                                       int64_t Window) {
-    const heddle_tensor State = Data.StateOut->handle(),
-                        Sums = Data.SumsOut ? Data.SumsOut->handle(3)
-                                            : heddle_tensor();
-    int64_t Begin = 0;
-    for (int64_t End : Ends) {
-      const int64_t FirstKey = Begin - std::min(Begin, Window);
-      Sizes Part = Of;
-      Part.SeqQ = End - Begin;
-      Part.SeqK = End - FirstKey;
-      Part.Origin.assign(static_cast<size_t>(Of.Batch), Begin);
-      heddle_plan *Made = nullptr;
-      if (auto Good = succeeded(heddle_plan_create(
-              Kernel.kernel(), RuntimeProblem(Part).get(), &Made));
-          !Good)
-        return Good;
-      const PlanHandle Plan(Made);
-      const RowsOf Q(Data.Q, Begin, End), K(Data.K, FirstKey, End),
-          V(Data.V, FirstKey, End), O(Data.O, Begin, End);
-      heddle_tensors All = {};
-      All.q = Q.get();
-      All.k = K.get();
-      All.v = V.get();
-      All.o = O.get();
-      All.state_out = &State;
-      All.sums_out = Data.SumsOut ? &Sums : nullptr;
-      All.state_in = Begin == 0 ? nullptr : All.state_out;
-      All.sums_in = Begin == 0 ? nullptr : All.sums_out;
-      if (auto Good = succeeded(heddle_launch(Plan.get(), &All, pool(2)));
-          !Good)
-        return Good << " for tokens " << Begin << " to " << End;
-      Begin = End;
-    }
-    return testing::AssertionSuccess();
-  }
 
   Compiler Host;
 };
@@ -228,7 +167,8 @@ Value gatesOf(std::vector<int64_t> Shape, std::vector<float> Logarithms) {
   return Value::table(std::move(Shape), std::move(Logarithms));
 }
 
-/// One text, one head dim, one table of logarithms for `gate`.
+/// One text, one head dim, one table of logarithms for `gate`, and rates where
+/// there is a delta rule.
 void checkDecay(const std::string &Name, int64_t Tokens, const Value &Gate,
                 int64_t Segments = 0) {
   Compiler Host;
@@ -240,6 +180,8 @@ void checkDecay(const std::string &Name, int64_t Tokens, const Value &Gate,
   ASSERT_TRUE(Kernel);
   Sizes Of = {1, 2, 1, Tokens, Tokens, {}, {}};
   Of.Params = {Gate};
+  if (What.meaning().delta())
+    Of.Params = {Gate, Value::table({1, 1}, std::vector<float>{0.7F})};
   Of.Segments = Segments;
   LinearOperands Data(Of, Spec, *Kernel);
   ASSERT_TRUE(runAndCompare(What, Spec, *Kernel, Of, Data));
@@ -260,11 +202,19 @@ TEST(LinearDecay, StrongOverAHundredThousandTokens) {
   }
 }
 
+TEST(LinearDecay, StrongUnderADeltaRule) {
+  const float Half = std::log(0.5F);
+  checkDecay("gated_delta", 20'000, gatesOf({2, 1}, {Half, -80.0F}));
+  checkDecay("channel_delta", 100'000, gatesOf({2, 1, 1}, {Half, -80.0F}));
+}
+
 TEST(LinearDecay, NothingIsForgotten) {
   for (const char *Name : {"head_decay", "head_decay_sum"})
     checkDecay(Name, 500, gatesOf({1}, {0.0F}));
   checkDecay("token_decay", 500, gatesOf({1, 1}, {0.0F}));
   checkDecay("channel_decay", 500, gatesOf({1, 1, 1}, {0.0F}));
+  checkDecay("gated_delta", 500, gatesOf({1, 1}, {0.0F}));
+  checkDecay("channel_delta", 500, gatesOf({1, 1, 1}, {0.0F}));
   checkDecay("magnitude_decay", 500, gatesOf({1, 1}, {0.0F}));
 }
 
@@ -273,6 +223,8 @@ TEST(LinearDecay, EverythingIsForgotten) {
     checkDecay(Name, 500, gatesOf({1}, {-HUGE_VALF}));
   checkDecay("token_decay", 500, gatesOf({1, 1}, {-HUGE_VALF}));
   checkDecay("channel_decay", 500, gatesOf({1, 1, 1}, {-HUGE_VALF}));
+  checkDecay("gated_delta", 500, gatesOf({1, 1}, {-HUGE_VALF}));
+  checkDecay("channel_delta", 500, gatesOf({1, 1, 1}, {-HUGE_VALF}));
   checkDecay("magnitude_decay", 500, gatesOf({1, 1}, {-HUGE_VALF}));
 }
 

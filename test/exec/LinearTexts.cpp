@@ -166,6 +166,13 @@ std::vector<LinearText> makeTexts() {
         return {Gates, betas(From, E)};
       })
       .CanScan = false;
+  Add("channel_delta", "(%gate: tensor<?x?x?xf32>, %beta: tensor<?x?xf32>)",
+      both(UnitLength) + PerChannel + Beta,
+      [](Random &From, const TableExtents &E) -> ValueList {
+        const Value Gates = gates(From, {E.Heads, E.Positions, E.HeadDim});
+        return {Gates, betas(From, E)};
+      })
+      .CanScan = false;
   Add("square", Gate2, std::string(PerToken) + " expand power 2", tokenGates)
       .MostHeadDim = 24;
   Add("fourth_power", "", " expand power 4 normalize sum", none).MostHeadDim =

@@ -4,7 +4,7 @@
 // the workspaces, which come from elsewhere, have a size that the code states.
 
 #include "dialect/attn/reference/Trace.h"
-#include "test/exec/Kernels.h"
+#include "test/exec/LinearTexts.h"
 
 #include <atomic>
 #include <cmath>
@@ -127,6 +127,52 @@ TEST_F(Memory, OfALaunchIsLinear) {
   }
   EXPECT_GT(Bytes[0], 0);
   EXPECT_LE(Bytes[1], 4 * Bytes[0] + 4096);
+}
+
+/// What a recurrence takes beyond its tensors does not grow with them: a byte
+/// for every 60th of 65536 tokens would be seen.
+TEST(LinearMemory, DoesNotGrowWithTheTokens) {
+  Compiler Host;
+  // An axis of extent 1 stands for all tokens.
+  const Value Gate = Value::table({1, 1}, std::vector<float>{-0.1F}),
+              Gates = Value::table({1, 1, 1}, std::vector<float>{-0.1F}),
+              Rate = Value::table({1, 1}, std::vector<float>{0.5F});
+  const std::pair<const char *, ValueList> Cases[] = {
+      {"elu", {}},
+      {"token_decay", {Gate}},
+      {"channel_delta", {Gates, Rate}},
+      {"taylor", {}}};
+  for (const auto &[Name, Params] : Cases) {
+    SCOPED_TRACE(Name);
+    const LinearText &Text = linearText(Name);
+    KernelSpec Spec;
+    Spec.HeadDim = 16;
+    const RecurrenceText What(Host, Text.Text);
+    ASSERT_TRUE(What.isGood());
+    const std::optional<Program> Kernel = What.compile(Host, Spec);
+    ASSERT_TRUE(Kernel);
+    const heddle_code *Code = nullptr;
+    ASSERT_TRUE(succeeded(heddle_kernel_code(Kernel->kernel(), &Code)));
+    EXPECT_LE(Code->workspace_bytes, 1 << 20);
+    for (int64_t Segments : {1, 4}) {
+      if (Segments > 1 && !Text.CanScan)
+        continue;
+      int64_t Bytes[2] = {0, 0};
+      const int64_t Lengths[2] = {1024, 65536};
+      for (int I = 0; I < 2; ++I) {
+        Sizes Of = {1, 1, 1, Lengths[I], Lengths[I], {}, {}};
+        Of.Segments = Segments;
+        Of.Params = Params;
+        const LinearOperands Data(Of, Spec, *Kernel);
+        pool(2);
+        const PeakMeter Meter;
+        EXPECT_TRUE(launchLinear(*Kernel, Of, Data));
+        Bytes[I] = Meter.bytes();
+      }
+      EXPECT_GT(Bytes[0], 0);
+      EXPECT_LE(Bytes[1], Bytes[0] + 1024);
+    }
+  }
 }
 
 } // namespace

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Statements about what states do: decay per head (RetNet), per channel (GLA),
-// per token (Mamba-2), delta rules (DeltaNet, Gated DeltaNet), prefixes of one
-// softmax (Aaren). Expected are the papers' recurrences, token by token.
+// per token (Mamba-2), delta rules (DeltaNet, Gated DeltaNet, Kimi Delta
+// Attention), prefixes of one softmax (Aaren). Expected are the papers'
+// recurrences, token by token.
 
 #include "test/exec/LinearStatement.h"
 
@@ -138,23 +139,24 @@ double inverseLength(const Rows &X, int64_t B, int64_t H, int64_t I) {
   return 1 / std::sqrt(std::max(Sum, 1e-12));
 }
 
-/// (Gated) DeltaNet: the factor and the rate of every token.
+/// S_i = (1 - rate y y^T) D S_(i-1) + rate y v^T: the factors of a token and
+/// feature, and the rates of tokens.
 Rows delta(const Tokens &In, const Weight &Factor, const Weight &Rate) {
   const int64_t D = In.Q.Shape[3], W = In.V.Shape[3];
   return follow(
       In,
       [&](State &S, int64_t B, int64_t H, int64_t I) {
         const double Length = inverseLength(In.K, B, In.keyHead(H), I),
-                     A = Factor(B, H, I, 0), Beta = Rate(B, H, I, 0);
+                     Beta = Rate(B, H, I, 0);
         for (int64_t E = 0; E < W; ++E) {
           double Held = 0;
-          for (int64_t C = 0; C < D; ++C)
-            Held += Length * In.key(B, H, I, C) * S(C, E);
           for (int64_t C = 0; C < D; ++C) {
-            const double Y = Length * In.key(B, H, I, C);
-            S(C, E) = A * (S(C, E) - Beta * Y * Held) +
-                      Beta * Y * In.value(B, H, I, E);
+            S(C, E) *= Factor(B, H, I, C);
+            Held += Length * In.key(B, H, I, C) * S(C, E);
           }
+          for (int64_t C = 0; C < D; ++C)
+            S(C, E) += Beta * Length * In.key(B, H, I, C) *
+                       (In.value(B, H, I, E) - Held);
         }
       },
       [&](int64_t B, int64_t H, int64_t I, int64_t C) {
@@ -221,6 +223,87 @@ TEST(GatedDeltaNet, EqualsItsRecurrence) {
         Of(Beta));
     EXPECT_TRUE(What.equals(In, Params, Expected)) << N;
     EXPECT_TRUE(agree(What.inParts(In, Params, someCuts(N)), Expected)) << N;
+  }
+}
+
+TEST(Kda, EqualsItsRecurrence) {
+  const LinearStatement What = LinearStatement::example("kda");
+  for (int64_t N : {1, 64, 200}) {
+    const Tokens In(2, 2, 1, N, 12, 20);
+    const std::vector<float> Beta = numbers(4 * N, 2, 0, 1);
+    std::vector<float> Gate = numbers(4 * N * 12, 3, -1.5F, 0);
+    // Gates that are closed, nearly closed, and open.
+    for (size_t I = 0; I < Gate.size(); I += 7)
+      Gate[I] = I % 3 == 0 ? -HUGE_VALF : I % 3 == 1 ? -50.0F : 0.0F;
+    const Values Params = {{"beta", Value::table({2, 2, N}, Beta)},
+                           {"gate", Value::table({2, 2, N, 12}, Gate)}};
+    const Rows Expected = delta(
+        In,
+        [&](int64_t B, int64_t H, int64_t I, int64_t C) {
+          return std::exp(at(Gate, ((2 * B + H) * N + I) * 12 + C));
+        },
+        [&](int64_t B, int64_t H, int64_t I, int64_t) {
+          return at(Beta, (2 * B + H) * N + I);
+        });
+    EXPECT_TRUE(What.equals(In, Params, Expected)) << N;
+    EXPECT_TRUE(agree(What.inParts(In, Params, someCuts(N)), Expected)) << N;
+  }
+}
+
+// Where all features fade alike it is Gated DeltaNet.
+TEST(Kda, EqualFactorsAreOneFactor) {
+  const LinearStatement What = LinearStatement::example("kda"),
+                        Gated = LinearStatement::example("gated_delta_net");
+  constexpr int64_t N = 150, D = 16;
+  const Tokens In(1, 2, 1, N, D, 24);
+  const Value Beta = Value::table({1, 2, N}, numbers(2 * N, 2, 0, 1));
+  const std::vector<float> Gate = numbers(2 * N, 3, -1, 0);
+  std::vector<float> Spread;
+  for (float One : Gate)
+    Spread.insert(Spread.end(), D, One);
+  const Rows Expected =
+      Gated
+          .result(In, {{"beta", Beta}, {"gate", Value::table({1, 2, N}, Gate)}})
+          .O;
+  EXPECT_TRUE(
+      agree(What.result(In, {{"beta", Beta},
+                             {"gate", Value::table({1, 2, N, D}, Spread)}})
+                .O,
+            Expected));
+}
+
+// A launch without queries makes the state of one source, which the next takes.
+TEST(SeveralSources, AddUpThroughTheState) {
+  const LinearStatement What = LinearStatement::example("slab");
+  const int64_t Lengths[] = {70, 0, 45};
+  const Tokens All(2, 4, 2, 115, 16, 24);
+  const Rows Expected = weigh(
+      All,
+      [&](int64_t B, int64_t H, int64_t I, int64_t J) {
+        double Sum = 0;
+        for (int64_t C = 0; C < 16; ++C)
+          Sum += std::max(All.Q.get(B, H, I, C), 0.0) *
+                 std::max(All.key(B, H, J, C), 0.0);
+        return Sum;
+      },
+      false, true);
+  Carried State;
+  int64_t First = 0;
+  for (int64_t Length : Lengths) {
+    const int64_t End = First + Length;
+    const bool IsLast = End == All.count();
+    Tokens Part;
+    Part.Q = All.Q.rows(0, IsLast ? All.count() : 0);
+    Part.K = All.K.rows(First, End);
+    Part.V = All.V.rows(First, End);
+    LinearOptions How;
+    How.From = First == 0 ? nullptr : &State;
+    How.To = &State;
+    const Rows Found = What.result(Part, {}, How).O;
+    if (IsLast) {
+      EXPECT_TRUE(agree(Found, Expected));
+    }
+    First = End;
   }
 }
 

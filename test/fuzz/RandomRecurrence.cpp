@@ -195,7 +195,7 @@ RandomRecurrence RecurrenceWriter::write() {
   Out.HasWindow = !HasDelta && !Out.IsBidirectional && chance(5);
   Out.CanScan = !HasDelta && !Out.HasWindow;
   const bool HasDecay = !Out.IsBidirectional && !Out.HasWindow && !chance(4);
-  const bool PerChannel = HasDecay && !HasDelta && chance(3);
+  const bool PerChannel = HasDecay && chance(3);
   int64_t Expand = HasDelta || PerChannel ? 0 : pick(Random, 0, 5);
   Expand = Expand > 2 ? 0 : Expand; // 1: a power, 2: Taylor
   if (Expand != 0)

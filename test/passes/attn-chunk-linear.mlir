@@ -174,6 +174,35 @@ func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x
 
 // -----
 
+// With a factor per feature the pairs of the system are walked, and the state is
+// asked for keys with the factors up to them.
+
+// CHECK-LABEL: func.func @f_task(
+// CHECK: scf.for {{.*}} iter_args(%[[S:.*]] = %
+// CHECK: %[[FROM:.*]], %{{.*}}, %{{.*}} = tile.cumulate %[[FACTORS:.*]] :
+// CHECK: %[[KEYS:.*]] = tile.load
+// CHECK: %[[PAIRS:.*]] = tile.decayed_scores %[[KEYS]], %[[KEYS]], %[[FACTORS]]
+// CHECK: %[[A:.*]] = tile.rescale %[[PAIRS]], %
+// CHECK: %[[FADED:.*]] = arith.mulf %[[KEYS]], %[[FROM]]
+// CHECK: tile.scores %[[S]], %[[FADED]]
+// CHECK: tile.solve %[[A]], %
+// CHECK-NOT: func.func @f_state
+attn.recurrence @kda(%gate: tensor<?x?x?x?xf32>, %beta: f32) decay(%b, %h, %i, %c) {
+  %g = attn.at %gate[%b, %h, %i, %c] : tensor<?x?x?x?xf32>
+  attn.decay %g
+} delta(%b, %h, %i) {
+  attn.delta %beta
+}
+func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x?x32xf32>, %s: f32, %g: tensor<?x?x?x?xf32>, %t: f32)
+    -> (tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>) attributes {tile.entry = #attn.entry<"f", @kda, "cpu-avx2", qk = 64, v = 32, types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>, <query_tile = 32, key_tile = 32, rows = 4, lanes = 8, unroll = 2>, state = <rows = 64, sums = false, causal = true>>} {
+  %o, %state = attn.linear @kda(%g, %t : tensor<?x?x?x?xf32>, f32) q(%q) k(%k) v(%v) scale(%s)
+    : tensor<?x?x?x64xf32>, tensor<?x?x?x64xf32>, tensor<?x?x?x32xf32>
+    -> tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>
+  return %o, %state : tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>
+}
+
+// -----
+
 // A factor per feature; an expansion with a window.
 
 // CHECK-LABEL: func.func @f_task(

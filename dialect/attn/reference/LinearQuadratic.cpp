@@ -19,26 +19,30 @@ public:
       : What(What), Head(Head),
         Features(Head.StateRows - (What.hasMagnitude() ? 1 : 0)), U(Head.U) {}
 
-  /// Under a delta rule S_i = a_i S_{i-1} + y_i r_i^T with
-  /// r_i = beta_i (u_i - sum over j < i of (y_i . y_j) prod_{j<t<=i} a_t r_j),
-  /// the state that comes in counting as one more j: with r for u, the sum is
-  /// that without one.
+  /// Under a delta rule S_i = D_i S_{i-1} + y_i r_i^T with r_i = beta_i (u_i -
+  /// sum over j < i and c of y_ic y_jc prod_{j<t<=i} a_t[c] r_j), the state
+  /// that comes in counting as one more j: with r for u, the sum is that
+  /// without one.
   void solveDelta() {
     for (int64_t I = 0; I < Head.Keys; ++I) {
-      const double *Y = Head.y(I);
-      std::vector<double> Held(at(Head.Width));
-      double Product = Head.factor(I, 0);
+      std::vector<double> Held(at(Head.Width)),
+          Fading(Head.y(I), Head.y(I + 1));
+      auto Fade = [&](int64_t J) {
+        for (int64_t C = 0; C < Head.Mapped; ++C)
+          Fading[at(C)] *= Head.factor(J, C);
+      };
+      Fade(I);
       for (int64_t J = I - 1; J >= 0; --J) {
         double Dot = 0;
         for (int64_t C = 0; C < Head.Mapped; ++C)
-          Dot += Y[C] * Head.y(J)[C];
+          Dot += Fading[at(C)] * Head.y(J)[C];
         for (int64_t T = 0; T < Head.Width; ++T)
-          Held[at(T)] += Dot * Product * U[at(J * Head.Width + T)];
-        Product *= Head.factor(J, 0);
+          Held[at(T)] += Dot * U[at(J * Head.Width + T)];
+        Fade(J);
       }
       for (int64_t F = 0; F < Features; ++F)
         for (int64_t T = 0; T < Head.Width; ++T)
-          Held[at(T)] += Product * Y[F] * Head.State[at(F * Head.Width + T)];
+          Held[at(T)] += Fading[at(F)] * Head.State[at(F * Head.Width + T)];
       for (int64_t T = 0; T < Head.Width; ++T)
         U[at(I * Head.Width + T)] =
             Head.Beta[at(I)] * (Head.u(I)[T] - Held[at(T)]);

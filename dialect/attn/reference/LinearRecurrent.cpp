@@ -104,21 +104,23 @@ private:
   /// sizes are those of the state, and no less than the largest write that has
   /// not decayed.
   void replace(int64_t J) {
-    const double A = Head.factor(J, 0);
     const double Beta = Head.Beta[static_cast<size_t>(J)];
     const double *U = Head.u(J);
     std::vector<double> Held(static_cast<size_t>(Width)), HeldSize(Held);
-    double LargestY = 0;
+    double LargestY = 0, LargestA = 0;
     for (int64_t F = 0; F < Features; ++F) {
-      const double Y = Phi[static_cast<size_t>(F)];
+      const double A = Head.factor(J, F), Y = Phi[static_cast<size_t>(F)];
+      LargestA = std::max(LargestA, A);
       LargestY = std::max(LargestY, std::fabs(Y));
       for (int64_t T = 0; T < Width; ++T) {
-        const double Product = Y * S[static_cast<size_t>(F * Width + T)];
+        double &Element = S[static_cast<size_t>(F * Width + T)];
+        Element *= A;
+        const double Product = Y * Element;
         Held[static_cast<size_t>(T)] += Product;
         HeldSize[static_cast<size_t>(T)] += std::fabs(Product);
       }
     }
-    Written *= A;
+    Written *= LargestA;
     for (int64_t T = 0; T < Width; ++T)
       Written = std::max(
           Written, std::fabs(Beta) * LargestY *
@@ -127,8 +129,7 @@ private:
       const double Y = Phi[static_cast<size_t>(F)];
       double *Row = &S[static_cast<size_t>(F * Width)];
       for (int64_t T = 0; T < Width; ++T) {
-        Row[T] = A * (Row[T] - Beta * Y * Held[static_cast<size_t>(T)]) +
-                 Beta * Y * U[T];
+        Row[T] += Beta * Y * (U[T] - Held[static_cast<size_t>(T)]);
         Sizes[static_cast<size_t>(F * Width + T)] = std::fabs(Row[T]);
       }
     }

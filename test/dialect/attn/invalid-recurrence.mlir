@@ -255,19 +255,6 @@ delta(%b, %h, %i) {
 
 // -----
 
-// expected-error @below {{[recurrence-8] expected no 'decay per feature' beside 'delta'}}
-attn.recurrence @both(%w: index)
-decay(%b, %h, %i, %c) {
-  %g = arith.constant -1.0 : f32
-  attn.decay %g
-} delta(%b, %h, %i) {
-  %t = arith.constant 1.0 : f32
-  attn.delta %t
-}
-
-
-// -----
-
 // expected-error @below {{[recurrence-9] expected no 'expand' beside 'decay per feature'}}
 attn.recurrence @both(%w: index)
 decay(%b, %h, %i, %c) {

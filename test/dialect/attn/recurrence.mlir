@@ -81,6 +81,19 @@ attn.recurrence @gated_delta(%gate: tensor<?x?x?xf32>, %beta: tensor<?x?x?xf32>)
     attn.delta %t
   }
 
+// A delta rule goes with a factor per feature.
+// CHECK-LABEL: attn.recurrence @kda(
+// CHECK:       decay(%b, %h, %i, %c) {
+// CHECK:       } delta(%b, %h, %i) {
+attn.recurrence @kda(%gate: tensor<?x?xf32>, %beta: f32)
+  decay(%b, %h, %i, %c) {
+    %g = attn.at %gate[%i, %c] : tensor<?x?xf32>
+    attn.decay %g
+  }
+  delta(%b, %h, %i) {
+    attn.delta %beta
+  }
+
 // CHECK-LABEL: attn.recurrence @maps(%w: tensor<?x?x?xf32>, %x: f32 = 1.500000e+00)
 // CHECK-SAME:    query(%[[E:.*]], %b, %h, %i, %c) {
 // CHECK-NEXT:    %[[P:.*]] = attn.project %[[E]], %w[%h] : tensor<?x?x?xf32>

@@ -155,7 +155,8 @@ TEST(Shape, RaggedBatches) {
 static ErrorText parseOne(const Parameter &Of, const std::string &Value,
                           Setting &Out) {
   std::vector<Setting> All;
-  ErrorText Bad = parseSettings("p", {Of}, {Of.Name + "=" + Value}, All);
+  ErrorText Bad =
+      parseSettings("pattern 'p'", {Of}, {Of.Name + "=" + Value}, All);
   if (!Bad)
     Out = All.front();
   return Bad;
@@ -167,12 +168,12 @@ TEST(Settings, Binds) {
       {"sink", HEDDLE_INTEGER},
       {"cap", HEDDLE_REAL, 0, std::nullopt, 30.0}};
   std::vector<Setting> Values;
-  ASSERT_FALSE(parseSettings("p", Known, {"sink=-4"}, Values));
+  ASSERT_FALSE(parseSettings("pattern 'p'", Known, {"sink=-4"}, Values));
   EXPECT_EQ(Values[0].Integer, 64);
   EXPECT_EQ(Values[1].Integer, -4);
   EXPECT_EQ(Values[2].Real, 30);
-  ASSERT_FALSE(
-      parseSettings("p", Known, {"sink=1", "cap=0.5", "window=2"}, Values));
+  ASSERT_FALSE(parseSettings("pattern 'p'", Known,
+                             {"sink=1", "cap=0.5", "window=2"}, Values));
   EXPECT_EQ(Values[0].Integer, 2);
   EXPECT_EQ(Values[2].Real, 0.5);
   const struct {
@@ -187,7 +188,8 @@ TEST(Settings, Binds) {
       {{"sink=2147483648"}, {"'sink' in --set is 2147483648"}},
       {{"sink=1", "cap=big"}, {"'cap' in --set is 'big'", "finite number"}}};
   for (const auto &Case : Cases)
-    expectText(parseSettings("p", Known, Case.Items, Values), Case.Parts);
+    expectText(parseSettings("pattern 'p'", Known, Case.Items, Values),
+               Case.Parts);
 }
 
 TEST(Settings, RefusesWhatIsNoOperand) {
