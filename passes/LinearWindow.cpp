@@ -4,6 +4,7 @@
 
 #include "dialect/attn/Formula.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include <limits>
 
 using namespace heddle;
@@ -89,4 +90,77 @@ void LinearWindow::join(ChunkSums &sums, const TokenTile &queries) {
       tile::FinishOp::create(b, softmax.o.getType(), softmax.l.getType(),
                              softmax.o, softmax.m, softmax.l);
   sums.num = frame.add(finish.getResult(), sums.num);
+}
+
+LinearWindow::Softmax LinearWindow::runToken(const TokenTile &query) {
+  int64_t size = frame.keyTile();
+  Value zero = frame.constant(int64_t{0});
+  Value own = arith::AddIOp::create(b, query.row, frame.keysAhead());
+  Value end = arith::AddIOp::create(b, own, frame.constant(int64_t{1}));
+  Value begin = arith::MaxSIOp::create(
+      b, zero, arith::SubIOp::create(b, end, frame.window()));
+  Value q =
+      tile::ScaleOp::create(b, frame.load(frame.q, 1, query.row), frame.scale);
+  Value least = frame.constant(-std::numeric_limits<float>::infinity());
+  auto expOf = [&](Value x, Value y) {
+    return math::ExpOp::create(b, frame.subtract(x, y));
+  };
+  auto addTile = [&](const TokenTile &keys, ValueRange carried) {
+    Value o = carried[0], m = carried[1], l = carried[2];
+    Value s = frame.scores(frame.load(frame.k(), size, keys.row), q);
+    Value v = frame.transpose(frame.load(frame.v(), size, keys.row));
+    // Nothing of later keys may get in, not even times 0.
+    if (keys.end) {
+      s = frame.map(
+          {size, 1}, s,
+          [&](ValueRange in, Value row, Value) {
+            return frame.select(frame.less(row, keys.end), in[0], least);
+          },
+          keys.row);
+      v = frame.map(
+          {frame.sizes.values, size}, v,
+          [&](ValueRange in, Value, Value column) {
+            return frame.select(frame.less(column, keys.end), in[0],
+                                frame.constant(0.0F));
+          },
+          Value(), keys.row);
+    }
+    Value largest = frame.element(tile::ReduceOp::create(
+        b, frame.tileType({1}), tile::Reduction::Max, s, /*axis=*/0));
+    Value newM = arith::MaximumFOp::create(b, m, largest);
+    // Where every score is -inf, so that no difference is NaN.
+    Value isLeast =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, newM, least);
+    Value base = frame.select(isLeast, frame.constant(0.0F), newM);
+    Value alpha = frame.element(
+        frame.map({1}, {}, [&](auto, Value, Value) { return expOf(m, base); }));
+    Value p = frame.map({size, 1}, s, [&](ValueRange in, Value, Value) {
+      return expOf(in[0], base);
+    });
+    Value newL = frame.add(frame.mul(l, alpha), frame.element(frame.sum(p, 0)));
+    Value faded = tile::ScaleOp::create(b, o, alpha);
+    return LinearFrame::Carried{frame.product(faded, v, p), newM, newL};
+  };
+  LinearFrame::Carried sums =
+      frame.forEachTile(begin, end, zero, size,
+                        {frame.fill(frame.tileType({frame.sizes.values, 1}), 0),
+                         least, frame.constant(0.0F)},
+                        addTile);
+  return {sums[0], sums[1], sums[2]};
+}
+
+void LinearWindow::joinToken(Value &num, Value &z, const TokenTile &query) {
+  Softmax softmax = runToken(query);
+  if (z) {
+    num = frame.add(softmax.o, num);
+    z = frame.add(softmax.l, z);
+    return;
+  }
+  Value zero = frame.constant(0.0F);
+  Value isEmpty =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, softmax.l, zero);
+  Value inverse = arith::DivFOp::create(b, frame.constant(1.0F), softmax.l);
+  num = frame.add(
+      tile::ScaleOp::create(b, softmax.o, frame.select(isEmpty, zero, inverse)),
+      num);
 }

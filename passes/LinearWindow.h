@@ -26,6 +26,9 @@ public:
   /// Adds what the queries have from their windows to their sums over the other
   /// keys.
   void join(ChunkSums &sums, const TokenTile &queries);
+  /// The same for one query, whose values are a column; keys and then values
+  /// run along the lanes. `z`, a number, is null without a normaliser.
+  void joinToken(mlir::Value &num, mlir::Value &z, const TokenTile &query);
 
 private:
   /// Weighted values, maxima and sums of weights of the rows.
@@ -33,6 +36,8 @@ private:
     mlir::Value o, m, l;
   };
   Softmax run(const TokenTile &queries);
+  /// Values x 1, and numbers.
+  Softmax runToken(const TokenTile &query);
 
   LinearFrame &frame;
   mlir::ImplicitLocOpBuilder &b;

@@ -169,24 +169,12 @@ private:
     Value result = buildScores(frame, state.s, phi);
     Value z = frame.hasSums() ? sumOfWeights(state, phi) : Value();
     if (frame.window())
-      joinWindow(result, z, token);
+      LinearWindow(frame).joinToken(result, z, token);
     if (z)
       result = quotient(result, z, state);
     RowMap map{&recurrence.getOutput(), TokenAxis::Columns, Value()};
     result = buildFeatures(frame, map, result, token).front();
     frame.store(frame.transpose(result), frame.o, token.row);
-  }
-
-  /// Adds what the token has from its window.
-  void joinWindow(Value &result, Value &z, const TokenTile &token) {
-    ChunkSums sums;
-    sums.num = frame.transpose(result);
-    if (z)
-      sums.z = frame.map({1}, {}, [&](auto, Value, Value) { return z; });
-    LinearWindow(frame).join(sums, token);
-    result = frame.transpose(sums.num);
-    if (z)
-      z = frame.element(sums.z);
   }
 
   /// Z, a number.

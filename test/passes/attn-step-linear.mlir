@@ -35,7 +35,8 @@ func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x
 
 // -----
 
-// With sums, an expansion and a window: keys lag behind their queries.
+// With sums, an expansion and a window: keys lag behind their queries. The keys
+// of the window run along the lanes.
 
 // CHECK-LABEL: func.func @f_step(
 // CHECK: scf.for
@@ -43,7 +44,13 @@ func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x
 // CHECK: scf.for
 // CHECK: scf.for
 // CHECK: tile.expand %{{.*}} taylor : tensor<1x16xf32> -> tensor<1x153xf32>
-// CHECK: attn.tiles <all(q - k in interval<0, p0>, k in interval<-inf, n>)>
+// CHECK: %[[WINDOW:.*]]:3 = scf.for {{.*}} -> (tensor<32x1xf32>, f32, f32)
+// CHECK: %[[NEAR:.*]] = tile.scores %{{.*}}, %{{.*}} : tensor<32x16xf32>, tensor<1x16xf32> -> tensor<32x1xf32>
+// CHECK: tile.reduce max %[[NEAR]] along 0
+// CHECK: tile.accumulate %{{.*}} : tensor<32x1xf32>, tensor<32x32xf32>, tensor<32x1xf32>
+// CHECK: %[[ALL:.*]]:3 = scf.for {{.*}} -> (tensor<32x1xf32>, f32, f32)
+// CHECK: arith.addf %[[ALL]]#0, %
+// CHECK: arith.addf %[[ALL]]#2, %
 // CHECK: arith.divf
 attn.recurrence @near_and_far(%w: index) expand taylor normalize sum window(%w)
 func.func @f(%q: tensor<?x?x?x16xf32>, %k: tensor<?x?x?x16xf32>, %v: tensor<?x?x?x32xf32>, %s: f32, %w: index)
