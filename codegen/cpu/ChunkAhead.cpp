@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Which rows of the next chunk the products of a chunk ask the memory for. A
+// Which rows of a chunk to come the products of a chunk ask the memory for. A
 // chunk touches every row once and does little with it, so that its time is
-// memory's unless all that the next one needs is under way meanwhile: rows to
+// memory's unless all that a later one needs is under way meanwhile: rows to
 // be read and rows to be written, spread over the long products. Asked for in
 // one go they fill the queue of misses, and everything else waits for that.
 
@@ -28,7 +28,10 @@ void TileLowering::wantNext(Block *Chunk, RankedTensorType Type,
   int64_t Rows = Type.getDimSize(0);
   int64_t ElementBytes =
       static_cast<int64_t>(From.Element.getIntOrFloatBitWidth()) / 8;
-  Value Next = B.add(From.First, Rows);
+  // One chunk is time enough for most rows, but not for all where each is on a
+  // page of its own.
+  constexpr int64_t ChunksAhead = 2;
+  Value Next = B.add(From.First, ChunksAhead * Rows);
   RowsAhead Ahead;
   Ahead.Rows = Rows;
   Ahead.Bytes = Type.getDimSize(1) * ElementBytes;

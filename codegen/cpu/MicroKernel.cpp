@@ -25,9 +25,11 @@ public:
       : B(B), P(P), FirstRow(FirstRow), FirstVector(FirstVector), Rows(Rows),
         Vectors(Vectors) {}
 
-  /// `Beside` is done beside every step of the reduction.
-  void emit(ArrayRef<Value> RowPointers,
-            llvm::function_ref<void(Value Step)> Beside);
+  using Doing = llvm::function_ref<void(Value)>;
+  /// `Beside` is done beside every step of the reduction, `Between` before each
+  /// of `Stretches` equal parts of it.
+  void emit(ArrayRef<Value> RowPointers, Doing Beside, int64_t Stretches = 1,
+            Doing Between = {});
 
 private:
   Value matrixRow(Value Matrix, Value Row) {
@@ -42,8 +44,8 @@ private:
                                 int64_t Count, ValueRange Sums,
                                 int64_t First = 0, Value Diagonal = {});
   /// The whole reduction, or steps up to each lane.
-  KernelBuilder::Values reduce(ArrayRef<Value> RowPointers,
-                               llvm::function_ref<void(Value Step)> Beside);
+  KernelBuilder::Values reduce(ArrayRef<Value> RowPointers, Doing Beside,
+                               int64_t Stretches, Doing Between);
   KernelBuilder::Values reduceToLanes(ArrayRef<Value> RowPointers);
 
   KernelBuilder &B;
@@ -119,12 +121,27 @@ KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
   return Sums;
 }
 
-KernelBuilder::Values
-RegisterTile::reduce(ArrayRef<Value> RowPointers,
-                     llvm::function_ref<void(Value Step)> Beside) {
+KernelBuilder::Values RegisterTile::reduce(ArrayRef<Value> RowPointers,
+                                           Doing Beside, int64_t Stretches,
+                                           Doing Between) {
+  if (Between && Stretches == 1)
+    Between(B.i64(0));
   if (P.Counting == Part::StepsToLane)
     return reduceToLanes(RowPointers);
   int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
+  if (Stretches > 1) {
+    int64_t Steps = P.Depth / Stretches;
+    return B.loop(
+        Stretches, 1, initial(), [&](Value Stretch, ValueRange Carried) {
+          Between(Stretch);
+          Value First = B.mul(Stretch, Steps);
+          return B.loop(Steps, Unroll, Carried, [&](Value I, ValueRange Sums) {
+            Value Step = B.add(First, I);
+            Beside(Step);
+            return advance(RowPointers, Step, Unroll, Sums);
+          });
+        });
+  }
   int64_t Main = P.Depth / Unroll * Unroll;
   KernelBuilder::Values Sums =
       B.loop(Main, Unroll, initial(), [&](Value Step, ValueRange Carried) {
@@ -161,9 +178,9 @@ KernelBuilder::Values RegisterTile::reduceToLanes(ArrayRef<Value> RowPointers) {
   return Sums;
 }
 
-void RegisterTile::emit(ArrayRef<Value> RowPointers,
-                        llvm::function_ref<void(Value Step)> Beside) {
-  KernelBuilder::Values Sums = reduce(RowPointers, Beside);
+void RegisterTile::emit(ArrayRef<Value> RowPointers, Doing Beside,
+                        int64_t Stretches, Doing Between) {
+  KernelBuilder::Values Sums = reduce(RowPointers, Beside, Stretches, Between);
   Value Base = matrixRow(P.C, FirstRow);
   for (int64_t I = 0; I < Rows; ++I)
     for (int64_t J = 0; J < Vectors; ++J)
@@ -198,8 +215,8 @@ public:
     Wanted.push_back({Own, B.add(Stripe, 1)});
   }
 
-  /// The lines of `P.Later`.
-  void emitLater();
+  /// Part `Number` of `Parts` of the lines of `P.Later`.
+  void emitLater(Value Number, int64_t Parts);
   /// All at once: a stripe has time enough for them to arrive.
   void emitAll();
   /// The share of one step of the reduction.
@@ -233,12 +250,12 @@ Value Fetches::address(const RowsAhead &Rows, Value Row) {
   return B.offset(Rows.Base, B.mul(Row, Rows.Stride), B.getI8Type());
 }
 
-void Fetches::emitLater() {
+void Fetches::emitLater(Value Number, int64_t Parts) {
   for (const RowsAhead &Rows : P.Later) {
     int64_t PerRow = linesPerRow(Rows);
-    int64_t Share = llvm::divideCeil(Rows.Rows * PerRow, Stripes);
+    int64_t Share = llvm::divideCeil(Rows.Rows * PerRow, Stripes * Parts);
     // Lines count over all rows.
-    Value First = B.mul(Stripe, Share);
+    Value First = B.mul(B.add(B.mul(Stripe, Parts), Number), Share);
     B.loop(Share, 1, [&](Value I) {
       Value Line = B.add(First, I);
       Value Row = address(Rows, arith::DivUIOp::create(B, Line, B.i64(PerRow)));
@@ -302,17 +319,33 @@ static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
   int64_t AtOnce = largestDivisor(Vectors, std::max<int64_t>(Fit, 1));
   KernelBuilder::Values RowPointers = rowPointers(B, P, FirstRow, Rows);
   Fetches Ahead(B, P, FirstRow, Rows);
-  Ahead.emitLater();
   // Several tiles of vectors would each ask for the same.
   bool AreSpread = AtOnce == Vectors;
   if (!AreSpread)
     Ahead.emitAll();
+  // A few lines at a time, some steps apart.
+  constexpr int64_t FewestSteps = 8;
+  int64_t Tiles = Vectors / AtOnce;
+  int64_t Stretches =
+      P.Later.empty() || P.Counting != Part::All ||
+              P.Depth % B.shape().Unroll != 0
+          ? 1
+          : largestDivisor(P.Depth / B.shape().Unroll,
+                           std::max<int64_t>(P.Depth / FewestSteps, 1));
   B.loop(Vectors, AtOnce, [&](Value FirstVector) {
+    Value Tile = arith::DivUIOp::create(B, FirstVector, B.i64(AtOnce));
     RegisterTile(B, P, FirstRow, Rows, FirstVector, AtOnce)
-        .emit(RowPointers, [&](Value Step) {
-          if (AreSpread)
-            Ahead.emitPart(Step);
-        });
+        .emit(
+            RowPointers,
+            [&](Value Step) {
+              if (AreSpread)
+                Ahead.emitPart(Step);
+            },
+            Stretches,
+            [&](Value Stretch) {
+              Ahead.emitLater(B.add(B.mul(Tile, Stretches), Stretch),
+                              Tiles * Stretches);
+            });
   });
 }
 

@@ -156,8 +156,8 @@ private:
   // The same for recurrences, which go chunk by chunk (ChunkAhead.cpp).
   /// True for what is done for every chunk.
   static bool isOfChunk(mlir::Operation *Op);
-  /// Has the products of a chunk ask for rows of the next one, those that
-  /// follow these.
+  /// Has the products of a chunk ask for the rows of one to come that are there
+  /// what these are here.
   void wantNext(mlir::Block *Chunk, mlir::RankedTensorType Type,
                 const RowSource &From);
   /// What falls to a product of that.
@@ -243,7 +243,7 @@ private:
   llvm::DenseMap<mlir::Value, Tile> Tiles;
   /// Bits that are all one and of which nobody wants more than the number.
   llvm::DenseSet<mlir::Value> CountedOnes;
-  /// Rows of the next chunk that no product has asked for yet.
+  /// Rows of chunks to come that no product has asked for yet.
   llvm::DenseMap<mlir::Block *, mlir::SmallVector<RowsAhead, 4>> Wanted;
   llvm::DenseSet<mlir::Block *> WantsOutputs;
 
