@@ -52,8 +52,6 @@ StringRef findPackingObstacle(ArrayRef<attn::PatternOp> patterns,
     return "it rotates rows by their positions";
   if (normalizer.getKind() == attn::NormalizerKind::Grouped)
     return "the group of its query decides how its keys count";
-  if (normalizer.getSink())
-    return "its softmax has a sink per head";
   if (outputs.hasColumns())
     return "it has outputs by columns";
   return {};
@@ -61,13 +59,6 @@ StringRef findPackingObstacle(ArrayRef<attn::PatternOp> patterns,
 
 namespace {
 
-/// The hidden parameters, in this order after the pattern's own.
-enum HiddenParam : unsigned {
-  RowHead,
-  RowPosition,
-  KeyBegin,
-  KeyEnd,
-};
 constexpr StringLiteral kHiddenNames[kNumHiddenParams] = {
     "row_head", "row_position", "key_begin", "key_end"};
 
@@ -96,10 +87,10 @@ SmallVector<Value> exchangeRows(Region &region, unsigned numParams) {
   // Coordinates come last: b, h, q, k.
   unsigned count = block.getNumArguments();
   Value head = block.getArgument(count - 3), row = block.getArgument(count - 2);
-  row.replaceAllUsesWith(hidden[RowPosition]);
+  row.replaceAllUsesWith(hidden[kRowPosition]);
   if (!head.use_empty()) {
     b.setInsertionPointToStart(&block);
-    Value sum = arith::AddIOp::create(b, loc, hidden[RowHead], row);
+    Value sum = arith::AddIOp::create(b, loc, hidden[kRowHead], row);
     head.replaceAllUsesWith(sum);
   }
   return hidden;
@@ -132,9 +123,9 @@ attn::PatternOp derive(attn::PatternOp pattern, SymbolTable &symbols) {
   Value key = body.getArguments().back();
   b.setInsertionPoint(keep);
   Value isBehind = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, key,
-                                         hidden[KeyBegin]);
+                                         hidden[kKeyBegin]);
   Value isBefore = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, key,
-                                         hidden[KeyEnd]);
+                                         hidden[kKeyEnd]);
   Value isInside = arith::AndIOp::create(b, loc, isBehind, isBefore);
   keep.getKeptMutable().assign(
       arith::AndIOp::create(b, loc, keep.getKept(), isInside));

@@ -9,7 +9,13 @@ namespace heddle {
 
 /// Parameters that the pattern of packed code has behind those of its own: the
 /// head of row 0, the position of all rows, where keys begin and end.
-inline constexpr unsigned kNumHiddenParams = 4;
+enum HiddenParam : unsigned {
+  kRowHead,
+  kRowPosition,
+  kKeyBegin,
+  kKeyEnd,
+  kNumHiddenParams,
+};
 
 /// Why an attention under these patterns, with these outputs, can have no code
 /// whose rows are heads; empty if it can.

@@ -92,7 +92,7 @@ def AttnPackHeads : Pass<"attn-pack-heads", "::mlir::ModuleOp"> {
     heads and queries in the strides of q, and merges the parts of a row.
 
     A remark says why where there is no such pattern: several sources, a token
-    grid, a rotation, a grouped softmax, a sink, outputs by columns.
+    grid, a rotation, a grouped softmax, outputs by columns.
 
     Before:
 
@@ -209,7 +209,8 @@ def AttnTile : Pass<"attn-tile", "::mlir::ModuleOp"> {
     - *a score region* becomes the region of a `tile.modify`; a normaliser without
       a sum (sigmoid, relu, …) ends that region, and there is no maximum, no sum
       and no rescaling, only `tile.accumulate`;
-    - *a sink* is what the maximum and the sum begin with;
+    - *a sink* is what the maximum and the sum begin with, in code for short
+      queries those of the part that has the first key;
     - *`grouped`* puts `tile.regroup` in the place of the mask;
     - *`rotate`* puts `tile.rotate` behind the loads of q and k;
     - *a token grid*: tiles are boxes; `tile.positions` names their tokens;

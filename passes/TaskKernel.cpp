@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/KeyLoop.h"
+#include "passes/PackHeads.h"
 #include "passes/PairTile.h"
 #include <limits>
 
@@ -71,7 +72,12 @@ private:
     State state;
     state.o = frame.fill(outType, 0);
     if (spec.isSoftmax()) {
-      if (std::optional<unsigned> sink = spec.normalizer().getSink()) {
+      std::optional<unsigned> sink = spec.normalizer().getSink();
+      if (sink && spec.entry.getPacked()) {
+        auto first = beginWithSinks(frame.params[*sink]);
+        state.m = first.getNewM();
+        state.l = first.getNewL();
+      } else if (sink) {
         // One key is there from the start: its weight counts, it has no value.
         Value logit =
             attn::AtOp::create(b, frame.params[*sink], ValueRange{frame.head});
@@ -87,6 +93,43 @@ private:
     if (tracksLargest())
       state.largest = frame.fill(rowType, kMinusInfinity);
     return state;
+  }
+
+  /// Rows of packed code are heads, whose sinks are keys of their own: a step
+  /// over one column of them. It belongs to the part of a row that has the
+  /// first key, and there is one such part of every row.
+  tile::SoftmaxStepOp beginWithSinks(Value sinks) {
+    ValueRange hidden = ValueRange(frame.params).take_back(kNumHiddenParams);
+    Type index = b.getIndexType(), f32 = b.getF32Type();
+    Value none = frame.fill(frame.pairType(), kMinusInfinity);
+    auto modify = tile::ModifyOp::create(
+        b, TypeRange{none.getType()}, none, frame.batch, frame.head,
+        queries.first, ValueRange{frame.constant(int64_t{0})}, Value(),
+        ValueRange{sinks, hidden[kRowHead], hidden[kKeyBegin]},
+        ArrayRef<int64_t>(), ArrayRef<int64_t>());
+    {
+      OpBuilder::InsertionGuard guard(b);
+      // The score, b, h, q and k; then what was handed over.
+      Block *block = b.createBlock(
+          &modify.getBody(), {},
+          {f32, index, index, index, index, sinks.getType(), index, index},
+          SmallVector<Location>(8, b.getLoc()));
+      auto argument = [&](unsigned i) { return block->getArgument(i); };
+      Value zero = frame.constant(int64_t{0});
+      auto isZero = [&](Value x) {
+        return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, zero);
+      };
+      Value isThere =
+          arith::AndIOp::create(b, isZero(argument(4)), isZero(argument(7)));
+      Value head = arith::AddIOp::create(b, argument(6), argument(3));
+      Value logit = attn::AtOp::create(b, argument(5), ValueRange{head});
+      Value scaled = arith::MulFOp::create(b, logit, frame.constant(kLog2E));
+      tile::YieldOp::create(b, ValueRange{arith::SelectOp::create(
+                                   b, isThere, scaled, argument(0))});
+    }
+    return tile::SoftmaxStepOp::create(
+        b, frame.pairType(), rowType, rowType, rowType, modify.getResult(0),
+        frame.fill(rowType, kMinusInfinity), frame.fill(rowType, 0));
   }
 
   State buildSource(unsigned source, const State &state) {

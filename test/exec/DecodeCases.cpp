@@ -157,6 +157,25 @@ attn.pattern @factor(%gate: tensor<?xf32>) keep(%b, %h, %q, %k) {
      [](std::mt19937_64 &Random, const Sizes &Of) {
        return ValueList{Value::randomReals(Random, {Of.HeadsQ}, 0, 1)};
      }},
+    // A sink counts once per row, also where no part, or only the last one, has
+    // keys.
+    {"SinkPerHead", R"(
+attn.pattern @sink(%kind: tensor<?xindex>, %sink: tensor<?xf32>)
+    keep(%b, %h, %q, %k) {
+  %c1 = arith.constant 1 : index
+  %c700 = arith.constant 700 : index
+  %t = attn.at %kind[%h] : tensor<?xindex>
+  %whole = arith.cmpi eq, %t, %c1 : index
+  %late = arith.cmpi sgt, %t, %c1 : index
+  %far = arith.cmpi sge, %k, %c700 : index
+  %tail = arith.andi %late, %far : i1
+  %kept = arith.ori %whole, %tail : i1
+  attn.keep %kept
+} normalize softmax sink(%sink))",
+     [](std::mt19937_64 &Random, const Sizes &Of) {
+       return ValueList{Value::randomIntegers(Random, {Of.HeadsQ}, 0, 2),
+                        Value::randomReals(Random, {Of.HeadsQ}, -2, 5)};
+     }},
     {"PerSequence", R"(
 attn.pattern @padded(%length: tensor<?xindex>) keep(%b, %h, %q, %k) {
   %n = attn.at %length[%b] : tensor<?xindex>

@@ -168,11 +168,6 @@ TEST_F(DecodePlan, ComparesWhatIsVisited) {
 TEST_F(DecodePlan, HasNoPackedCodeWherePairsAreNotAll) {
   const char *Texts[] = {
       R"(
-attn.pattern @sink(%sink: tensor<?xf32>) keep(%b, %h, %q, %k) {
-  %true = arith.constant true
-  attn.keep %true
-} normalize softmax sink(%sink))",
-      R"(
 attn.pattern @rope(%cos: tensor<?x?xf32>, %sin: tensor<?x?xf32>)
     keep(%b, %h, %q, %k) {
   %true = arith.constant true
