@@ -32,7 +32,7 @@ inline constexpr llvm::StringLiteral PackedAttr = "attn.packed";
 /// Its f32 operands of products are to be rounded to tf32.
 inline constexpr llvm::StringLiteral Tf32Attr = "attn.tf32";
 /// Code of devices takes so many bytes of their fast memory at most
-/// (KernelShape::SharedLimit).
+/// (KernelShape::SharedLimit); kernels of the function have it too.
 inline constexpr llvm::StringLiteral SharedMemoryAttr = "attn.shared_memory";
 
 /// One level of a target.

@@ -45,10 +45,21 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     });
   }
 
+  /// Whether tiles of keys cut blocks that they must not cut: one task has the
+  /// maxima of a block's columns to itself, but on a grid, where boxes and
+  /// blocks cut one another, and on a device, where many tasks raise a maximum
+  /// at once.
+  static bool cutsBlocks(attn::ScheduleAttr schedule, const KernelShape &shape,
+                         attn::OutputsAttr outputs, const Target &target) {
+    return outputs.hasBlockMax() && shape.Axes == 0 && !target.isDevice() &&
+           schedule.getKeyTile() % outputs.getBlockK() != 0;
+  }
+
   /// What the pattern and the outputs ask of any schedule; empty if it is met.
   static std::string findMisfit(attn::ScheduleAttr schedule,
                                 const KernelShape &shape,
-                                attn::OutputsAttr outputs) {
+                                attn::OutputsAttr outputs,
+                                const Target &target) {
     auto number = [](int64_t value) { return std::to_string(value); };
     if (schedule.getKeyBox().size() != shape.Axes)
       return "its boxes have " + number(schedule.getKeyBox().size()) +
@@ -57,10 +68,7 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     if (shape.Group && schedule.getKeyTile() != shape.Group)
       return "'key_tile' is " + number(schedule.getKeyTile()) +
              ", expected the " + number(shape.Group) + " keys of a group";
-    // One task has the maxima of a block's columns to itself, but on a grid,
-    // where boxes and blocks cut one another.
-    if (outputs.hasBlockMax() && shape.Axes == 0 &&
-        schedule.getKeyTile() % outputs.getBlockK() != 0)
+    if (cutsBlocks(schedule, shape, outputs, target))
       return "'key_tile' is " + number(schedule.getKeyTile()) +
              ", expected a multiple of the " + number(outputs.getBlockK()) +
              " columns of a block";
@@ -72,8 +80,7 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     attn::ScheduleAttr schedule =
         target.chooseSchedule(&getContext(), level, shape);
     // Blocks that the usual tile would cut decide the tile, as groups do.
-    if (!shape.Group && outputs.hasBlockMax() && shape.Axes == 0 &&
-        schedule.getKeyTile() % outputs.getBlockK() != 0) {
+    if (!shape.Group && cutsBlocks(schedule, shape, outputs, target)) {
       shape.Group = outputs.getBlockK();
       schedule = target.chooseSchedule(&getContext(), level, shape);
     }
@@ -123,7 +130,6 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     function->setAttr(tile::kEntryAttr, entry);
     function->removeAttr(PackedAttr);
     function->removeAttr(Tf32Attr);
-    function->removeAttr(SharedMemoryAttr);
     function->removeAttr(LevelAttr);
     function->removeAttr(KernelNameAttr);
   }
@@ -153,7 +159,7 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
       schedule = choose(*target, levelName, shape, outputs);
     std::string problem = target->checkSchedule(schedule, levelName);
     if (problem.empty())
-      problem = findMisfit(schedule, shape, outputs);
+      problem = findMisfit(schedule, shape, outputs, *target);
     if (!problem.empty())
       return refuse(attention, levelName, problem);
     setEntry(function,

@@ -2,6 +2,7 @@
 
 #include "passes/KernelFrame.h"
 
+#include "codegen/Target.h"
 #include "dialect/attn/Formula.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/IndexArithmetic.h"
@@ -32,6 +33,8 @@ Block *KernelFrame::start(StringRef kind, TypeRange types, TypeRange extra,
                                 b.getFunctionType(all, results));
   kernel->setAttr(tile::kKernelAttr, b.getStringAttr(kind));
   kernel->setAttr(tile::kEntryAttr, spec.entry);
+  if (Attribute limit = function->getAttr(SharedMemoryAttr))
+    kernel->setAttr(SharedMemoryAttr, limit);
   Block *body = kernel.addEntryBlock();
   b.setInsertionPointToStart(body);
 

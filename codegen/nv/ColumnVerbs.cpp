@@ -40,6 +40,8 @@ void TileLowering::lower(tile::AddColumnsOp Op) {
   Value Scratch = Shared.at(Memory.Offset);
   RowSource To = rowSource(Op.getView(), scalarI64(Op.getB()),
                            scalarI64(Op.getH()), Op.getK0());
+  // Padding is a column of somebody else.
+  To.limit(B, cast<RankedTensorType>(Op.getP().getType()).getDimSize(1));
   B.branch(hasData(Op.getView()), [&] {
     Fragment Existing = mapElements(B, Weights, [&](Value X, Value Row, Value) {
       Value Exists = B.cmp(CmpIPredicate::slt, B.toI64(Row), NumRows);

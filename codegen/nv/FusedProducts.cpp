@@ -50,9 +50,8 @@ struct ChunkReader {
 } // namespace
 
 Fragment heddle::nv::emitFusedScores(NvBuilder &B, const SharedTile &Q,
-                                     const SharedTile &K) {
-  FragmentLayout Of{B.config().Rows, B.config().Warps, K.Rows};
-  Fragment S = fillFragment(B, Of, 0.0F);
+                                     const SharedTile &K, Fragment S) {
+  const FragmentLayout Of = S.Of;
   // All rows of a thread have the same place in their eight rows, and so have
   // its even columns and its odd ones.
   ChunkReader Queries(B, Q, Of.rowOfStat(B, 0));

@@ -12,9 +12,9 @@
 
 namespace heddle::nv {
 
-/// Scores of f32 rows: S = Q K^T, no factor.
-Fragment emitFusedScores(NvBuilder &B, const SharedTile &Q,
-                         const SharedTile &K);
+/// Scores of f32 rows: S + Q K^T, no factor.
+Fragment emitFusedScores(NvBuilder &B, const SharedTile &Q, const SharedTile &K,
+                         Fragment S);
 
 /// O + P V for values of any type; pairs whose bit of `Where` (may be null) is
 /// zero take no part. `IsRare` asks for less code rather than fewer

@@ -40,7 +40,8 @@ private:
   bool isKnown(Value V) override { return V == Gather.Collect.getPositions(); }
   FailureOr<Found> find(ValueRange State, ValueRange Slots) override;
   void bindTile(ValueRange, ValueRange Slots) override {
-    definePlaces(Gather.Collect.getPositions(), listedPlaces(Slots.front()));
+    definePlaces(Gather.Collect.getPositions(),
+                 listedPlaces(Slots.front(), listLength(Gather.Collect)));
   }
 
   scf::WhileOp Op;
@@ -101,7 +102,7 @@ FailureOr<KeyPipeline::Found> GatheredTiles::find(ValueRange State,
           return {Cursor};
         }
         definePlaces(Gather.Collect.getPositions(),
-                     listedPlaces(Slots.front()));
+                     listedPlaces(Slots.front(), listLength(Gather.Collect)));
         copyRows();
         return {*After};
       },

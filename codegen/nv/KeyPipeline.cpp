@@ -70,6 +70,9 @@ bool KeyPipeline::isProducible(Value V, llvm::SetVector<Operation *> &Needed) {
 /// Loads whose rows follow from the tile get a slot; others are left to the
 /// consumer.
 void KeyPipeline::chooseSlots() {
+  // Slices are for the consumer as well.
+  if (L.isSliced())
+    return;
   for (auto Load : Body.getOps<tile::LoadOp>()) {
     llvm::SetVector<Operation *> Needed = Slice;
     if (cast<RankedTensorType>(Load.getTile().getType()).getRank() != 2 ||
@@ -79,15 +82,6 @@ void KeyPipeline::chooseSlots() {
     Loads.push_back(Load);
     Slice = std::move(Needed);
   }
-}
-
-/// Whether nobody looks at the rows of `V` from `At` on.
-static bool isDoneBefore(Value V, Operation *At) {
-  return llvm::all_of(V.getUsers(), [&](Operation *User) {
-    return User->getBlock() == At->getBlock() && User->isBeforeInBlock(At) &&
-           (!isa<tile::RotateOp, tile::ScaleOp>(User) ||
-            isDoneBefore(User->getResult(0), At));
-  });
 }
 
 void KeyPipeline::shareSlot() {
@@ -152,10 +146,7 @@ LogicalResult KeyPipeline::locateRows() {
 void KeyPipeline::copyRows(bool Delayed) {
   for (auto [I, Load] : llvm::enumerate(Loads))
     if ((Scores && Load != Keys) == Delayed)
-      emitCopy(B,
-               L.rowSource(Load.getView(), scalarI64(Load.getB()),
-                           scalarI64(Load.getH()), Load.getRow()),
-               L.sharedTile(Load, LoadSlots[I]));
+      emitCopy(B, L.loadSource(Load), L.sharedTile(Load, LoadSlots[I]));
 }
 
 /// Of the tile before this one, what is not ahead.

@@ -335,14 +335,34 @@ MaskMaker::Values MaskMaker::make(attn::FormulaAttr Formula) {
 // Verbs
 //===----------------------------------------------------------------------===//
 
+/// Words in which the columns below `Count` are kept, those of all rows.
+static NvBuilder::Values columnsBelow(NvBuilder &B, const KeptBits &Like,
+                                      int64_t Count) {
+  NvBuilder::Values Result;
+  Value Lane = BlockLayout::accumulator().laneColumn(B);
+  for (int64_t Stat = 0; Stat < Like.Of.stats(); ++Stat)
+    for (int64_t Word = 0; Word < Like.words(); ++Word) {
+      const int64_t Here =
+          std::clamp<int64_t>(Count - Word * WordBits, 0, WordBits);
+      Value Ones = B.i32(static_cast<int32_t>((int64_t{1} << Here) - 1));
+      Result.push_back(arith::ShRUIOp::create(B, Ones, Lane));
+    }
+  return Result;
+}
+
 void TileLowering::lower(tile::BitsOp Op) {
   KeptBits Bits{layout(Op.getBits()), Value(), {}};
+  const int64_t Columns =
+      cast<RankedTensorType>(Op.getBits().getType()).getDimSize(1);
+  const bool IsPadded = Columns < Bits.Of.Columns;
   IntegerAttr Known;
   if (!matchPattern(Op.getStatus(), m_Constant(&Known))) {
     Bits.IsPartial =
         B.cmp(CmpIPredicate::ne, scalar(Op.getStatus()), tile::Full);
   } else if (Known.getInt() == tile::Full) {
     Bits.IsPartial = B.i1(false);
+    if (IsPadded)
+      Bits = {Bits.Of, Value(), columnsBelow(B, Bits, Columns)};
     define(Op.getBits(), Bits);
     return;
   }
@@ -366,6 +386,13 @@ void TileLowering::lower(tile::BitsOp Op) {
     Values Ones(Bits.Of.stats() * Bits.words(), B.i32(-1));
     Bits.Words = B.branch(Bits.IsPartial, ValueRange(Ones).getTypes(), Make,
                           [&] { return Ones; });
+  }
+  // A tile with padding always has something to mask.
+  if (IsPadded) {
+    Bits.IsPartial = {};
+    for (auto [Word, Exist] :
+         llvm::zip_equal(Bits.Words, columnsBelow(B, Bits, Columns)))
+      Word = B.bitAnd(Word, Exist);
   }
   define(Op.getBits(), std::move(Bits));
 }

@@ -41,6 +41,8 @@ struct Config {
   bool ScoresAhead = false;
   /// Bytes of shared memory that a CTA may have.
   int64_t SharedLimit = 0;
+  /// Features of rows that are there at once; 0 for whole rows.
+  int64_t Slice = 0;
 
   int64_t threads() const { return Warps * WarpSize; }
   /// Keys and values take turns in one slot of a ring: see Schedules.h.

@@ -118,11 +118,6 @@ std::string NvTarget::checkShape(const KernelShape &Shape,
                                  llvm::StringRef Level) const {
   if (Shape.isLinear())
     return "";
-  // A group is a tile of keys, and those are as wide as products are deep.
-  if (Shape.Group % FragmentRows != 0)
-    return llvm::formatv("level '{0}' has groups of a multiple of {1} keys "
-                         "only, found {2}",
-                         Level, FragmentRows, Shape.Group);
   return checkShared(*findNvLevel(Level), Shape);
 }
 

@@ -39,20 +39,31 @@ void TileLowering::lower(tile::PositionsOp Op) {
 
 /// Of a token in a list.
 static constexpr int64_t TokenBytes = 8;
+/// What the columns of a tile are padded to.
+static constexpr int64_t ColumnsOfBlock = 16;
 
 static Value entryOf(NvBuilder &B, Value List, Value Number) {
   return B.offset(List, Number, B.getI64Type());
 }
 
-Places heddle::nv::listedPlaces(Value List) {
-  return {[List](NvBuilder &B, Value Row) {
-    return B.load(B.getI64Type(), entryOf(B, List, Row));
+Places heddle::nv::listedPlaces(Value List, int64_t Count) {
+  return {[List, Count](NvBuilder &B, Value Row) {
+    auto Load = [&](Value Number) {
+      return B.load(B.getI64Type(), entryOf(B, List, Number));
+    };
+    if (Count % ColumnsOfBlock == 0)
+      return Load(Row);
+    return B.select(B.cmp(CmpIPredicate::slt, Row, Count),
+                    Load(B.min(Row, B.i32(Count - 1))), B.i64(-1));
   }};
 }
 
+int64_t heddle::nv::listLength(tile::CollectOp Op) {
+  return cast<RankedTensorType>(Op.getPositions().getType()).getDimSize(0);
+}
+
 int64_t heddle::nv::listBytes(tile::CollectOp Op) {
-  return cast<RankedTensorType>(Op.getPositions().getType()).getDimSize(0) *
-         TokenBytes;
+  return listLength(Op) * TokenBytes;
 }
 
 // All threads walk the members together; each writes its share of the list.
@@ -62,7 +73,7 @@ int64_t heddle::nv::listBytes(tile::CollectOp Op) {
 // are skipped. A free member that there is no room for ends the walk: the
 // cursor only stops where there is more to find.
 FailureOr<Value> TileLowering::collect(tile::CollectOp Op, Value List) {
-  int64_t Room = listBytes(Op) / TokenBytes;
+  int64_t Room = listLength(Op);
   Value Set = scalar(Op.getSet());
   Values Indices = scalarsI64(Op.getIndices());
   Value NumKeys = scalarI64(Op.getNumKeys());
@@ -127,7 +138,7 @@ LogicalResult TileLowering::lower(tile::CollectOp Op) {
   FailureOr<Value> Next = collect(Op, List);
   if (failed(Next))
     return failure();
-  define(Op.getPositions(), listedPlaces(List));
+  define(Op.getPositions(), listedPlaces(List, listLength(Op)));
   Scalars.map(Op.getNext(), *Next);
   return success();
 }

@@ -117,9 +117,8 @@ Value heddle::nv::takeSign(NvBuilder &B, QueryOperand &Q, Value Factor) {
 }
 
 static Fragment emitMmaScores(NvBuilder &B, const QueryOperand &Q,
-                              const SharedTile &K) {
-  FragmentLayout Of{B.config().Rows, B.config().Warps, K.Rows};
-  Fragment S = fillFragment(B, Of, 0.0F);
+                              const SharedTile &K, Fragment S) {
+  const FragmentLayout &Of = S.Of;
   MatrixReader Keys(B, K, BlockLayout::operandBPair(multiplicandOf(K.Element)),
                     Storage::Columns);
   std::optional<MatrixReader> Queries;
@@ -147,11 +146,17 @@ static Fragment emitMmaScores(NvBuilder &B, const QueryOperand &Q,
   return S;
 }
 
+Fragment heddle::nv::addScores(NvBuilder &B, const QueryOperand &Q,
+                               const SharedTile &K, const Fragment &S) {
+  return usesMatrixUnit(B.config(), K.Element)
+             ? emitMmaScores(B, Q, K, S)
+             : emitFusedScores(B, Q.Shared, K, S);
+}
+
 Fragment heddle::nv::emitScores(NvBuilder &B, const QueryOperand &Q,
                                 const SharedTile &K, Value Factor) {
-  Fragment S = usesMatrixUnit(B.config(), K.Element)
-                   ? emitMmaScores(B, Q, K)
-                   : emitFusedScores(B, Q.Shared, K);
+  const FragmentLayout Of{B.config().Rows, B.config().Warps, K.Rows};
+  Fragment S = addScores(B, Q, K, fillFragment(B, Of, 0.0F));
   return Factor ? scale(B, S, Factor) : S;
 }
 

@@ -44,6 +44,10 @@ bool queryFitsRegisters(const Config &C, int64_t Features, mlir::Type Element);
 Fragment emitScores(NvBuilder &B, const QueryOperand &Q, const SharedTile &K,
                     mlir::Value Factor = {});
 
+/// Scores that grow by those of some features: no factor.
+Fragment addScores(NvBuilder &B, const QueryOperand &Q, const SharedTile &K,
+                   const Fragment &S);
+
 /// What is known of weights before they are looked at.
 enum class WeightRange {
   Any,

@@ -148,3 +148,35 @@ void heddle::nv::emitRotate(NvBuilder &B, const SharedTile &X,
                [&](Value Number) { Turn.emitChunks(Number, /*Fours=*/false); });
       });
 }
+
+void heddle::nv::emitRotatedCopy(NvBuilder &B, const RowSource &From,
+                                 const SharedTile &To, const Rotation &R,
+                                 Value First) {
+  const RowTurn Turn{B, To, R};
+  const int64_t Half = R.Features / 2;
+  Type F32 = B.getF32Type();
+  auto Copy = [&](Value Number) {
+    Value Row = B.div(Number, To.Columns), Column = B.rem(Number, To.Columns);
+    Value Position = From.Position(B, Row), Feature = B.add(First, Column);
+    Value Exists = B.bitAnd(From.exists(B, Position),
+                            B.cmp(CmpIPredicate::slt, Feature, R.Features));
+    auto Turned = [&]() -> NvBuilder::Values {
+      Value IsLeft = B.cmp(CmpIPredicate::slt, Feature, Half);
+      Value Pair = B.select(IsLeft, Feature, B.add(Feature, -Half));
+      auto Load = [&](Value Of) {
+        Value At = B.offset(From.row(B, Position), Of, From.Element);
+        return B.widen(B.load(From.Element, At));
+      };
+      Value At = R.Position(B, Row);
+      Value Cos = Turn.loadAngles(R.Cos, At, Pair, 1, false).front();
+      Value Sin = Turn.loadAngles(R.Sin, At, Pair, 1, false).front();
+      auto [Left, Right] =
+          Turn.turn(Load(Pair), Load(B.add(Pair, Half)), Cos, Sin);
+      return {B.select(IsLeft, Left, Right)};
+    };
+    Value X = B.branch(Exists, {F32}, Turned,
+                       [&]() -> NvBuilder::Values { return {B.f32(0.0F)}; })[0];
+    B.store(B.round(X, To.Element), To.element(B, Row, Column));
+  };
+  B.loop(B.thread(), B.i32(To.Rows * To.Columns), B.config().threads(), Copy);
+}

@@ -3,6 +3,7 @@
 #ifndef HEDDLE_CODEGEN_NV_ROTATE_H
 #define HEDDLE_CODEGEN_NV_ROTATE_H
 
+#include "codegen/nv/Rows.h"
 #include "codegen/nv/SharedTile.h"
 
 #include <functional>
@@ -32,6 +33,12 @@ struct Rotation {
 /// In place, rounded to the tile's element type, all threads of the CTA
 /// together; between two barriers.
 void emitRotate(NvBuilder &B, const SharedTile &X, const Rotation &R);
+
+/// Copies features [First, First + To.Columns) of rows, First an i32, and turns
+/// them on the way, feature by feature; those beyond the row become zero, and
+/// so do rows that do not exist. There for all threads after a barrier.
+void emitRotatedCopy(NvBuilder &B, const RowSource &From, const SharedTile &To,
+                     const Rotation &R, mlir::Value First);
 
 } // namespace heddle::nv
 

@@ -11,6 +11,20 @@ std::function<Value(NvBuilder &B, Value Row)> RowSource::from(Value First) {
       [First](NvBuilder &B, Value Row) { return B.add(First, B.toI64(Row)); };
 }
 
+void RowSource::limit(NvBuilder &B, int64_t Rows) {
+  constexpr int64_t Block = 16;
+  if (Rows % Block == 0)
+    return;
+  if (First) {
+    Length = B.min(Length, B.add(First, Rows));
+    return;
+  }
+  Position = [Rows, Of = Position](NvBuilder &B, Value Row) {
+    return B.select(B.cmp(CmpIPredicate::slt, Row, Rows), Of(B, Row),
+                    B.i64(-1));
+  };
+}
+
 Value RowSource::exists(NvBuilder &B, Value Position) const {
   // Negative numbers are large ones.
   return B.cmp(CmpIPredicate::ult, Position, Length);

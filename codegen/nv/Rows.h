@@ -33,6 +33,10 @@ struct RowSource {
   static std::function<mlir::Value(NvBuilder &B, mlir::Value Row)>
   from(mlir::Value First);
 
+  /// Rows of the tile from `Rows` on become none where they pad a tile of
+  /// blocks.
+  void limit(NvBuilder &B, int64_t Rows);
+
   /// i1; `Position` from Position().
   mlir::Value exists(NvBuilder &B, mlir::Value Position) const;
   /// The address of a position that exists.

@@ -24,19 +24,64 @@ static int64_t rowBytes(int64_t Features, int64_t ElementBytes) {
          ElementBytes;
 }
 
-static int64_t sharedBytes(int64_t QueryTile, int64_t KeyTile, int64_t Stages,
-                           const KernelShape &Shape) {
+namespace {
+
+/// Tiles of a CTA and how many of them there are at once.
+struct Candidate {
+  int64_t QueryTile, KeyTile, Stages;
+
+  /// There is nothing smaller for these keys.
+  bool isLeast() const { return QueryTile == FragmentRows && Stages == 1; }
+  /// Rows of keys in shared memory.
+  int64_t keyRows() const {
+    return static_cast<int64_t>(llvm::alignTo(KeyTile, FragmentRows));
+  }
+  /// Bytes beside the rows: flags and coordinates of the stages, and what
+  /// alignment takes; lists of tokens, or a sum per warp and column.
+  int64_t fixedBytes() const {
+    constexpr int64_t Flags = 1024, TokenBytes = 8, SumBytes = 4;
+    const int64_t Lists = Stages * TokenBytes;
+    const int64_t Sums = QueryTile / FragmentRows * SumBytes;
+    return Flags + keyRows() * std::max(Lists, Sums);
+  }
+};
+
+} // namespace
+
+static int64_t sharedBytes(const Candidate &C, const KernelShape &Shape) {
   const int64_t Q = rowBytes(Shape.Qk, Shape.ElementBytes);
   const int64_t V = rowBytes(Shape.V, Shape.ElementBytes);
-  const bool TakesTurns = QueryTile == FragmentRows && Stages == 1;
-  const int64_t Stage = KeyTile * (TakesTurns ? std::max(Q, V) : Q + V);
-  // Flags and coordinates beside the stages, and what alignment takes; lists of
-  // tokens, or a sum per warp and column.
-  constexpr int64_t Fixed = 1024, TokenBytes = 8, SumBytes = 4;
-  const int64_t Lists = Stages * TokenBytes;
-  const int64_t Sums = QueryTile / FragmentRows * SumBytes;
-  return QueryTile * Q + Stages * Stage + Fixed +
-         KeyTile * std::max(Lists, Sums);
+  const int64_t Stage = C.keyRows() * (C.isLeast() ? std::max(Q, V) : Q + V);
+  return C.QueryTile * Q + C.Stages * Stage + C.fixedBytes();
+}
+
+/// A slice of queries and one of keys are there together, or one of values.
+static int64_t slicedBytes(const Candidate &C, int64_t Slice,
+                           const KernelShape &Shape) {
+  return (C.QueryTile + C.keyRows()) * rowBytes(Slice, Shape.ElementBytes) +
+         C.fixedBytes();
+}
+
+static int64_t sliceFeatures(const Candidate &C, const KernelShape &Shape,
+                             int64_t Limit) {
+  if (!C.isLeast() || sharedBytes(C, Shape) <= Limit)
+    return 0;
+  const int64_t PerBlock = slicedBytes(C, FragmentRows, Shape) - C.fixedBytes();
+  const int64_t Most = (Limit - C.fixedBytes()) / PerBlock * FragmentRows;
+  if (Most <= 0)
+    return 0;
+  // As few slices as fit, all of about the same width.
+  const int64_t Wide = std::max(Shape.Qk, Shape.V);
+  const int64_t Count = llvm::divideCeil(Wide, Most);
+  return static_cast<int64_t>(
+      llvm::alignTo(llvm::divideCeil(Wide, Count), FragmentRows));
+}
+
+/// Within a limit, if there is a way.
+static int64_t sharedBytes(const Candidate &C, const KernelShape &Shape,
+                           int64_t Limit) {
+  const int64_t Slice = sliceFeatures(C, Shape, Limit);
+  return Slice ? slicedBytes(C, Slice, Shape) : sharedBytes(C, Shape);
 }
 
 int64_t heddle::nv::sharedLimit(const NvLevel &Level,
@@ -45,26 +90,17 @@ int64_t heddle::nv::sharedLimit(const NvLevel &Level,
                            : Level.SharedLimit;
 }
 
-int64_t heddle::nv::sharedBytes(attn::ScheduleAttr Schedule,
-                                const KernelShape &Shape) {
-  return ::sharedBytes(Schedule.getQueryTile(), Schedule.getKeyTile(),
-                       std::max<int64_t>(1, Schedule.getStages()), Shape);
+int64_t heddle::nv::sliceFeatures(attn::ScheduleAttr Schedule,
+                                  const KernelShape &Shape, int64_t Limit) {
+  const Candidate C = {Schedule.getQueryTile(), Schedule.getKeyTile(),
+                       std::max<int64_t>(1, Schedule.getStages())};
+  return ::sliceFeatures(C, Shape, Limit);
 }
-
-namespace {
-
-/// A schedule that fits the level.
-struct Candidate {
-  int64_t QueryTile, KeyTile, Stages;
-};
-
-} // namespace
 
 /// The key tiles that suit the shape, the usual one first.
 static llvm::SmallVector<int64_t> keyTiles(const KernelShape &Shape) {
-  // The group, or the least number of blocks that products can be of.
   if (Shape.Group)
-    return {std::lcm(Shape.Group, FragmentRows)};
+    return {Shape.Group};
   // Scores, weights and outputs of a row of 16 queries are in the registers of
   // a warp: with wide heads fewer keys fit beside the outputs.
   const int64_t Wide = std::max(Shape.Qk, Shape.V);
@@ -78,7 +114,7 @@ static Candidate makeCandidate(int64_t QueryTile, int64_t KeyTile,
   // Two stages hide the copies behind the products; a third helps where tiles
   // are small, and two CTAs on one SM hide more than a fourth would.
   int64_t Stages = KeyTile >= 64 ? 2 : 3;
-  while (Stages > 1 && sharedBytes(QueryTile, KeyTile, Stages, Shape) >
+  while (Stages > 1 && sharedBytes({QueryTile, KeyTile, Stages}, Shape) >
                            sharedLimit(Level, Shape))
     --Stages;
   return {QueryTile, KeyTile, Stages};
@@ -86,8 +122,7 @@ static Candidate makeCandidate(int64_t QueryTile, int64_t KeyTile,
 
 static bool fits(const Candidate &C, const NvLevel &Level,
                  const KernelShape &Shape) {
-  return sharedBytes(C.QueryTile, C.KeyTile, C.Stages, Shape) <=
-         sharedLimit(Level, Shape);
+  return sharedBytes(C, Shape) <= sharedLimit(Level, Shape);
 }
 
 /// From the usual one to the least.
@@ -110,8 +145,7 @@ static llvm::SmallVector<Candidate> listCandidates(const NvLevel &Level,
   llvm::SmallVector<Candidate> All;
   for (const llvm::SmallVector<Candidate> &Rank : Ranks)
     llvm::append_range(All, Rank);
-  // Where groups are so large that nothing fits, the least is refused with its
-  // size.
+  // Where no whole rows fit, those of the least come in slices.
   if (All.empty())
     All.push_back(TooLarge.back());
   return All;
@@ -120,25 +154,24 @@ static llvm::SmallVector<Candidate> listCandidates(const NvLevel &Level,
 std::string heddle::nv::checkShared(const NvLevel &Level,
                                     const KernelShape &Shape) {
   const Candidate C = listCandidates(Level, Shape).front();
-  if (fits(C, Level, Shape))
+  const int64_t Limit = sharedLimit(Level, Shape);
+  if (::sharedBytes(C, Shape, Limit) <= Limit)
     return "";
-  const int64_t Needs = ::sharedBytes(C.QueryTile, C.KeyTile, C.Stages, Shape);
+  const int64_t Needs = slicedBytes(C, FragmentRows, Shape);
   return llvm::formatv(
-      "the least tiles, {0} queries and {1} keys of head dims {2} and {3}, "
-      "take {4} KB of shared memory, expected at most {5} KB for level '{6}'; "
-      "{7}",
-      C.QueryTile, C.KeyTile, Shape.Qk, Shape.V, (Needs + 1023) / 1024,
-      sharedLimit(Level, Shape) / 1024, Level.Name,
-      Needs <= Level.SharedLimit ? "allow more with --shared-memory"
-      : Shape.Group              ? "use smaller groups or f16"
-                                 : "use f16 or bf16");
+      "the least slices, of {0} queries and {1} keys, take {2} KB of shared "
+      "memory, expected at most {3} KB for level '{4}'; allow more with "
+      "--shared-memory",
+      C.QueryTile, C.KeyTile, (Needs + 1023) / 1024, Limit / 1024, Level.Name);
 }
 
 static attn::ScheduleAttr scheduleOf(mlir::MLIRContext *Context,
                                      const Candidate &C,
                                      const KernelShape &Shape) {
+  // Rows divide the keys of a tile by the rules of schedules.
   return attn::ScheduleAttr::get(
-      Context, C.QueryTile, C.KeyTile, /*rows=*/FragmentRows,
+      Context, C.QueryTile, C.KeyTile,
+      /*rows=*/C.KeyTile % FragmentRows ? UnevenRows : FragmentRows,
       /*lanes=*/FragmentRows, /*unroll=*/1, boxOf(C.QueryTile, Shape.Axes),
       boxOf(C.KeyTile, Shape.Axes), C.Stages);
 }
@@ -217,9 +250,11 @@ heddle::nv::weighSchedules(mlir::MLIRContext *Context, const NvLevel &Level,
     One.IsChosen = Result.size() == 1;
     One.Reason =
         One.IsChosen
-            ? llvm::formatv("the usual one; {0} KB of {1} KB shared memory",
-                            (sharedBytes(One.Schedule, Shape) + 1023) / 1024,
-                            sharedLimit(Level, Shape) / 1024)
+            ? llvm::formatv(
+                  "the usual one; {0} KB of {1} KB shared memory",
+                  (::sharedBytes(C, Shape, sharedLimit(Level, Shape)) + 1023) /
+                      1024,
+                  sharedLimit(Level, Shape) / 1024)
                   .str()
             : llvm::formatv(
                   "{0:f1} % slower by the model",
@@ -231,7 +266,9 @@ heddle::nv::weighSchedules(mlir::MLIRContext *Context, const NvLevel &Level,
 
 std::string heddle::nv::checkSchedule(attn::ScheduleAttr Schedule,
                                       const NvLevel &Level) {
-  if (Schedule.getRows() != FragmentRows)
+  const bool IsUneven =
+      Schedule.getRows() == UnevenRows && Schedule.getKeyBox().empty();
+  if (Schedule.getRows() != FragmentRows && !IsUneven)
     return llvm::formatv("found 'rows' {0}, expected the {1} rows of a warp",
                          Schedule.getRows(), FragmentRows);
   const int64_t Queries = Schedule.getQueryTile();
@@ -240,7 +277,7 @@ std::string heddle::nv::checkSchedule(attn::ScheduleAttr Schedule,
                          "up to {2}",
                          Queries, FragmentRows, MaxWarps * FragmentRows);
   const int64_t Keys = Schedule.getKeyTile();
-  if (Keys % FragmentRows != 0 || Keys > MaxKeyTile)
+  if ((Keys % FragmentRows != 0 && !IsUneven) || Keys > MaxKeyTile)
     return llvm::formatv("found 'key_tile' {0}, expected a multiple of {1} up "
                          "to {2}",
                          Keys, FragmentRows, MaxKeyTile);

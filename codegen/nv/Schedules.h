@@ -12,10 +12,20 @@ namespace heddle::nv {
 /// so many queries, and a tile of keys is a multiple of it.
 inline constexpr int64_t FragmentRows = 16;
 
-/// What a CTA of attention needs of shared memory at most, in bytes: the
-/// queries, and `stages` tiles of keys and of values. With 16 queries and one
-/// stage, which is the least, keys and values take turns in one tile.
-int64_t sharedBytes(attn::ScheduleAttr Schedule, const KernelShape &Shape);
+/// What `rows` of a schedule is where tiles have any number of keys: those of a
+/// group. Tiles are padded then, by keys that nobody keeps.
+inline constexpr int64_t UnevenRows = 1;
+
+// A CTA of attention has in shared memory at most: the queries, and `stages`
+// tiles of keys and of values. With 16 queries and one stage, which is the
+// least, keys and values take turns in one tile, and where that does not fit
+// either, rows come in slices of their features.
+
+/// Features of a row that are in shared memory at once, a multiple of 16, where
+/// whole rows of a least schedule do not fit into `Limit` bytes; 0 for whole
+/// rows, or if not even 16 features fit.
+int64_t sliceFeatures(attn::ScheduleAttr Schedule, const KernelShape &Shape,
+                      int64_t Limit);
 
 /// What a CTA may have of it: that of the level, or less where less is asked
 /// for.

@@ -89,13 +89,15 @@ void TileLowering::lower(tile::MaskOp Op) {
 void TileLowering::lower(tile::AccumulateOp Op) {
   Fragment O = get<Fragment>(Op.getO());
   const Fragment &P = get<Fragment>(Op.getP());
-  const SharedTile &V = get<StagedRows>(Op.getV()).Shared;
+  const StagedRows &V = get<StagedRows>(Op.getV());
   WeightRange Range =
       isa_and_present<tile::SoftmaxStepOp>(Op.getP().getDefiningOp())
           ? WeightRange::AtMostOne
           : WeightRange::Any;
   if (!Op.getBits()) {
-    emitAccumulate(B, O, P, V, Range);
+    forEachValueSlice(V, O, [&](Fragment &Part, const SharedTile &Values) {
+      emitAccumulate(B, Part, P, Values, Range);
+    });
     define(Op.getResult(), O);
     return;
   }
@@ -109,7 +111,9 @@ void TileLowering::lower(tile::AccumulateOp Op) {
   };
   Fragment Weights =
       IsMasked(Op.getP().getDefiningOp()) ? P : selectKept(B, P, Bits, 0.0F);
-  emitAccumulate(B, O, Weights, V, Range, Bits);
+  forEachValueSlice(V, O, [&](Fragment &Part, const SharedTile &Values) {
+    emitAccumulate(B, Part, Weights, Values, Range, Bits);
+  });
   define(Op.getResult(), O);
 }
 

@@ -3,7 +3,6 @@
 #include "codegen/nv/TileLowering.h"
 
 #include "codegen/nv/Copies.h"
-#include "codegen/nv/Rotate.h"
 #include "codegen/nv/Softmax.h"
 #include "codegen/nv/Transfer.h"
 #include "heddle/abi.h"
@@ -108,8 +107,47 @@ RowSource TileLowering::rowSource(Value View, Value Batch, Value Head,
 SharedTile TileLowering::sharedTile(tile::LoadOp Load, Value Base) {
   auto Type = cast<RankedTensorType>(Load.getTile().getType());
   return SharedTile::get(
-      Base, Type.getDimSize(0), Type.getDimSize(1),
+      Base, roundUp(Type.getDimSize(0), 16), Type.getDimSize(1),
       cast<attn::ViewType>(Load.getView().getType()).getElementType());
+}
+
+RowSource TileLowering::loadSource(tile::LoadOp Load) {
+  RowSource From = rowSource(Load.getView(), scalarI64(Load.getB()),
+                             scalarI64(Load.getH()), Load.getRow());
+  From.limit(B, cast<RankedTensorType>(Load.getTile().getType()).getDimSize(0));
+  return From;
+}
+
+bool heddle::nv::isDoneBefore(Value V, Operation *At) {
+  return llvm::all_of(V.getUsers(), [&](Operation *User) {
+    Operation *Here = At->getBlock()->findAncestorOpInBlock(*User);
+    return Here && Here->isBeforeInBlock(At) &&
+           (!isa<tile::RotateOp, tile::ScaleOp>(User) ||
+            isDoneBefore(User->getResult(0), At));
+  });
+}
+
+SharedTile TileLowering::stageFor(Value Owner, tile::LoadOp Load) {
+  // Sources that turn queries by tables of their own are worked off one after
+  // the other.
+  Operation *At = Owner.getDefiningOp();
+  const int64_t Bytes = sharedTile(Load, Value()).bytes();
+  auto Old = llvm::find_if(Copies, [&](std::pair<Value, Value> Copy) {
+    return Copy.first.getParentBlock() == At->getBlock() &&
+           get<StagedRows>(Copy.first).Shared.bytes() == Bytes &&
+           isDoneBefore(Copy.first, At);
+  });
+  SharedTile To;
+  if (Old == Copies.end()) {
+    To = stage(Load);
+    Copies.emplace_back(Owner, To.Base);
+    return To;
+  }
+  Turns[Load] = Old->second;
+  To = stage(Load);
+  Turns.erase(Load);
+  Old->first = Owner;
+  return To;
 }
 
 SharedTile TileLowering::stage(tile::LoadOp Load) {
@@ -122,10 +160,7 @@ SharedTile TileLowering::stage(tile::LoadOp Load) {
     // Whoever had this memory before may still be reading it.
     Shared.barrierUnlessFree(Memory);
   }
-  emitCopy(B,
-           rowSource(Load.getView(), scalarI64(Load.getB()),
-                     scalarI64(Load.getH()), Load.getRow()),
-           To);
+  emitCopy(B, loadSource(Load), To);
   commitCopies(B);
   waitCopies(B, 0);
   Shared.barrier();
@@ -138,12 +173,21 @@ void TileLowering::defineRows(Value V, StagedRows Rows) {
     return Scores &&
            Use.getOperandNumber() == Scores.getQMutable().getOperandNumber();
   };
-  if (!Rows.Query && llvm::any_of(V.getUses(), IsLeft)) {
+  if (!Rows.Query && !isSliced() && llvm::any_of(V.getUses(), IsLeft)) {
     Rows.Query = loadQueryOperand(B, Rows.Shared);
     if (Rows.Factor && !Rows.Query->Regs.empty())
       Rows.Magnitude = takeSign(B, *Rows.Query, Rows.Factor);
   }
   define(V, std::move(Rows));
+}
+
+/// Whether rows are used turned, and in other ways too: everybody who does so
+/// makes a copy of its own.
+static bool isCopiedByUsers(tile::LoadOp Op) {
+  return !Op->use_empty() && !Op->hasOneUse() &&
+         llvm::any_of(Op->getUsers(), llvm::IsaPred<tile::RotateOp>) &&
+         llvm::all_of(Op->getUsers(),
+                      llvm::IsaPred<tile::RotateOp, tile::ScaleOp>);
 }
 
 void TileLowering::lower(tile::LoadOp Op) {
@@ -158,22 +202,14 @@ void TileLowering::lower(tile::LoadOp Op) {
   StagedRows Rows;
   Rows.Load = Op;
   auto Slot = Slots.find(Op);
-  if (Slot != Slots.end()) {
+  if (Slot != Slots.end())
     Rows.Shared = Slot->second;
-  } else if (Op->use_empty() || Op->hasOneUse() ||
-             !llvm::all_of(Op->getUsers(), llvm::IsaPred<tile::RotateOp>)) {
-    // Else every rotation makes a copy of its own.
+  else if (!isSliced() && !isCopiedByUsers(Op))
     Rows.Shared = stage(Op);
-  }
   defineRows(Result, std::move(Rows));
 }
 
-void TileLowering::lower(tile::RotateOp Op) {
-  StagedRows Rows = get<StagedRows>(Op.getTile());
-  Rows.Query.reset();
-  Rows.Magnitude = {};
-  if (!Op.getTile().hasOneUse())
-    Rows.Shared = stage(Rows.Load);
+Rotation TileLowering::rotation(tile::RotateOp Op) {
   auto Table = [&](Value V) {
     Value Description = scalar(V);
     auto Field = [&](size_t Offset, Type T) {
@@ -194,9 +230,23 @@ void TileLowering::lower(tile::RotateOp Op) {
   Turn.Sin = Table(Op.getSin());
   Turn.Features = cast<RankedTensorType>(Op.getTile().getType()).getDimSize(1);
   Turn.Position = places(Op.getRow()).At;
+  return Turn;
+}
+
+void TileLowering::lower(tile::RotateOp Op) {
+  StagedRows Rows = get<StagedRows>(Op.getTile());
+  Rows.Query.reset();
+  Rows.Magnitude = {};
+  if (isSliced()) {
+    Rows.Turn = Op;
+    defineRows(Op.getResult(), std::move(Rows));
+    return;
+  }
+  if (!Rows.Shared.Base)
+    Rows.Shared = stageFor(Op.getResult(), Rows.Load);
   // All threads have the rows since they were loaded, and nobody else reads
   // them.
-  emitRotate(B, Rows.Shared, Turn);
+  emitRotate(B, Rows.Shared, rotation(Op));
   Shared.barrier();
   defineRows(Op.getResult(), std::move(Rows));
 }
@@ -243,6 +293,8 @@ void TileLowering::lower(tile::ScaleOp Op) {
     Rows->Factor = Rows->Factor ? B.fmul(Rows->Factor, Factor) : Factor;
     Rows->Query.reset();
     Rows->Magnitude = {};
+    if (!Rows->Shared.Base && !isSliced())
+      Rows->Shared = stageFor(Op.getResult(), Rows->Load);
     defineRows(Op.getResult(), *Rows);
     return;
   }
@@ -273,6 +325,14 @@ static bool isForSoftmax(Value S) {
 void TileLowering::lower(tile::ScoresOp Op) {
   const StagedRows &Queries = get<StagedRows>(Op.getQ());
   const StagedRows &Keys = get<StagedRows>(Op.getK());
+  if (isSliced()) {
+    Fragment S = slicedScores(Queries, Keys);
+    for (Value Factor : {Queries.Factor, Keys.Factor})
+      if (Factor)
+        S = scale(B, S, Factor);
+    define(Op.getS(), std::move(S));
+    return;
+  }
   Value Factor = Queries.Magnitude ? Queries.Magnitude : Queries.Factor;
   if (Keys.Factor)
     Factor = Factor ? B.fmul(Factor, Keys.Factor) : Keys.Factor;

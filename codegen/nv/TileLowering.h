@@ -9,6 +9,7 @@
 #define HEDDLE_CODEGEN_NV_TILELOWERING_H
 
 #include "codegen/nv/KernelCode.h"
+#include "codegen/nv/Rotate.h"
 #include "codegen/nv/SharedMemory.h"
 #include "codegen/nv/TileValue.h"
 
@@ -32,10 +33,15 @@ struct Coordinates {
   mlir::SmallVector<mlir::Value> key(NvBuilder &B, mlir::Value Column) const;
 };
 
-/// Tokens of a list in shared memory, i64 each.
-Places listedPlaces(mlir::Value List);
-/// Bytes of the list that an operation collects.
+/// Tokens of a list in shared memory, i64 each, `Count` of them; what follows
+/// is none.
+Places listedPlaces(mlir::Value List, int64_t Count);
+/// Entries of the list that an operation collects, and its bytes.
+int64_t listLength(tile::CollectOp Op);
 int64_t listBytes(tile::CollectOp Op);
+
+/// Whether nobody looks at the rows of `V` from `At` on.
+bool isDoneBefore(mlir::Value V, mlir::Operation *At);
 
 class TileLowering : public KernelCode {
 public:
@@ -78,12 +84,28 @@ private:
   /// A fragment or the statistics of rows, element by element.
   TileValue map(const TileValue &X,
                 llvm::function_ref<mlir::Value(mlir::Value)> F);
+  /// What a load asks for; rows that pad its tile do not exist.
+  RowSource loadSource(tile::LoadOp Load);
   /// Rows of a load, complete for all threads.
   SharedTile stage(tile::LoadOp Load);
+  /// A copy of its own for the operation that makes `Owner` of them.
+  SharedTile stageFor(mlir::Value Owner, tile::LoadOp Load);
   SharedTile sharedTile(tile::LoadOp Load, mlir::Value Base);
   /// Gives a tile of rows its value, also as an operand if it is one.
   void defineRows(mlir::Value V, StagedRows Rows);
   Places places(mlir::Value Row);
+  Rotation rotation(tile::RotateOp Op);
+
+  // Rows that come in slices (SlicedRows.cpp).
+  bool isSliced() const { return B.config().Slice > 0; }
+  SharedTile reserveSlice(tile::LoadOp Load, int64_t Features, bool &IsFree);
+  void copySlice(const StagedRows &Rows, mlir::Value First, int64_t Features,
+                 const SharedTile &To);
+  Fragment slicedScores(const StagedRows &Queries, const StagedRows &Keys);
+  /// Calls `Add` with the columns of `O` that a slice of values belongs to.
+  void forEachValueSlice(
+      const StagedRows &Values, Fragment &O,
+      llvm::function_ref<void(Fragment &, const SharedTile &)> Add);
 
   void lower(tile::PositionsOp Op);
   mlir::LogicalResult lower(tile::CollectOp Op);
@@ -139,6 +161,8 @@ private:
   /// Where a load puts its rows, behind a barrier: those that were there are
   /// done with.
   llvm::DenseMap<mlir::Operation *, mlir::Value> Turns;
+  /// Copies of a load's rows and what was made of them.
+  llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> Copies;
   /// Operations of a loop that have been lowered before it.
   llvm::DenseSet<mlir::Operation *> Hoisted;
 };

@@ -3,6 +3,7 @@
 #include "codegen/nv/Levels.h"
 #include "codegen/nv/MergeKernel.h"
 #include "codegen/nv/Passes.h"
+#include "codegen/nv/Schedules.h"
 #include "codegen/nv/StateLowering.h"
 #include "codegen/nv/TileLowering.h"
 #include "heddle/abi.h"
@@ -55,11 +56,13 @@ static FailureOr<Config> configFor(func::FuncOp Kernel, attn::EntryAttr Entry,
   Config C;
   C.QueryTile = Schedule.getQueryTile();
   C.KeyTile = Schedule.getKeyTile();
-  C.Rows = Schedule.getRows();
+  // Keys of any number are padded.
+  const bool IsUneven = Schedule.getRows() == UnevenRows;
+  C.Rows = IsUneven ? FragmentRows : Schedule.getRows();
   // Rows and columns of the blocks of a matrix product, and warps of a CTA.
   constexpr int64_t Block = 16, MaxWarps = 32;
   if (C.Rows % Block != 0 || C.QueryTile % C.Rows != 0 ||
-      C.KeyTile % Block != 0 || C.QueryTile / C.Rows > MaxWarps)
+      (C.KeyTile % Block != 0 && !IsUneven) || C.QueryTile / C.Rows > MaxWarps)
     return Kernel.emitOpError()
            << "has 'query_tile' " << C.QueryTile << ", 'key_tile' " << C.KeyTile
            << " and 'rows' " << C.Rows
@@ -72,7 +75,13 @@ static FailureOr<Config> configFor(func::FuncOp Kernel, attn::EntryAttr Entry,
   C.Tf32 = Entry.getTf32();
   C.Qk = Entry.getQk();
   C.V = Entry.getV();
-  C.SharedLimit = Level.SharedLimit;
+  KernelShape Shape{C.Qk, C.V};
+  Shape.ElementBytes = C.Input.getIntOrFloatBitWidth() / 8;
+  if (auto Limit = Kernel->getAttrOfType<IntegerAttr>(SharedMemoryAttr))
+    Shape.SharedLimit = Limit.getInt();
+  C.SharedLimit = sharedLimit(Level, Shape);
+  if (!Entry.getState())
+    C.Slice = sliceFeatures(Schedule, Shape, C.SharedLimit);
   // A score region that reads tables has addresses under way for every score.
   auto ReadsTable = [](attn::AtOp Op) {
     return isa<tile::ModifyOp>(Op->getParentOp()) ? WalkResult::interrupt()

@@ -19,9 +19,13 @@ namespace heddle::nv {
 
 /// Rows of q, k or v, in shared memory.
 struct StagedRows {
+  /// Without a base where rows come in slices, or nobody has asked for them.
   SharedTile Shared;
   /// The load they come from.
   tile::LoadOp Load;
+  /// How rows are turned that come in slices; null where they are not, or have
+  /// been.
+  tile::RotateOp Turn;
   /// f32 that every element is still to be multiplied with; null for one.
   mlir::Value Factor;
   /// The rows as the left operand of scores, where they are used as such.

@@ -96,6 +96,10 @@ const char *const cli::Tf32Help =
     "let the tensor cores of devices multiply f32, rounded to tf32 (10 bits "
     "after the point)";
 
+const char *const cli::SharedMemoryHelp =
+    "kilobytes of a device's shared memory that a kernel may take (default: "
+    "what the level has)";
+
 /// "8x16", outermost axis first.
 static ErrorText parseBox(std::string_view Text, const std::string &What,
                           std::vector<int64_t> &Out) {

@@ -84,8 +84,9 @@ ErrorText parseSchedule(std::string_view Text, ScheduleOptions &Out);
 /// What --schedule accepts, for its help.
 extern const char *const ScheduleHelp;
 
-/// What --tf32 does, for its help.
+/// What --tf32 and --shared-memory do, for their help.
 extern const char *const Tf32Help;
+extern const char *const SharedMemoryHelp;
 
 /// Milliseconds by part, in the order of the work.
 std::vector<std::pair<std::string, double>> listTimings(const Timings &Spent);

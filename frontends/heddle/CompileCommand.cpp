@@ -227,8 +227,7 @@ Command cli::addCompileCommand(CLI::App &Program) {
                    "the kernel's name in the bundle (default: the pattern's)");
   Line->add_option("--schedule", Args->Schedule, ScheduleHelp);
   Line->add_option("--shared-memory", Args->Build.SharedMemory,
-                   "kilobytes of a device's shared memory that a kernel may "
-                   "take (default: what the level has)");
+                   SharedMemoryHelp);
   Line->add_flag(
       "--short-queries", Args->Build.ShortQueries,
       "also make code for few queries (decoding), whose rows are the "

@@ -23,6 +23,7 @@ namespace {
 struct RunArguments : KernelArguments {
   std::string Trace;
   bool Efficiency = false, Emulate = false, Tf32 = false;
+  int64_t SharedMemory = 0;
 };
 
 using SteadyClock = std::chrono::steady_clock;
@@ -265,6 +266,7 @@ static int run(const CLI::App &Line, RunArguments &Args) {
   fillBuild(Args, What, Types, Build);
   Build.Assemble = !Args.Emulate;
   Build.Tf32 = Args.Tf32;
+  Build.SharedMemory = Args.SharedMemory;
   // What the emulation finds is told with the line of the pattern.
   Build.LineInfo = Args.Emulate;
   Build.ShortQueries = Args.Schedule.empty() && !What.Sizes.isRecurrence() &&
@@ -292,6 +294,7 @@ Command cli::addRunCommand(CLI::App &Program) {
   auto Args = std::make_shared<RunArguments>();
   addKernelOptions(*Line, *Args);
   Line->add_flag("--tf32", Args->Tf32, Tf32Help);
+  Line->add_option("--shared-memory", Args->SharedMemory, SharedMemoryHelp);
   Line->add_flag("--efficiency", Args->Efficiency,
                  "also time dense attention of the same shape, in turn, and "
                  "report dense time * density / time; with --emulate the same "
