@@ -71,6 +71,26 @@ TEST_P(DeviceExamples, Agree) {
   }
 }
 
+/// So little shared memory that rows come in slices, with every output.
+TEST_P(DeviceExamples, AgreeInSlices) {
+  const Pattern What = Pattern::example(Host, GetParam());
+  KernelSpec Spec;
+  Spec.Level = emulatedLevels().front();
+  Spec.Outputs = {/*RowMax=*/true, /*ColumnSums=*/true, 40, 24};
+  Spec.HeadDim = 50;
+  Spec.ValueDim = 40;
+  Spec.SharedMemory = 5;
+  agree(What, Spec, {{33, 50}});
+  if (!wantsAll())
+    return;
+  Spec.HeadDim = Spec.ValueDim = 512;
+  Spec.SharedMemory = 48;
+  agree(What, Spec, {{20, 40}});
+  Spec.Dtype = HEDDLE_BF16;
+  Spec.SharedMemory = 20;
+  agree(What, Spec, {{20, 40}});
+}
+
 INSTANTIATE_TEST_SUITE_P(Emulated, DeviceExamples,
                          testing::ValuesIn(exampleNames()),
                          [](const auto &Info) { return Info.param; });

@@ -190,6 +190,8 @@ std::string KernelSpec::str() const {
     Out << " schedule=<" << schedule() << ">";
   if (Tf32)
     Out << " with tf32";
+  if (SharedMemory)
+    Out << " in " << SharedMemory << " KB";
   if (ShortQueries)
     Out << " with code for short queries";
   if (Quadratic)
@@ -257,6 +259,7 @@ std::optional<Program> exec::compile(Compiler &Host, const Pattern &What,
   Options.ShortQueries = Spec.ShortQueries;
   Options.Tf32 = Spec.Tf32;
   Options.LineInfo = Spec.LineInfo;
+  Options.SharedMemory = Spec.SharedMemory;
   Options.Assemble = false;
   if (!Spec.Level.empty())
     Options.Targets = {Spec.Level};

@@ -96,6 +96,8 @@ struct KernelSpec {
   bool LineInfo = false;
   /// A recurrence over pairs of tokens.
   bool Quadratic = false;
+  /// KB of a device's shared memory; 0 for what the level has.
+  int64_t SharedMemory = 0;
   /// Every level takes in an emulated device: for small problems.
   bool OnDevices = false;
 
