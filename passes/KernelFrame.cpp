@@ -6,6 +6,7 @@
 #include "dialect/attn/Formula.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/IndexArithmetic.h"
+#include "passes/PackHeads.h"
 
 using namespace heddle;
 using namespace mlir;
@@ -207,13 +208,13 @@ KeyTile KernelFrame::buildKeyTile(unsigned source, ValueRange first,
   return result;
 }
 
-Value KernelFrame::rotate(unsigned source, Value rows, Value at) {
+Value KernelFrame::rotate(unsigned source, Value rows, Value at, bool isSame) {
   attn::PatternOp pattern = spec.sources[source].pattern;
   ArrayRef<int64_t> tables = pattern.getRotate();
   if (tables.empty())
     return rows;
   return tile::RotateOp::create(b, rows, at, sources[source].params[tables[0]],
-                                sources[source].params[tables[1]]);
+                                sources[source].params[tables[1]], isSame);
 }
 
 Value KernelFrame::loadQueries(unsigned source, const QueryTile &queries,
@@ -221,9 +222,15 @@ Value KernelFrame::loadQueries(unsigned source, const QueryTile &queries,
   Value rows =
       tile::LoadOp::create(b, tileType({queryTile(), spec.entry.getQk()}), q,
                            batch, head, queries.rows);
-  // Absolute positions: those of a sequence begin at its origin.
-  rows = rotate(source, rows,
-                spec.hasGrid() ? queries.rows : queries.first.front());
+  if (spec.entry.getPacked()) {
+    // Heads of one query.
+    ValueRange hidden = ValueRange(params).take_back(kNumHiddenParams);
+    rows = rotate(source, rows, hidden[kRowPosition], /*isSame=*/true);
+  } else {
+    // Absolute positions: those of a sequence begin at its origin.
+    rows = rotate(source, rows,
+                  spec.hasGrid() ? queries.rows : queries.first.front());
+  }
   return tile::ScaleOp::create(b, rows, factor);
 }
 

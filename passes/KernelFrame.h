@@ -143,7 +143,8 @@ private:
   llvm::SmallVector<mlir::Value> boxStart(mlir::Value number,
                                           llvm::ArrayRef<mlir::Value> extents,
                                           llvm::ArrayRef<int64_t> box);
-  mlir::Value rotate(unsigned source, mlir::Value rows, mlir::Value at);
+  mlir::Value rotate(unsigned source, mlir::Value rows, mlir::Value at,
+                     bool isSame = false);
 
   mlir::func::FuncOp function;
   llvm::SmallVector<std::unique_ptr<attn::OperandAccess>> accesses;

@@ -48,8 +48,6 @@ StringRef findPackingObstacle(ArrayRef<attn::PatternOp> patterns,
   attn::NormalizerAttr normalizer = pattern.getNormalization();
   if (pattern.hasGrid())
     return "its queries are on a token grid";
-  if (!pattern.getRotate().empty())
-    return "it rotates rows by their positions";
   if (normalizer.getKind() == attn::NormalizerKind::Grouped)
     return "the group of its query decides how its keys count";
   if (outputs.hasColumns())

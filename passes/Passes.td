@@ -92,7 +92,7 @@ def AttnPackHeads : Pass<"attn-pack-heads", "::mlir::ModuleOp"> {
     heads and queries in the strides of q, and merges the parts of a row.
 
     A remark says why where there is no such pattern: several sources, a token
-    grid, a rotation, a grouped softmax, outputs by columns.
+    grid, a grouped softmax, outputs by columns.
 
     Before:
 

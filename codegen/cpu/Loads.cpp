@@ -84,6 +84,7 @@ void TileLowering::lower(tile::RotateOp Op) {
     Turn.Positions = stored(Op.getRow()).Base;
   else
     Turn.First = scalarI64(Op.getRow());
+  Turn.IsSame = Op.getSame();
   Turn.Cos = scalar(Op.getCos());
   Turn.Sin = scalar(Op.getSin());
   int64_t RowBytes = Type.getDimSize(1) / 2 * 4;

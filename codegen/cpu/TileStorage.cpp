@@ -101,7 +101,8 @@ void TileLowering::stageRows(const RowSource &From, const StagedShape &Shape,
   int64_t Element = From.Element.isF32()   ? F32
                     : From.Element.isF16() ? F16
                                            : BF16;
-  Shared.call(B, "stage", {Shape.Rows, Shape.Width, Shape.Stride, Element},
+  Shared.call(B, "stage",
+              {Shape.Rows, Shape.Width, Shape.Stride, Element, Turn.IsSame},
               {&S.From.Base, &S.From.Stride, &S.From.Length, &S.From.First,
                &S.From.Positions, &S.Turn.First, &S.Turn.Positions, &S.Turn.Cos,
                &S.Turn.Sin, &S.Turn.CosRow, &S.Turn.SinRow, &S.To},

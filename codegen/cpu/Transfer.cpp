@@ -68,7 +68,8 @@ static void emitTurnedRow(KernelBuilder &B, const Staging &S, Value Number,
       Turn.Positions
           ? B.loadScalar(B.offset(Turn.Positions, Number, B.getI64Type()),
                          B.getI64Type())
-          : B.add(Turn.First, Number);
+      : Turn.IsSame ? Turn.First
+                    : B.add(Turn.First, Number);
   Value Cos = factorRow(B, Turn.Cos, Position, Half, Turn.CosRow);
   Value Sin = factorRow(B, Turn.Sin, Position, Half, Turn.SinRow);
   forEachStretch(B, Half, [&](Value At, int64_t Count) {

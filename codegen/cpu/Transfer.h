@@ -11,8 +11,10 @@ namespace heddle::cpu {
 
 /// Rotates a row by its position; see `tile.rotate`.
 struct Rotation {
-  /// The row's position is `First` plus its number, or that of the list.
+  /// The row's position is `First`, plus its number unless all rows have the
+  /// same, or that of the list.
   mlir::Value First, Positions;
+  bool IsSame = false;
   /// `heddle_table` structures.
   mlir::Value Cos, Sin;
   /// Room for the factors of one row each, for tables whose rows are not

@@ -230,6 +230,10 @@ Rotation TileLowering::rotation(tile::RotateOp Op) {
   Turn.Sin = Table(Op.getSin());
   Turn.Features = cast<RankedTensorType>(Op.getTile().getType()).getDimSize(1);
   Turn.Position = places(Op.getRow()).At;
+  if (Op.getSame())
+    Turn.Position = [Position = scalarI64(Op.getRow())](NvBuilder &, Value) {
+      return Position;
+    };
   return Turn;
 }
 

@@ -276,6 +276,9 @@ LogicalResult RotateOp::verify() {
   if (!countsRows(getRow(), type))
     return emitOpError("[rotate-2] expected a token per row of ")
            << type << ", found " << getRow().getType();
+  if (getSame() && !getRow().getType().isIndex())
+    return emitOpError("[rotate-3] expected one position for all rows, found ")
+           << getRow().getType();
   return success();
 }
 

@@ -419,10 +419,12 @@ def Tile_RotateOp : Tile_Op<"rotate", [Pure, AllTypesMatch<["tile", "result"]>]>
 
     The tables have d/2 columns. Positions of a contiguous tile are `row + i`;
     those outside of the tables are moved to the nearest row. Rows that are no
-    tokens (-1) may become anything.
+    tokens (-1) may become anything. With `same` all rows have the position
+    `row`: they are heads of one token.
 
     Rules: `[rotate-1]` the tile has rank 2 and an even second extent;
-    `[rotate-2]` there are as many tokens as rows.
+    `[rotate-2]` there are as many tokens as rows; `[rotate-3]` `same` goes with
+    one position.
 
     Example:
 
@@ -436,10 +438,12 @@ def Tile_RotateOp : Tile_Op<"rotate", [Pure, AllTypesMatch<["tile", "result"]>]>
     ```
   }];
   let arguments = (ins Tile_Tile:$tile, Tile_Rows:$row,
-                       RankedTensorOf<[F32]>:$cos, RankedTensorOf<[F32]>:$sin);
+                       RankedTensorOf<[F32]>:$cos, RankedTensorOf<[F32]>:$sin,
+                       UnitAttr:$same);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $tile `at` $row `:` type($row) `by` `(` $cos `,` $sin `)` attr-dict
+    $tile `at` (`same` $same^)? $row `:` type($row) `by` `(` $cos `,` $sin `)`
+    attr-dict
     `:` type($tile) `,` type($cos) `,` type($sin)
   }];
   let hasVerifier = 1;

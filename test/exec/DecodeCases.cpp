@@ -197,6 +197,21 @@ const DecodeCase &exec::decodeCase(llvm::StringRef Name) {
   return Found == std::end(Cases) ? Cases[0] : *Found;
 }
 
+DecodeCase exec::rotatedCase(int64_t HeadDim) {
+  return {"Rotated", R"(
+attn.pattern @turned(%cos: tensor<?x?xf32>, %sin: tensor<?x?xf32>)
+    keep(%b, %h, %q, %k) {
+  %d = arith.subi %q, %k : index
+  %near = attn.in %d, #attn.interval<0, 700>
+  attn.keep %near
+} rotate(%cos, %sin))",
+          [HeadDim](std::mt19937_64 &Random, const Sizes &Of) {
+            const std::vector<int64_t> Shape = {Of.SeqQ + Of.SeqK, HeadDim / 2};
+            return ValueList{Value::randomReals(Random, Shape, -1, 1),
+                             Value::randomReals(Random, Shape, -1, 1)};
+          }};
+}
+
 Sizes exec::decoding(int64_t Queries, int64_t Group, int64_t Keys,
                      int64_t HeadsKv, int64_t Batch) {
   Sizes Of = {Batch, Group * HeadsKv, HeadsKv, Queries, Keys, {}, {}};

@@ -27,6 +27,10 @@ llvm::ArrayRef<DecodeCase> decodeCases();
 /// The one of that name, which there is.
 const DecodeCase &decodeCase(llvm::StringRef Name);
 
+/// A window of 700 keys, with queries and keys turned by their positions; for
+/// that head dim.
+DecodeCase rotatedCase(int64_t HeadDim);
+
 /// A key head for `Group` query heads, queries at the end of the keys.
 Sizes decoding(int64_t Queries, int64_t Group, int64_t Keys,
                int64_t HeadsKv = 1, int64_t Batch = 1);

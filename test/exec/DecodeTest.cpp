@@ -94,6 +94,20 @@ INSTANTIATE_TEST_SUITE_P(Patterns, Decode, testing::ValuesIn(decodeCases()),
                            return std::string(Info.param.Name);
                          });
 
+/// The heads of a row are at one position, the keys at theirs.
+TEST(DecodeRotated, AgreesWithTheInterpreter) {
+  Compiler Host;
+  std::mt19937_64 Random{5};
+  const DecodeCase Case = rotatedCase(40);
+  OnEveryLevel Kernels(Host, Case.Text, shortQueries(40, 24));
+  uint64_t Seed = 1;
+  for (Sizes Of : {decoding(1, 8, 3000), decoding(3, 20, 500, 2),
+                   decoding(2, 3, 0), decoding(1, 8, 1)}) {
+    Of.Params = Case.Params(Random, Of);
+    ASSERT_TRUE(Kernels.agree(Of, Layout::Bshd, Seed++));
+  }
+}
+
 class DecodePlan : public testing::Test {
 protected:
   std::optional<Program> make(const std::string &Text, KernelSpec Spec) {
@@ -167,12 +181,6 @@ TEST_F(DecodePlan, ComparesWhatIsVisited) {
 
 TEST_F(DecodePlan, HasNoPackedCodeWherePairsAreNotAll) {
   const char *Texts[] = {
-      R"(
-attn.pattern @rope(%cos: tensor<?x?xf32>, %sin: tensor<?x?xf32>)
-    keep(%b, %h, %q, %k) {
-  %true = arith.constant true
-  attn.keep %true
-} rotate(%cos, %sin))",
       R"(
 attn.pattern @landmark keep(%b, %h, %q, %k) {
   %true = arith.constant true

@@ -97,6 +97,16 @@ INSTANTIATE_TEST_SUITE_P(Emulated, DeviceDecodePatterns,
                            return std::string(Info.param.Name);
                          });
 
+TEST_F(DeviceDecode, RotatesHeadsByTheirToken) {
+  const DecodeCase Case = rotatedCase(40);
+  for (heddle_dtype Dtype : {HEDDLE_F16, HEDDLE_F32}) {
+    make(Case, shortOnDevice(Dtype, 40, 24));
+    ASSERT_TRUE(Kernel);
+    EXPECT_GT(run(onDevice(decoding(1, 8, 1000))), 1);
+    run(onDevice(decoding(3, 20, 130, 2)));
+  }
+}
+
 TEST_F(DeviceDecode, SplitsKeysAmongGroups) {
   make(decodeCase("Dense"), shortOnDevice(HEDDLE_F16, 64));
   ASSERT_TRUE(Kernel);

@@ -4,22 +4,6 @@
 
 // CHECK-NOT: packed
 
-attn.pattern @rope(%c: tensor<?x?xf32>, %d: tensor<?x?xf32>) keep(%b, %h, %q, %k) {
-  %true = arith.constant true
-  attn.keep %true
-} rotate(%c, %d)
-func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x?x64xf32>,
-             %s: f32, %c: tensor<?x?xf32>, %d: tensor<?x?xf32>)
-    -> (tensor<?x?x?x64xf32>, tensor<?x?x?xf32>) attributes {attn.short_queries} {
-  // expected-remark@+1 {{gets no code for short queries: it rotates rows by their positions}}
-  %r:2 = attn.attention @rope(%c, %d : tensor<?x?xf32>, tensor<?x?xf32>) q(%q) k(%k) v(%v) scale(%s)
-    : tensor<?x?x?x64xf32>, tensor<?x?x?x64xf32>, tensor<?x?x?x64xf32>
-    -> tensor<?x?x?x64xf32>, tensor<?x?x?xf32>
-  return %r#0, %r#1 : tensor<?x?x?x64xf32>, tensor<?x?x?xf32>
-}
-
-// -----
-
 attn.pattern @landmark keep(%b, %h, %q, %k) {
   %true = arith.constant true
   attn.keep %true

@@ -278,6 +278,14 @@ func.func @rotate_tokens(%k: tensor<64x40xf32>, %c: tensor<?x?xf32>, %p: tensor<
 
 // -----
 
+func.func @rotate_same(%k: tensor<64x40xf32>, %c: tensor<?x?xf32>, %p: tensor<64xindex>) {
+  // expected-error @below {{[rotate-3] expected one position for all rows, found 'tensor<64xindex>'}}
+  %r = tile.rotate %k at same %p : tensor<64xindex> by(%c, %c) : tensor<64x40xf32>, tensor<?x?xf32>, tensor<?x?xf32>
+  return
+}
+
+// -----
+
 func.func @modify_arguments(%s: tensor<48x64xf32>, %b: index) {
   // expected-error @below {{[modify-1] expected a region with the arguments}}
   %r = tile.modify %s at(%b, %b) queries(%b) keys(%b) {
