@@ -153,6 +153,15 @@ void NvEmitter::optimize(llvm::Module &Module, llvm::TargetMachine &Machine) {
   runPasses(Passes, Module, Machine);
 }
 
+/// What is said of a loop arrives under the name that dialects share.
+static void setLoopHints(mlir::ModuleOp Module) {
+  Module.walk([](mlir::LLVM::BrOp Branch) {
+    if (auto Hints =
+            Branch->getAttrOfType<mlir::LLVM::LoopAnnotationAttr>(LoopHints))
+      Branch.setLoopAnnotationAttr(Hints);
+  });
+}
+
 llvm::Expected<std::unique_ptr<llvm::Module>>
 NvEmitter::translate(mlir::ModuleOp Module, llvm::LLVMContext &Context) {
   llvm::Expected<const NvLevel *> Level = levelOf(Module);
@@ -167,6 +176,7 @@ NvEmitter::translate(mlir::ModuleOp Module, llvm::LLVMContext &Context) {
     if (keepsLines(Module))
       if (llvm::Error E = addScopes(Module))
         return E;
+    setLoopHints(Module);
     Result = mlir::translateModuleToLLVMIR(Module, Context, "heddle",
                                            /*disableVerification=*/true);
   }

@@ -122,6 +122,8 @@ void FmaProduct::emitBlock(Value RowBlock, Value ColumnBlock) {
                   }
                   return After;
                 });
+  if (P.IsKept)
+    NvBuilder::keepRolled(Sums);
   size_t Next = 0;
   for (Value Row : Of.At)
     for (Value Column : By.At) {

@@ -41,11 +41,10 @@ static void forEachFrom(NvBuilder &B, Value First, int64_t Count, int64_t Step,
     B.loop(First, B.i32(Count), Step, Body);
     return;
   }
-  if (Count == Step) {
-    Body(First);
-    return;
-  }
-  B.branch(B.cmp(CmpIPredicate::ult, First, Count), [&] { Body(First); });
+  // A branch in any case: what is in it may become a function.
+  Value Takes =
+      Count == Step ? B.i1(true) : B.cmp(CmpIPredicate::ult, First, Count);
+  B.branch(Takes, [&] { Body(First); });
 }
 
 void heddle::nv::forEachOfThreads(NvBuilder &B, int64_t Count,

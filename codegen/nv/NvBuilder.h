@@ -137,6 +137,10 @@ public:
   mlir::Value shuffleXor(mlir::Value X, int64_t Mask);
   mlir::Value shuffle(mlir::Value X, mlir::Value Lane);
 
+  /// Asks ptxas not to unroll the loop that gave these results: for code that
+  /// next to never runs, whose registers all other code would pay for.
+  static void keepRolled(mlir::ValueRange Results);
+
   /// One of two pieces of code with results.
   using CodeBuilder::branch;
   Values branch(mlir::Value Condition, mlir::TypeRange Types,

@@ -2,6 +2,7 @@
 
 #include "codegen/nv/StateLowering.h"
 
+#include "codegen/nv/SharedCode.h"
 #include "heddle/abi.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -25,7 +26,16 @@ LogicalResult StateLowering::run() {
   if (failed(lowerBlock(Kernel.getBody().front())))
     return failure();
   WorkspaceSize.setValueAttr(B.getI64IntegerAttr(workspaceBytes()));
+  shareCode(cast<LLVM::LLVMFuncOp>(Entry->getParentOp()), Pieces);
   return success();
+}
+
+void StateLowering::collectPieces(Operation *Before) {
+  Block &Here = *B.getInsertionBlock();
+  auto First = Before ? std::next(Before->getIterator()) : Here.begin();
+  for (Operation &Op : llvm::make_range(First, B.getInsertionPoint()))
+    if (isa<scf::ForOp, scf::IfOp>(Op) && Op.getNumResults() == 0)
+      Pieces.push_back(&Op);
 }
 
 LogicalResult StateLowering::lowerBlock(Block &Block) {
@@ -38,8 +48,13 @@ LogicalResult StateLowering::lowerBlock(Block &Block) {
     // What is made ahead of this operation serves it and those after it.
     if (&Block == &Kernel.getBody().front())
       Top = &Entry->back();
+    Operation *Before = B.getInsertionPoint() == B.getInsertionBlock()->begin()
+                            ? nullptr
+                            : &*std::prev(B.getInsertionPoint());
     if (failed(lowerOp(&Op)))
       return failure();
+    if (!isa<scf::ForOp, scf::WhileOp, scf::IfOp>(Op))
+      collectPieces(Before);
     releaseAfter(&Op);
   }
   return success();

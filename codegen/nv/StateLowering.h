@@ -30,6 +30,9 @@ public:
 private:
   using KernelCode::lower;
   mlir::LogicalResult lowerBlock(mlir::Block &Block);
+  /// Remembers what a verb made of itself since `Before`, which was the last
+  /// operation where the builder stands, null for none.
+  void collectPieces(mlir::Operation *Before);
   mlir::LogicalResult lowerOp(mlir::Operation *Op);
 
   // Tiles (StateTiles.cpp).
@@ -110,6 +113,8 @@ private:
   /// null for the memory of what a loop carries.
   llvm::DenseMap<int, mlir::Value> Owners;
   llvm::DenseMap<mlir::Operation *, mlir::SmallVector<mlir::Value>> LastUses;
+  /// What verbs are made of, for functions; see SharedCode.h.
+  mlir::SmallVector<mlir::Operation *> Pieces;
   /// The size of a CTA's workspace, known at the end.
   mlir::arith::ConstantOp WorkspaceSize;
 };
