@@ -52,6 +52,8 @@ ptxas = os.environ.get("HEDDLE_PTXAS") or next(
 )
 if ptxas and ptxas != "none":
     config.available_features.add("ptxas")
+else:
+    lit_config.note("no ptxas: whether kernels of devices spill is not tested")
 
 # The build may leave the benchmarks out.
 if config.heddle_bench:
