@@ -225,7 +225,7 @@ Value KernelFrame::loadQueries(unsigned source, const QueryTile &queries,
   if (spec.entry.getPacked()) {
     // Heads of one query.
     ValueRange hidden = ValueRange(params).take_back(kNumHiddenParams);
-    rows = rotate(source, rows, hidden[kRowPosition], /*isSame=*/true);
+    rows = rotate(source, rows, hidden[RowPosition], /*isSame=*/true);
   } else {
     // Absolute positions: those of a sequence begin at its origin.
     rows = rotate(source, rows,

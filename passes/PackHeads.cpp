@@ -85,10 +85,10 @@ SmallVector<Value> exchangeRows(Region &region, unsigned numParams) {
   // Coordinates come last: b, h, q, k.
   unsigned count = block.getNumArguments();
   Value head = block.getArgument(count - 3), row = block.getArgument(count - 2);
-  row.replaceAllUsesWith(hidden[kRowPosition]);
+  row.replaceAllUsesWith(hidden[RowPosition]);
   if (!head.use_empty()) {
     b.setInsertionPointToStart(&block);
-    Value sum = arith::AddIOp::create(b, loc, hidden[kRowHead], row);
+    Value sum = arith::AddIOp::create(b, loc, hidden[RowHead], row);
     head.replaceAllUsesWith(sum);
   }
   return hidden;
@@ -121,9 +121,9 @@ attn::PatternOp derive(attn::PatternOp pattern, SymbolTable &symbols) {
   Value key = body.getArguments().back();
   b.setInsertionPoint(keep);
   Value isBehind = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, key,
-                                         hidden[kKeyBegin]);
+                                         hidden[KeyBegin]);
   Value isBefore = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, key,
-                                         hidden[kKeyEnd]);
+                                         hidden[KeyEnd]);
   Value isInside = arith::AndIOp::create(b, loc, isBehind, isBefore);
   keep.getKeptMutable().assign(
       arith::AndIOp::create(b, loc, keep.getKept(), isInside));

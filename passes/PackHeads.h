@@ -10,12 +10,12 @@ namespace heddle {
 /// Parameters that the pattern of packed code has behind those of its own: the
 /// head of row 0, the position of all rows, where keys begin and end.
 enum HiddenParam : unsigned {
-  kRowHead,
-  kRowPosition,
-  kKeyBegin,
-  kKeyEnd,
-  kNumHiddenParams,
+  RowHead,
+  RowPosition,
+  KeyBegin,
+  KeyEnd,
 };
+inline constexpr unsigned kNumHiddenParams = KeyEnd + 1;
 
 /// Why an attention under these patterns, with these outputs, can have no code
 /// whose rows are heads; empty if it can.

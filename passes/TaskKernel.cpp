@@ -105,7 +105,7 @@ private:
     auto modify = tile::ModifyOp::create(
         b, TypeRange{none.getType()}, none, frame.batch, frame.head,
         queries.first, ValueRange{frame.constant(int64_t{0})}, Value(),
-        ValueRange{sinks, hidden[kRowHead], hidden[kKeyBegin]},
+        ValueRange{sinks, hidden[RowHead], hidden[KeyBegin]},
         ArrayRef<int64_t>(), ArrayRef<int64_t>());
     {
       OpBuilder::InsertionGuard guard(b);

@@ -132,7 +132,7 @@ SharedTile TileLowering::stageFor(Value Owner, tile::LoadOp Load) {
   // the other.
   Operation *At = Owner.getDefiningOp();
   const int64_t Bytes = sharedTile(Load, Value()).bytes();
-  auto Old = llvm::find_if(Copies, [&](std::pair<Value, Value> Copy) {
+  auto *Old = llvm::find_if(Copies, [&](std::pair<Value, Value> Copy) {
     return Copy.first.getParentBlock() == At->getBlock() &&
            get<StagedRows>(Copy.first).Shared.bytes() == Bytes &&
            isDoneBefore(Copy.first, At);
