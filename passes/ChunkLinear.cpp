@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "passes/LinearChunk.h"
+#include "passes/LinearCost.h"
 #include "passes/LinearKernels.h"
 #include "passes/LinearWindow.h"
 #include "passes/Passes.h"
@@ -71,8 +72,8 @@ LinearState sweepBehindWindow(LinearFrame &frame, LinearChunk &chunk,
 
 } // namespace
 
-void buildChunkTask(LinearFrame &frame) {
-  frame.open("task");
+void buildChunkTask(LinearFrame &frame, StringRef kind) {
+  frame.open(kind);
   LinearChunk chunk(frame);
   LinearState state = loadState(frame);
   Value zero = frame.constant(int64_t{0});
@@ -135,13 +136,25 @@ void buildStateKernel(LinearFrame &frame) {
 
 namespace {
 
+/// The same for a slice of the values, as if the others did not exist.
+void buildSliceKernel(LinearFrame &frame) {
+  int64_t all = frame.sizes.values;
+  frame.sizes.values = sliceValues(frame.recurrence(), frame.spec.entry);
+  if (frame.sizes.values > 0)
+    buildChunkTask(frame, "slice");
+  frame.sizes.values = all;
+}
+
 struct AttnChunkLinear : impl::AttnChunkLinearBase<AttnChunkLinear> {
   void runOnOperation() override {
     auto build = [](func::FuncOp function, LinearFrame &frame) {
       buildChunkTask(frame);
       // A device works off every sequence in one piece.
-      if (frame.recurrence().canScan() && !frame.isForDevice())
-        buildStateKernel(frame);
+      if (!frame.isForDevice()) {
+        if (frame.recurrence().canScan())
+          buildStateKernel(frame);
+        buildSliceKernel(frame);
+      }
       buildCheckKernel(frame);
       function.erase();
       return success();

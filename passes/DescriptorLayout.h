@@ -112,6 +112,8 @@ inline constexpr Member CodeMembers[] = {
     HEDDLE_MEMBER(heddle_code, packed),
     HEDDLE_MEMBER(heddle_code, state),
     HEDDLE_MEMBER(heddle_code, step),
+    HEDDLE_MEMBER(heddle_code, slice),
+    HEDDLE_MEMBER(heddle_code, slice_values),
     HEDDLE_MEMBER(heddle_code, step_tokens),
     // 8 bytes, written as an integer.
     HEDDLE_MEMBER(heddle_code, chunk_flop),

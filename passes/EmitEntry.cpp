@@ -44,7 +44,9 @@ static LLVM::LLVMFuncOp *slotOf(CodeInfo &Code, StringRef Kind) {
   Known.Case("task", IsDevice ? &Code.Device.Task : &Code.Task)
       .Case("check", &Code.Check);
   if (Code.Entry.getState())
-    Known.Case("state", &Code.State).Case("step", &Code.Step);
+    Known.Case("state", &Code.State)
+        .Case("step", &Code.Step)
+        .Case("slice", &Code.Slice);
   else
     Known.Case("count", &Code.Count)
         .Case("columns", IsDevice ? &Code.Device.Columns : &Code.Columns);
@@ -99,8 +101,8 @@ addKernel(LLVM::LLVMFuncOp Kernel, StringRef Kind,
     return Kernel.emitOpError("expected '")
            << tile::kKernelAttr
            << (Entry.getState()
-                   ? "' to be \"task\", \"state\", \"step\" or \"check\", got "
-                     "\""
+                   ? "' to be \"task\", \"state\", \"step\", \"slice\" or "
+                     "\"check\", got \""
                    : "' to be \"task\", \"count\", \"check\" or \"columns\", "
                      "got \"")
            << Kind << "\"";
@@ -114,8 +116,9 @@ addKernel(LLVM::LLVMFuncOp Kernel, StringRef Kind,
 
 SmallVector<LLVM::LLVMFuncOp, 4> CodeInfo::functions() const {
   SmallVector<LLVM::LLVMFuncOp, 4> Present;
-  for (LLVM::LLVMFuncOp Function : {Task, State, Step, Count, Check, Columns,
-                                    Device.Task, Device.Columns, Device.Merge})
+  for (LLVM::LLVMFuncOp Function :
+       {Task, State, Step, Slice, Count, Check, Columns, Device.Task,
+        Device.Columns, Device.Merge})
     if (Function)
       Present.push_back(Function);
   return Present;
@@ -187,7 +190,7 @@ static LogicalResult checkCode(CodeInfo &Code) {
   if (Code.Device && failed(checkDevice(Code.Device)))
     return failure();
   for (LLVM::LLVMFuncOp Function :
-       {Code.Task, Code.State, Code.Step, Code.Columns})
+       {Code.Task, Code.State, Code.Step, Code.Slice, Code.Columns})
     if (Function &&
         (!Function->getAttrOfType<IntegerAttr>(tile::kWorkspaceAttr) ||
          !Function->getAttrOfType<StringAttr>(tile::kFeaturesAttr)))
@@ -265,7 +268,7 @@ static LogicalResult complete(KernelInfo &Info) {
 
 int64_t CodeInfo::workspace() const {
   int64_t Bytes = 0;
-  for (LLVM::LLVMFuncOp Function : {Task, State, Step, Columns})
+  for (LLVM::LLVMFuncOp Function : {Task, State, Step, Slice, Columns})
     if (Function)
       Bytes = std::max(
           Bytes,
@@ -279,6 +282,10 @@ int64_t CodeInfo::workspace() const {
 
 int64_t CodeInfo::stepTokens(attn::RecurrenceOp Recurrence) const {
   return Step ? heddle::stepTokens(Recurrence, Entry) : 0;
+}
+
+int64_t CodeInfo::sliceValues(attn::RecurrenceOp Recurrence) const {
+  return Slice ? heddle::sliceValues(Recurrence, Entry) : 0;
 }
 
 StringRef CodeInfo::features() const {
@@ -359,12 +366,14 @@ static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
                              {codeFields(Builder, Spec, *Packed, nullptr)},
                              "heddle.packed")
              : Constant(0));
-  Fields.append({Function(Code.State), Function(Code.Step)});
+  Fields.append(
+      {Function(Code.State), Function(Code.Step), Function(Code.Slice)});
   if (Spec.isLinear())
-    Fields.append({Code.stepTokens(Spec.recurrence),
+    Fields.append({Code.sliceValues(Spec.recurrence),
+                   Code.stepTokens(Spec.recurrence),
                    bitsOf(chunkFlop(Spec.recurrence, Code.Entry))});
   else
-    Fields.append({0, 0});
+    Fields.append({0, 0, 0});
   Fields.push_back(deviceCode(Builder, Code));
   return Fields;
 }

@@ -18,6 +18,9 @@ double chunkFlop(attn::RecurrenceOp recurrence, attn::EntryAttr entry);
 /// The most tokens for which "step" is likely to be faster than "task"; at
 /// least one, at most a chunk.
 int64_t stepTokens(attn::RecurrenceOp recurrence, attn::EntryAttr entry);
+/// How many features of v, o and the state "slice" computes at a time, a part
+/// of them all; 0 where features are not computed one by one.
+int64_t sliceValues(attn::RecurrenceOp recurrence, attn::EntryAttr entry);
 
 } // namespace heddle
 

@@ -17,8 +17,9 @@ mlir::LogicalResult forEachLinear(
     llvm::function_ref<mlir::LogicalResult(mlir::func::FuncOp, LinearFrame &)>
         build);
 
-/// All rows of a head, chunk by chunk.
-void buildChunkTask(LinearFrame &frame);
+/// All rows of a head, chunk by chunk: "task", or for some of the values
+/// "slice".
+void buildChunkTask(LinearFrame &frame, llvm::StringRef kind = "task");
 /// The state after a stretch of keys, and the product of its factors.
 void buildStateKernel(LinearFrame &frame);
 

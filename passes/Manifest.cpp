@@ -215,6 +215,8 @@ static void writeCode(OStream &Json, const KernelSpec &Spec,
     writeSizes(Json, Code);
     if (Spec.isLinear()) {
       Json.attribute("step_tokens", Code.stepTokens(Spec.recurrence));
+      if (int64_t Values = Code.sliceValues(Spec.recurrence))
+        Json.attribute("slice_values", Values);
       Json.attribute("chunk_flop", chunkFlop(Spec.recurrence, Code.Entry));
     }
     if (Packed)

@@ -48,7 +48,7 @@ struct CodeInfo {
   /// Null for a kernel without outputs by columns.
   mlir::LLVM::LLVMFuncOp Columns;
   /// Null for attention, and for a linear kernel that has none.
-  mlir::LLVM::LLVMFuncOp State, Step;
+  mlir::LLVM::LLVMFuncOp State, Step, Slice;
 
   /// All that are there, those of a device included.
   llvm::SmallVector<mlir::LLVM::LLVMFuncOp, 4> functions() const;
@@ -56,6 +56,8 @@ struct CodeInfo {
   int64_t workspace() const;
   /// The most tokens that are for `Step`; 0 without it.
   int64_t stepTokens(attn::RecurrenceOp Recurrence) const;
+  /// The features of v that are for one call of `Slice`; 0 without it.
+  int64_t sliceValues(attn::RecurrenceOp Recurrence) const;
   /// Comma-separated instruction-set extensions.
   llvm::StringRef features() const;
 };

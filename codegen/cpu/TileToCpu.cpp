@@ -80,8 +80,8 @@ static LogicalResult lowerKernel(func::FuncOp Kernel, KnownProcedures &Known) {
   if (!Kind)
     return Kernel.emitOpError()
            << "has the kernel kind " << Kernel->getAttr(tile::kKernelAttr)
-           << "; expected \"task\", \"state\", \"step\", \"columns\", "
-              "\"count\" or \"check\"";
+           << "; expected \"task\", \"state\", \"step\", \"slice\", "
+              "\"columns\", \"count\" or \"check\"";
   auto EntryAttr = Kernel->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
   if (!EntryAttr)
     return Kernel.emitOpError()

@@ -16,6 +16,7 @@ std::optional<KernelKind> heddle::tile::findKernelKind(StringRef Name) {
       .Case("task", KernelKind::Task)
       .Case("state", KernelKind::State)
       .Case("step", KernelKind::Step)
+      .Case("slice", KernelKind::Slice)
       .Case("columns", KernelKind::Columns)
       .Case("count", KernelKind::Count)
       .Case("check", KernelKind::Check)
@@ -50,6 +51,7 @@ static unsigned numResults(KernelKind Kind) {
   case KernelKind::Task:
   case KernelKind::State:
   case KernelKind::Step:
+  case KernelKind::Slice:
   case KernelKind::Columns:
     return 0;
   case KernelKind::Count:
@@ -84,6 +86,7 @@ static bool hasKind(bool Linear, KernelKind Kind) {
     return true;
   case KernelKind::State:
   case KernelKind::Step:
+  case KernelKind::Slice:
     return Linear;
   case KernelKind::Count:
   case KernelKind::Columns:

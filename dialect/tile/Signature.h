@@ -14,7 +14,7 @@
 namespace heddle::tile {
 
 /// What a kernel function computes; see `tile.kernel`.
-enum class KernelKind { Task, State, Step, Columns, Count, Check };
+enum class KernelKind { Task, State, Step, Columns, Count, Check, Slice };
 
 std::optional<KernelKind> findKernelKind(llvm::StringRef Name);
 

@@ -34,7 +34,8 @@ namespace heddle::tile {
 /// "task" (one query tile of output), "count" (what that task visits), "check"
 /// (whether a problem's operands can be used) or "columns" (sums over queries);
 /// of a recurrence "task" (a stretch of a sequence), "step" (the same, token by
-/// token), "state" (what a stretch makes of the state) or "check".
+/// token), "state" (what a stretch makes of the state), "slice" (a task
+/// for some of the values) or "check".
 inline constexpr llvm::StringLiteral kKernelAttr = "tile.kernel";
 /// The `#attn.entry` a kernel function belongs to.
 inline constexpr llvm::StringLiteral kEntryAttr = "tile.entry";

@@ -116,11 +116,7 @@ ErrorText Runner::prepare(const heddle_kernel *Kernel, const heddle_code *Code,
   Problem.more_seq_k = Sizes.MoreKeys.data();
   Problem.trusted = Options->Trusted;
   Problem.segments = Options->Segments;
-  // A plan does not know how many threads will run it: where each has a head of
-  // its own, cutting sequences would be more work for nothing.
-  if (Problem.segments == 0 &&
-      Sizes.Batch * Sizes.HeadsQ >= heddle_pool_threads(Pool.get()))
-    Problem.segments = 1;
+  Problem.threads = heddle_pool_threads(Pool.get());
   if (On)
     Problem.multiprocessors = heddle_device_describe(On->get()).multiprocessors;
   heddle_plan *NewPlan = nullptr;

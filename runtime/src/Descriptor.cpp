@@ -105,6 +105,9 @@ static bool hasSoundSizes(const heddle_code &Code) {
 
 /// What the runtime relies on in a linear kernel. `Code` has sound sizes.
 static bool isSoundLinear(const heddle_entry &Entry, const heddle_code &Code) {
+  bool HasSlices = Code.slice_values > 0 && Entry.d_v % Code.slice_values == 0;
+  if (Code.slice ? !HasSlices : Code.slice_values != 0)
+    return false;
   return Code.query_tile == Code.key_tile && Code.step_tokens >= 0 &&
          !Code.packed && (Code.state || Code.device || !Entry.can_scan);
 }

@@ -35,11 +35,13 @@ public:
       : Plan(Plan), Entry(*Plan.Entry), Linear(Plan.Linear), Tensors(Tensors),
         Bound(Plan, Tensors), Launch(Bound.args()) {}
 
-  heddle_error *bind();
+  /// `Threads` are to work on it.
+  heddle_error *bind(int32_t Threads);
   void run(heddle_pool &Pool);
 
 private:
   heddle_view zeros(heddle_view Shape);
+  void keepSums();
 
   /// The room of a state, or of head 0 of all heads.
   float *room(const CutSequence &Cut, int64_t Number, int64_t Head = 0) const {
@@ -64,7 +66,9 @@ private:
   }
   void computeState(const Stretch &S, int64_t Head, void *Workspace) const;
   void scan(const CutSequence &Cut, int64_t Head, RowRange Rows) const;
-  void computeOutput(const Stretch &S, int64_t Head, void *Workspace) const;
+  void computeOutput(const Stretch &S, int64_t Head, int64_t Slice,
+                     void *Workspace) const;
+  void narrow(StretchArgs &Of, int64_t Slice) const;
   void passState(int64_t Batch, int64_t Head) const;
 
   /// Calls `Fn(I, Workspace)` for all I below Count on the threads.
@@ -88,6 +92,10 @@ private:
   std::vector<float> Zeros;
   heddle_view NoState = {}, NoSums = {};
   std::unique_ptr<CacheLine[]> Rooms;
+  /// Tasks of a stretch and head, each for its slice of the values.
+  int64_t NumSlices = 1;
+  /// A copy of the sums before the launch.
+  std::vector<float> SumsBefore;
 };
 
 } // namespace
@@ -103,9 +111,34 @@ heddle_view LinearLaunch::zeros(heddle_view Shape) {
   return Shape;
 }
 
-heddle_error *LinearLaunch::bind() {
+/// Slices read the sums before the launch at any time: they must not be where
+/// one of them writes those after it.
+void LinearLaunch::keepSums() {
+  heddle_view &Sums = Launch.sums_in;
+  if (!Launch.sums_out.data || Launch.sums_out.data != Sums.data)
+    return;
+  int64_t Rows = Entry.state_rows;
+  SumsBefore.resize(Plan.Batch * Plan.HeadsQ * Rows);
+  for (int64_t I = 0; I < Plan.Batch * Plan.HeadsQ; ++I)
+    for (int64_t R = 0; R < Rows; ++R)
+      SumsBefore[I * Rows + R] = static_cast<const float *>(
+          Sums.data)[I / Plan.HeadsQ * Sums.stride[0] +
+                     I % Plan.HeadsQ * Sums.stride[1] + R * Sums.stride[2]];
+  Sums.data = SumsBefore.data();
+  Sums.stride[0] = Plan.HeadsQ * Rows;
+  Sums.stride[1] = Rows;
+  Sums.stride[2] = 1;
+}
+
+heddle_error *LinearLaunch::bind(int32_t Threads) {
   if (heddle_error *E = Bound.bind())
     return E;
+  // Slices repeat what all values have in common, and have results bit-equal to
+  // those of whole rows: they are for threads that had nothing to do.
+  if (Plan.Code->slice && Linear.Cuts.empty() && Plan.numTasks() < Threads) {
+    NumSlices = Entry.d_v / Plan.Code->slice_values;
+    keepSums();
+  }
   constexpr int64_t Line = std::size(CacheLine().Values);
   Zeros.assign(ceilDivide(Entry.d_v, Line) * Line, 0.0F);
   NoState = zeros(Launch.state_in);
@@ -237,11 +270,31 @@ void LinearLaunch::passState(int64_t Batch, int64_t Head) const {
         std::copy_n(Row(Of.In, R), Of.Out.shape[3], Row(Of.Out, R));
 }
 
-void LinearLaunch::computeOutput(const Stretch &S, int64_t Head,
+/// Leaves a slice of the values, and the sums to the first one.
+void LinearLaunch::narrow(StretchArgs &Of, int64_t Slice) const {
+  int64_t Values = Plan.Code->slice_values;
+  auto Take = [&](heddle_view &View, int32_t Dtype) {
+    if (View.data)
+      View.data =
+          static_cast<char *>(View.data) + Slice * Values * dtypeBytes(Dtype);
+    View.shape[3] = Values;
+  };
+  Take(Of.Source.v, Entry.dtype);
+  Take(Of.Args.o, Entry.output_dtype);
+  Take(Of.Args.state_in, HEDDLE_F32);
+  Take(Of.Args.state_out, HEDDLE_F32);
+  if (Slice > 0)
+    Of.Args.sums_out.data = nullptr;
+}
+
+void LinearLaunch::computeOutput(const Stretch &S, int64_t Head, int64_t Slice,
                                  void *Workspace) const {
   const heddle_code &Code = *Plan.Code;
-  if (S.Queries.Count == 0 && S.Keys.Count == 0 && S.Cut < 0)
-    return passState(S.Batch, Head);
+  if (S.Queries.Count == 0 && S.Keys.Count == 0 && S.Cut < 0) {
+    if (Slice == 0)
+      passState(S.Batch, Head);
+    return;
+  }
   StretchArgs Of;
   heddle_args &Args = Of.Args;
   if (S.Cut < 0) {
@@ -250,7 +303,12 @@ void LinearLaunch::computeOutput(const Stretch &S, int64_t Head,
     int64_t Tokens = Entry.is_causal ? S.Queries.Count
                                      : std::max(S.Queries.Count, S.Keys.Count);
     bool Steps = Code.step && Tokens <= Code.step_tokens;
-    (Steps ? Code.step : Code.task)(&Args, S.Batch, Head, 0, Workspace);
+    if (NumSlices > 1 && !Steps) {
+      narrow(Of, Slice);
+      Code.slice(&Args, S.Batch, Head, 0, Workspace);
+    } else if (Slice == 0) {
+      (Steps ? Code.step : Code.task)(&Args, S.Batch, Head, 0, Workspace);
+    }
     return;
   }
   const CutSequence &Cut = Linear.Cuts[S.Cut];
@@ -290,8 +348,10 @@ void LinearLaunch::run(heddle_pool &Pool) {
                   {First, Count});
            });
   }
-  forAll(Pool, Plan.numTasks(), [&](int64_t I, void *Workspace) {
-    computeOutput(Linear.Stretches[I / Heads], I % Heads, Workspace);
+  forAll(Pool, Plan.numTasks() * NumSlices, [&](int64_t I, void *Workspace) {
+    int64_t Task = I / NumSlices;
+    computeOutput(Linear.Stretches[Task / Heads], Task % Heads, I % NumSlices,
+                  Workspace);
   });
 }
 
@@ -299,7 +359,7 @@ heddle_error *runtime::launchLinear(const heddle_plan &Plan,
                                     const heddle_tensors &Tensors,
                                     heddle_pool &Pool) {
   LinearLaunch L(Plan, Tensors);
-  if (heddle_error *E = L.bind())
+  if (heddle_error *E = L.bind(heddle_pool_threads(&Pool)))
     return E;
   L.run(Pool);
   return nullptr;

@@ -51,6 +51,9 @@ heddle_error *runtime::checkLinear(const heddle_plan &Plan,
   if (Problem.segments < 0)
     return makeError(HEDDLE_INVALID_ARGUMENT,
                      "'segments' is {}, expected 0 or more", Problem.segments);
+  if (Problem.threads < 0)
+    return makeError(HEDDLE_INVALID_ARGUMENT,
+                     "'threads' is {}, expected 0 or more", Problem.threads);
   if (Problem.segments > 1 && Plan.Code->device)
     return makeError(HEDDLE_UNSUPPORTED,
                      "'segments' is {}, expected 0 or 1: level '{}' of kernel "
@@ -80,20 +83,36 @@ heddle_error *runtime::checkLinear(const heddle_plan &Plan,
   return nullptr;
 }
 
+/// True if each of so many threads has a head of a sequence, or a slice of its
+/// values, which takes less than the state of a segment does.
+static bool areBusy(const heddle_plan &Plan, int64_t Threads) {
+  int64_t Tasks = 0;
+  for (int64_t B = 0; B < Plan.Batch; ++B)
+    if (Plan.numQueries(B) > 0)
+      Tasks += Plan.HeadsQ;
+  int64_t Slices =
+      Plan.Code->slice ? Plan.Entry->d_v / Plan.Code->slice_values : 1;
+  return Tasks >= ceilDivide(Threads, Slices);
+}
+
 /// Segments that the plan chooses for a sequence of `Tokens`, when those of all
-/// sequences are `AllTokens`.
+/// sequences are `AllTokens`, for `Threads` threads, or 0.
 static int64_t chooseSegments(const heddle_plan &Plan, int64_t Tokens,
-                              int64_t AllTokens) {
+                              int64_t AllTokens, int64_t Threads) {
+  if (Threads > 0 && areBusy(Plan, Threads))
+    return 1;
+  int64_t Most = Threads > 0 ? Threads : WantedSegments;
+  int64_t Fewest = Threads > 0 ? 2 : FewestSegments;
   // In reals: no product is too large for them.
   double Share =
       static_cast<double>(Tokens) /
       (static_cast<double>(AllTokens) * static_cast<double>(Plan.HeadsQ));
-  auto Segments = static_cast<int64_t>(WantedSegments * Share);
+  auto Segments = static_cast<int64_t>(static_cast<double>(Most) * Share);
   int64_t RoomBytes =
       roomFloats(*Plan.Entry) * static_cast<int64_t>(sizeof(float));
   Segments = std::min({Segments, Tokens / ShortestSegment,
                        MostRoomBytes / RoomBytes / Plan.HeadsQ});
-  return Segments < FewestSegments ? 1 : Segments;
+  return Segments < Fewest ? 1 : Segments;
 }
 
 /// Part number `I` of `Count` rows cut into pieces of `Piece` rows.
@@ -102,7 +121,8 @@ static RowRange pieceOf(int64_t Count, int64_t Piece, int64_t I) {
   return {First, std::min(Piece, Count - First)};
 }
 
-LinearPlan runtime::planLinear(const heddle_plan &Plan, int64_t Segments) {
+LinearPlan runtime::planLinear(const heddle_plan &Plan, int64_t Segments,
+                               int64_t Threads) {
   const heddle_entry &Entry = *Plan.Entry;
   LinearPlan Out;
   if (Plan.HeadsQ == 0)
@@ -120,9 +140,10 @@ LinearPlan runtime::planLinear(const heddle_plan &Plan, int64_t Segments) {
     // The keys of a causal kernel are in step with its queries; else there must
     // be both for a cut to be of use.
     if (Entry.can_scan && Plan.Code->state && Queries > 0 && Keys > 0)
-      Wanted = std::min(
-          Chunks,
-          Segments > 0 ? Segments : chooseSegments(Plan, Tokens(B), AllTokens));
+      Wanted =
+          std::min(Chunks, Segments > 0 ? Segments
+                                        : chooseSegments(Plan, Tokens(B),
+                                                         AllTokens, Threads));
     // Segments of one length but the last.
     int64_t Length = ceilDivide(Chunks, std::max<int64_t>(Wanted, 1)) * Chunk;
     int64_t Count = Length > 0 ? ceilDivide(Tokens(B), Length) : 1;

@@ -38,7 +38,8 @@ struct CutSequence {
   int64_t numRooms() const { return NumSegments + 1; }
 };
 
-/// Depends on the problem only, not on threads, and so do the results.
+/// Depends on the problem only, not on the threads of a launch, and so do the
+/// results.
 struct LinearPlan {
   std::vector<Stretch> Stretches; ///< Longest first.
   std::vector<CutSequence> Cuts;
@@ -53,9 +54,11 @@ struct LinearPlan {
 heddle_error *checkLinear(const heddle_plan &Plan,
                           const heddle_problem &Problem);
 
-/// Cuts sequences into at most `Segments` segments of whole chunks, or as few
-/// as keep a fair number of threads busy when that is 0. Throws std::bad_alloc.
-LinearPlan planLinear(const heddle_plan &Plan, int64_t Segments);
+/// Cuts sequences into at most `Segments` segments of whole chunks, or when
+/// that is 0 into as few as keep so many threads busy, a fair number when that
+/// is 0. Throws std::bad_alloc.
+LinearPlan planLinear(const heddle_plan &Plan, int64_t Segments,
+                      int64_t Threads);
 
 /// Floats of the room of one state: rows of d_v, then the sums, then the
 /// factors, in whole cache lines.

@@ -234,7 +234,7 @@ heddle_error *heddle_plan_create_with(const heddle_kernel *kernel,
         return E;
       if (heddle_error *E = runChecks(*Plan))
         return E;
-      Plan->Linear = planLinear(*Plan, problem->segments);
+      Plan->Linear = planLinear(*Plan, problem->segments, problem->threads);
       *out = Plan.release();
       return nullptr;
     }

@@ -144,7 +144,7 @@ llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
 // -----
 
 // A kernel of a recurrence has no count function.
-// expected-error@+1 {{expected 'tile.kernel' to be "task", "state", "step" or "check", got "count"}}
+// expected-error@+1 {{expected 'tile.kernel' to be "task", "state", "step", "slice" or "check", got "count"}}
 llvm.func @count(!llvm.ptr, i64, i64, i64, i32, !llvm.ptr) attributes {
     tile.kernel = "count", tile.workspace = 0, tile.features = "",
     tile.entry = #attn.entry<"all", @all, "x", qk = 64, v = 64,

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define HEDDLE_ABI_VERSION 7u
+#define HEDDLE_ABI_VERSION 8u
 /// "HEDDLEBN", little endian: the first eight bytes of a descriptor.
 #define HEDDLE_ABI_MAGIC UINT64_C(0x4e42454c44444548)
 /// The one symbol a bundle exports: a `heddle_descriptor`.
@@ -354,6 +354,12 @@ typedef struct heddle_code {
   /// token; NULL where there is no such code. Their tiles are chunks of
   /// query_tile = key_tile tokens.
   heddle_task_fn state, step;
+  /// `slice` does what `task` does, for slice_values of the features of v, o
+  /// and the state: its views are of these, and its results bit-equal to those
+  /// of `task`. It computes sums_out as well, from all of q and k. NULL and 0
+  /// where there is no such code; slice_values divides d_v.
+  heddle_task_fn slice;
+  int64_t slice_values;
   /// Sequences of at most so many queries are for `step`; where the kernel is
   /// not causal, of keys too.
   int64_t step_tokens;

@@ -177,6 +177,11 @@ typedef struct heddle_problem {
   /// many as large ones have. The keys of short queries are split so that its
   /// multiprocessors are busy, which changes results by rounding.
   int64_t multiprocessors;
+  /// Threads that launches are to run on, for a linear kernel with `segments`
+  /// 0: sequences are cut so that each has something to do, and not at all
+  /// where each has without that. 0: unknown, cut as for many. Changes results
+  /// by rounding; any number of threads may run the plan.
+  int64_t threads;
 } heddle_problem;
 
 /// How much work a problem is. Of a linear kernel the full tiles are its chunks

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: heddle-opt %s --tile-to-cpu --split-input-file --verify-diagnostics
 
-// expected-error @+1 {{has the kernel kind "other"; expected "task", "state", "step", "columns", "count" or "check"}}
+// expected-error @+1 {{has the kernel kind "other"; expected "task", "state", "step", "slice", "columns", "count" or "check"}}
 func.func @f() attributes {tile.kernel = "other"} {
   return
 }

@@ -94,6 +94,8 @@ TEST(LinearErrors, RefusesLengthsThatDontFit) {
        [](Case &C) { C.Values[1].integer = -1; }},
       {"'segments' is -1, expected 0 or more", false,
        [](Case &C) { C.Problem.segments = -1; }},
+      {"'threads' is -1, expected 0 or more", false,
+       [](Case &C) { C.Problem.threads = -1; }},
       {"table 'decay' is read at indices 0 to 8 along axis 1, which has 5 "
        "elements",
        false, [](Case &C) { C.TableShape[1] = 5; }},
@@ -253,6 +255,15 @@ TEST(LinearErrors, RefusesDamagedDescriptors) {
        [](Kernel &K) { K.code().state = nullptr; }},
       {"linear code that cannot be run",
        [](Kernel &K) { K.code().step_tokens = -1; }},
+      {"linear code that cannot be run",
+       [](Kernel &K) { K.code().slice_values = 1; }},
+      {"linear code that cannot be run",
+       [](Kernel &K) { K.code().slice = K.code().task; }},
+      {"linear code that cannot be run",
+       [](Kernel &K) {
+         K.code().slice = K.code().task;
+         K.code().slice_values = K.entry().d_v - 1;
+       }},
       {"linear code that cannot be run",
        [](Kernel &K) { K.code().packed = &K.code(); }},
       {"no entry points", [](Kernel &K) { K.code().task = nullptr; }},

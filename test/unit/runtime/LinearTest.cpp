@@ -75,7 +75,8 @@ TEST(Linear, CutsSequencesIntoWholeChunks) {
 }
 
 TEST(Linear, CutsOfItsOwnAccordWhereFewHeadsMeetManyTokens) {
-  auto Segments = [](int64_t Batch, int64_t Heads, int64_t Length) {
+  auto Segments = [](int64_t Batch, int64_t Heads, int64_t Length,
+                     int64_t Threads = 0) {
     Kernel Fake = Kernel::make<HEDDLE_F32, HEDDLE_F32, false>();
     Fake.entry().num_checks = 0;
     float One = 1;
@@ -83,9 +84,10 @@ TEST(Linear, CutsOfItsOwnAccordWhereFewHeadsMeetManyTokens) {
     heddle_tensor Table = {&One, HEDDLE_F32, 2, Shape, nullptr};
     heddle_value Values[2] = {};
     Values[0].table = &Table;
-    Owned<heddle_plan> Plan =
-        makePlan(Fake.get(), plainProblem(Batch, Heads, 1, Length, Length,
-                                          nullptr, Values));
+    heddle_problem Problem =
+        plainProblem(Batch, Heads, 1, Length, Length, nullptr, Values);
+    Problem.threads = Threads;
+    Owned<heddle_plan> Plan = makePlan(Fake.get(), Problem);
     return heddle_plan_num_tasks(Plan.get()) / Batch / Heads;
   };
   EXPECT_EQ(Segments(1, 1, 100000), 16);
@@ -96,6 +98,13 @@ TEST(Linear, CutsOfItsOwnAccordWhereFewHeadsMeetManyTokens) {
   // Too short for as many.
   EXPECT_EQ(Segments(1, 1, 4096), 8);
   EXPECT_EQ(Segments(1, 1, 2000), 1);
+  // For so many threads.
+  EXPECT_EQ(Segments(1, 1, 100000, 1), 1);
+  EXPECT_EQ(Segments(1, 1, 100000, 2), 2);
+  EXPECT_EQ(Segments(1, 1, 100000, 64), 64);
+  EXPECT_EQ(Segments(2, 2, 100000, 4), 1);
+  EXPECT_EQ(Segments(2, 2, 100000, 7), 1);
+  EXPECT_EQ(Segments(2, 2, 100000, 8), 2);
 }
 
 TEST(Linear, ReadsAndWritesOtherTypes) {
