@@ -15,11 +15,7 @@ namespace {
 /// More than there are tasks in any of these cases.
 constexpr int32_t ManyThreads = 9;
 
-std::string nameOf(const testing::TestParamInfo<std::string> &Info) {
-  return Info.param;
-}
-
-std::vector<std::string> names() {
+std::vector<std::string> sliceableNames() {
   std::vector<std::string> Names;
   for (const LinearText &Text : linearTexts())
     Names.push_back(Text.Name);
@@ -77,7 +73,7 @@ TEST_P(LinearSlices, BitEqual) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Recurrences, LinearSlices, testing::ValuesIn(names()),
-                         nameOf);
+INSTANTIATE_TEST_SUITE_P(Recurrences, LinearSlices,
+                         testing::ValuesIn(sliceableNames()), nameOf);
 
 } // namespace

@@ -31,10 +31,6 @@ std::vector<std::string> scannableNames() {
   return Names;
 }
 
-std::string nameOf(const testing::TestParamInfo<std::string> &Info) {
-  return Info.param;
-}
-
 class LinearCuts : public testing::TestWithParam<std::string> {
 protected:
   const LinearText &text() const { return linearText(GetParam()); }

@@ -34,6 +34,11 @@ struct LinearText {
 const std::vector<LinearText> &linearTexts();
 const LinearText &linearText(const std::string &Name);
 
+/// The name of a text is that of a test about it.
+inline std::string nameOf(const testing::TestParamInfo<std::string> &Info) {
+  return Info.param;
+}
+
 } // namespace heddle::exec
 
 #endif // HEDDLE_TEST_EXEC_LINEARTEXTS_H

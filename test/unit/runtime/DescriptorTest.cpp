@@ -38,6 +38,8 @@ struct Parts {
                            nullptr,
                            nullptr,
                            nullptr,
+                           nullptr,
+                           0,
                            0,
                            0,
                            nullptr},
@@ -55,6 +57,8 @@ struct Parts {
                            nullptr,
                            nullptr,
                            nullptr,
+                           nullptr,
+                           0,
                            0,
                            0,
                            nullptr}};

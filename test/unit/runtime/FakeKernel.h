@@ -186,6 +186,8 @@ public:
                    nullptr,
                    nullptr,
                    nullptr,
+                   nullptr,
+                   0,
                    0,
                    0,
                    nullptr});

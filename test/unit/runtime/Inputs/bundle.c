@@ -176,6 +176,8 @@ static void stateTask(const heddle_args *Args, int64_t B, int64_t H,
    NULL,                                                                       \
    NULL,                                                                       \
    NULL,                                                                       \
+   NULL,                                                                       \
+   0,                                                                          \
    0,                                                                          \
    0,                                                                          \
    NULL}
