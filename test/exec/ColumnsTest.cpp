@@ -98,7 +98,7 @@ TEST_F(Columns, CausalInTimeOnAGridOfThreeAxes) {
   for (auto [T, H, W] :
        {std::tuple(2, 3, 4), std::tuple(5, 6, 7), std::tuple(3, 9, 10)})
     Problems.push_back({1, 2, 1, T * H * W, T * H * W, {}, {T, H, W}});
-  agree(kVideo, Problems);
+  agree(VideoText, Problems);
 }
 
 TEST_F(Columns, KeysOnAGridOfTheirOwn) {

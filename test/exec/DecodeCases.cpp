@@ -24,7 +24,7 @@ attn.pattern @causal keep(%b, %h, %q, %k) {
   attn.keep %past
 })",
      nothing},
-    {"Window", kSlidingWindow,
+    {"Window", SlidingWindowText,
      [](std::mt19937_64 &, const Sizes &) { return ValueList{700}; }},
     {"SinkAndWindow", R"(
 attn.pattern @a_shape(%sink: index, %window: index) keep(%b, %h, %q, %k) {
@@ -37,7 +37,7 @@ attn.pattern @a_shape(%sink: index, %window: index) keep(%b, %h, %q, %k) {
   attn.keep %kept
 })",
      [](std::mt19937_64 &, const Sizes &) { return ValueList{4, 333}; }},
-    {"WindowPerHead", kWindowPerHead,
+    {"WindowPerHead", WindowPerHeadText,
      [](std::mt19937_64 &Random, const Sizes &Of) {
        return ValueList{
            Value::randomIntegers(Random, {Of.HeadsQ}, 0, Of.SeqK + 1),
@@ -59,7 +59,7 @@ attn.pattern @retrieval(%kind: tensor<?xindex>) keep(%b, %h, %q, %k) {
      [](std::mt19937_64 &Random, const Sizes &Of) {
        return ValueList{Value::randomIntegers(Random, {Of.HeadsQ}, 0, 2)};
      }},
-    {"ColumnsAndDiagonals", kVerticalSlash,
+    {"ColumnsAndDiagonals", VerticalSlashText,
      [](std::mt19937_64 &Random, const Sizes &Of) {
        return ValueList{
            Value::randomSets(Random, {Of.Batch, Of.HeadsQ}, Of.SeqK),

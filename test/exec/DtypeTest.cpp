@@ -27,7 +27,7 @@ protected:
 };
 
 TEST_P(Dtypes, AgreeInEveryLayout) {
-  OnEveryLevel Kernels(Host, kSlidingWindow, Spec);
+  OnEveryLevel Kernels(Host, SlidingWindowText, Spec);
   for (auto [Queries, Keys] : {std::pair(1, 1), std::pair(65, 130),
                                std::pair(130, 63), std::pair(197, 197)})
     for (Layout Order : {Layout::Bhsd, Layout::Bshd, Layout::Padded}) {
@@ -37,7 +37,7 @@ TEST_P(Dtypes, AgreeInEveryLayout) {
 }
 
 TEST_P(Dtypes, AgreePacked) {
-  OnEveryLevel Kernels(Host, kSlidingWindow, Spec);
+  OnEveryLevel Kernels(Host, SlidingWindowText, Spec);
   for (int64_t Length : {1, 63, 64, 150})
     for (auto [Heads, Groups] : {std::pair(4, 4), std::pair(4, 1)}) {
       Sizes Of = {2, Heads, Groups, Length, Length, {}, {Value(50)}};
@@ -46,7 +46,7 @@ TEST_P(Dtypes, AgreePacked) {
 }
 
 TEST_P(Dtypes, AgreeRagged) {
-  OnEveryLevel Kernels(Host, kSlidingWindow, Spec);
+  OnEveryLevel Kernels(Host, SlidingWindowText, Spec);
   for (Layout Order : {Layout::Bhsd, Layout::Bshd})
     ASSERT_TRUE(Kernels.agree(
         Sizes::ragged(2, 1, {3, 70, 0}, {10, 70, 5}, {Value(20)}), Order));

@@ -52,7 +52,7 @@ protected:
 //===----------------------------------------------------------------------===//
 
 TEST_F(Families, WindowAndSinkPerHead) {
-  agree(kWindowPerHead, small(), [&](const Sizes &Of) {
+  agree(WindowPerHeadText, small(), [&](const Sizes &Of) {
     return ValueList{Value::randomIntegers(Random, {Of.HeadsQ}, 0, 120),
                      Value::randomIntegers(Random, {Of.HeadsQ}, 0, 9)};
   });
@@ -79,7 +79,7 @@ attn.pattern @documents(%doc: tensor<?x?xindex>) keep(%b, %h, %q, %k) {
 }
 
 TEST_F(Families, ColumnsAndDiagonals) {
-  agree(kVerticalSlash, small(), [&](const Sizes &Of) {
+  agree(VerticalSlashText, small(), [&](const Sizes &Of) {
     return ValueList{Value::randomSets(Random, {Of.Batch, Of.HeadsQ}, Of.SeqK),
                      Value::randomSets(Random, {1, Of.HeadsQ}, Of.SeqK)};
   });
@@ -171,7 +171,7 @@ attn.pattern @cross(%H: index, %W: index, %h2: index, %w2: index)
 }
 
 TEST_F(Families, GridOfThreeAxes) {
-  OnEveryLevel Kernels(Host, kVideo, small());
+  OnEveryLevel Kernels(Host, VideoText, small());
   for (auto [T, H, W] :
        {std::tuple(2, 3, 4), std::tuple(5, 6, 7), std::tuple(4, 9, 10)}) {
     Sizes Of = {1, 2, 1, T * H * W, T * H * W, {}, {T, H, W}};
@@ -278,7 +278,7 @@ TEST_F(Families, GroupedSoftmax) {
 //===----------------------------------------------------------------------===//
 
 static std::string windowAndPrefix() {
-  return std::string(kSlidingWindow) + R"(
+  return std::string(SlidingWindowText) + R"(
 attn.pattern @every(%step: index) keep(%b, %h, %q, %k) {
   %kept = arith.cmpi sge, %k, %step : index
   attn.keep %kept

@@ -8,7 +8,7 @@
 namespace heddle::exec {
 
 /// The last `window` keys.
-inline constexpr const char *kSlidingWindow = R"(
+inline constexpr const char *SlidingWindowText = R"(
 attn.pattern @sliding_window(%window: index) keep(%b, %h, %q, %k) {
   %d = arith.subi %q, %k : index
   %past = attn.in %d, #attn.interval<0, inf>
@@ -18,7 +18,7 @@ attn.pattern @sliding_window(%window: index) keep(%b, %h, %q, %k) {
 })";
 
 /// A window, and first keys that every query meets, for each head.
-inline constexpr const char *kWindowPerHead = R"(
+inline constexpr const char *WindowPerHeadText = R"(
 attn.pattern @head_windows(%window: tensor<?xindex>, %sink: tensor<?xindex>)
     keep(%b, %h, %q, %k) {
   %w = attn.at %window[%h] : tensor<?xindex>
@@ -33,7 +33,7 @@ attn.pattern @head_windows(%window: tensor<?xindex>, %sink: tensor<?xindex>)
 })";
 
 /// Listed columns and diagonals.
-inline constexpr const char *kVerticalSlash = R"(
+inline constexpr const char *VerticalSlashText = R"(
 attn.pattern @vertical_slash(%cols: !attn.set, %diags: !attn.set)
     keep(%b, %h, %q, %k) {
   %d = arith.subi %q, %k : index
@@ -46,7 +46,7 @@ attn.pattern @vertical_slash(%cols: !attn.set, %diags: !attn.set)
 })";
 
 /// A neighbourhood in space, and in time the present and two steps back.
-inline constexpr const char *kVideo = R"(
+inline constexpr const char *VideoText = R"(
 attn.pattern @video(%T: index, %H: index, %W: index) grid(%T x %H x %W)
     keep(%b, %h, %qt, %qy, %qx, %kt, %ky, %kx) {
   %dt = arith.subi %qt, %kt : index

@@ -131,7 +131,7 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 
 // Code, in the order of the functions: level, features, functions, tiles, boxes,
 // the most bytes that a function of a task needs, no packed code.
-// CHECK: llvm.mlir.global private constant @[[CODES:heddle.codes.[0-9]+]]() {{.*}} : !llvm.array<2 x struct<(ptr, ptr, ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64, ptr, ptr, ptr, i64, i64, ptr)>>
+// CHECK: llvm.mlir.global private constant @[[CODES:heddle.codes.[0-9]+]]() {{.*}} : !llvm.array<2 x struct<(ptr, ptr, ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64, ptr, ptr, ptr, ptr, i64, i64, i64, ptr)>>
 // CHECK: addressof @[[WIDE]]
 // CHECK: addressof @wide_task
 // CHECK: addressof @wide_count

@@ -154,10 +154,10 @@ TEST(LinearErrors, RefusesTensorsThatDontFit) {
       {"tensor 'sums_out' is written but shares memory with tensor 'state_in'",
        [](Case &C) { C.Z1.data = C.S0.data; }},
       {"tensor 'state_out' is written but shares memory with tensor 'sums_in'",
-       [](Case &C) { C.S1.data = C.Z0.data; }},
+       [](Case &C) { C.Z0.data = C.S1.data; }},
       {"tensor 'state_out' is written but shares memory with tensor "
        "'sums_out'",
-       [](Case &C) { C.S1.data = C.Z1.data; }},
+       [](Case &C) { C.Z1.data = C.S1.data; }},
       {"tensor 'o' is written but shares memory with tensor 'state_in'",
        [](Case &C) { C.To.data = C.S0.data; }},
   };
