@@ -179,7 +179,7 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 
 // CHECK: llvm.mlir.global external constant @heddle_bundle_descriptor() {{.*}} : !llvm.struct<(i64, i32, i32, ptr, ptr, ptr, i64, ptr)>
 // CHECK: constant(5639145877286438216 : i64)
-// CHECK: constant(7 : i32)
+// CHECK: constant(8 : i32)
 // CHECK: constant(56 : i32)
 // CHECK: addressof @[[ARCH]]
 // CHECK: constant(1 : i64)
