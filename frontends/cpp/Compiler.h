@@ -165,9 +165,9 @@ struct CompileOptions {
   /// from, for profilers and for what an emulation finds. The bundle names the
   /// source file then. Nothing is done to the code itself.
   bool LineInfo = false;
-  /// A recurrence over all pairs of tokens (`attn-expand-linear`), not by chunks
-  /// and by tokens: to hold the others to, at the cost of the square of the
-  /// tokens. Fails for a delta rule.
+  /// A recurrence over all pairs of tokens (`attn-expand-linear`), not by
+  /// chunks and by tokens: to hold the others to, at the cost of the square of
+  /// the tokens. Fails for a delta rule.
   bool Quadratic = false;
   /// Assemble the code of devices where an assembler is installed, so that no
   /// driver has to. Of no use to an emulation.

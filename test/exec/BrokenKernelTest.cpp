@@ -131,7 +131,8 @@ const std::vector<Mistake> &dataMistakes() {
       {"without the tile's coordinates",
        "st\\.shared\\.b(32|64)[[:space:]]+\\[%rd[0-9]+\\+",
        "",
-       // Within the loop a stage may have those of the tile that it held before.
+       // Within the loop a stage may have those of the tile that it held
+       // before.
        {{FaultKind::Uninitialized}, true}},
       {"with another partner of a reduction",
        "(shfl\\.sync\\.bfly.*), 2, 31, -1;",
