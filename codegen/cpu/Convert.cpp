@@ -123,6 +123,13 @@ static unsigned alignmentOf(Type Element) {
   return Element.getIntOrFloatBitWidth() / 8;
 }
 
+int64_t heddle::cpu::codeOf(Type Element) {
+  enum : int64_t { None, F32, F16, BF16 };
+  if (!Element)
+    return None;
+  return Element.isF32() ? F32 : Element.isF16() ? F16 : BF16;
+}
+
 Value heddle::cpu::loadWidened(KernelBuilder &B, Value Pointer, Type Element,
                                int64_t Count) {
   Type T = storedType(B, Element);

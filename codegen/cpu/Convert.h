@@ -12,6 +12,9 @@
 
 namespace heddle::cpu {
 
+/// A number for each type of elements, and one for none.
+int64_t codeOf(mlir::Type Element);
+
 /// `Count` elements of type `Element` from `Pointer` on, as f32: a scalar for
 /// one, else a vector. Exact. Nothing is read beyond them.
 mlir::Value loadWidened(KernelBuilder &B, mlir::Value Pointer,

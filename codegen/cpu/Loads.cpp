@@ -2,6 +2,8 @@
 //
 // Tiles from and to the tensors that a kernel works on.
 
+#include "codegen/cpu/Causal.h"
+#include "codegen/cpu/Panels.h"
 #include "codegen/cpu/TileLowering.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -41,6 +43,31 @@ static bool isFetchedByRotation(tile::LoadOp Op) {
          Rotate.getRow() == Op.getRow();
 }
 
+bool TileLowering::isCopiedByProduct(tile::LoadOp Op) const {
+  if (isOfChunk(Op) || !Op.getTile().hasOneUse())
+    return false;
+  Operation *User = *Op.getTile().user_begin();
+  if (User->getBlock() != Op->getBlock())
+    return false;
+  auto Size = [](Value Tile, unsigned Axis) {
+    return cast<RankedTensorType>(Tile.getType()).getDimSize(Axis);
+  };
+  Product P = {};
+  if (auto Scores = dyn_cast<tile::ScoresOp>(User)) {
+    P.Rows = Size(Scores.getS(), 1);
+    P.Depth = Size(Scores.getQ(), 1);
+    P.ReduceOverRows = false;
+    return !needsLowerOnly(Scores.getS()) && panelElements(B.shape(), P) != 0;
+  }
+  if (auto Accumulate = dyn_cast<tile::AccumulateOp>(User)) {
+    P.Rows = Size(Accumulate.getResult(), 1);
+    P.Depth = Size(Accumulate.getP(), 1);
+    P.ReduceOverRows = true;
+    return !isCausal(Accumulate.getBits()) && panelElements(B.shape(), P) != 0;
+  }
+  return false;
+}
+
 void TileLowering::lower(tile::LoadOp Op) {
   Value Result = Op.getTile();
   if (Result.use_empty())
@@ -59,6 +86,8 @@ void TileLowering::lower(tile::LoadOp Op) {
     T.InPlace =
         RowView{From.row(B, From.First), From.Stride,
                 B.add(arith::SubIOp::create(B, From.Length, From.First), -1)};
+  } else if (isCopiedByProduct(Op)) {
+    T.Unfetched = From;
   } else {
     T.InPlace = stage(T.Type, From);
   }

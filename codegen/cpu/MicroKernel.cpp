@@ -4,6 +4,7 @@
 
 #include "codegen/cpu/Machine.h"
 #include "codegen/cpu/Masks.h"
+#include "codegen/cpu/Panels.h"
 #include "codegen/lanes/Ramp.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -201,6 +202,15 @@ public:
   Fetches(KernelBuilder &B, const Product &P, Value FirstRow, int64_t Rows)
       : B(B), P(P), Stripe(arith::DivUIOp::create(B, FirstRow, B.i64(Rows))),
         Stripes(llvm::divideCeil(P.Rows, Rows)) {
+    for (const RowsAhead &Rows : P.Later)
+      Spread.push_back({Rows, Stripe});
+    if (P.Copied) {
+      // Between the steps, as the copies are: a step has registers for no more
+      // addresses.
+      if (P.Ahead.Base)
+        Spread.push_back({P.Ahead, Stripe});
+      return;
+    }
     if (P.Ahead.Base)
       Wanted.push_back({P.Ahead, Stripe});
     // Rows that all exist are copies, just made.
@@ -215,7 +225,7 @@ public:
     Wanted.push_back({Own, B.add(Stripe, 1)});
   }
 
-  /// Part `Number` of `Parts` of the lines of `P.Later`.
+  /// Part `Number` of `Parts` of what falls to the stretches of a reduction.
   void emitLater(Value Number, int64_t Parts);
   /// All at once: a stripe has time enough for them to arrive.
   void emitAll();
@@ -238,7 +248,7 @@ private:
   const Product &P;
   Value Stripe;
   int64_t Stripes;
-  SmallVector<Want, 2> Wanted;
+  SmallVector<Want, 2> Wanted, Spread;
 };
 } // namespace
 
@@ -251,11 +261,12 @@ Value Fetches::address(const RowsAhead &Rows, Value Row) {
 }
 
 void Fetches::emitLater(Value Number, int64_t Parts) {
-  for (const RowsAhead &Rows : P.Later) {
+  for (const Want &W : Spread) {
+    const RowsAhead &Rows = W.Rows;
     int64_t PerRow = linesPerRow(Rows);
     int64_t Share = llvm::divideCeil(Rows.Rows * PerRow, Stripes * Parts);
     // Lines count over all rows.
-    Value First = B.mul(B.add(B.mul(Stripe, Parts), Number), Share);
+    Value First = B.mul(B.add(B.mul(W.Stripe, Parts), Number), Share);
     B.loop(Share, 1, [&](Value I) {
       Value Line = B.add(First, I);
       Value Row = address(Rows, arith::DivUIOp::create(B, Line, B.i64(PerRow)));
@@ -311,9 +322,13 @@ static KernelBuilder::Values rowPointers(KernelBuilder &B, const Product &P,
 /// All vectors of rows [FirstRow, FirstRow + Rows), as many at once as the
 /// registers hold beside the operands of one step, with one to spare for the
 /// next broadcast: without it the scheduler spills.
-static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
+static void emitRows(KernelBuilder &B, const Product &Whole, Value FirstRow,
                      int64_t Rows) {
   const Shape &S = B.shape();
+  PanelCopies Copies(B, Whole, stripeRows(S, Whole));
+  Product P = Whole;
+  if (P.Copied)
+    P.A = Copies.view(FirstRow);
   int64_t Vectors = P.Length / S.Lanes;
   int64_t Fit = (S.Registers - 2 - S.ProductScratch) / (Rows + 1);
   int64_t AtOnce = largestDivisor(Vectors, std::max<int64_t>(Fit, 1));
@@ -327,7 +342,7 @@ static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
   constexpr int64_t FewestSteps = 8;
   int64_t Tiles = Vectors / AtOnce;
   int64_t Stretches =
-      P.Later.empty() || P.Counting != Part::All ||
+      (P.Later.empty() && !P.Copied) || P.Counting != Part::All ||
               P.Depth % B.shape().Unroll != 0
           ? 1
           : largestDivisor(P.Depth / B.shape().Unroll,
@@ -343,8 +358,10 @@ static void emitRows(KernelBuilder &B, const Product &P, Value FirstRow,
             },
             Stretches,
             [&](Value Stretch) {
-              Ahead.emitLater(B.add(B.mul(Tile, Stretches), Stretch),
-                              Tiles * Stretches);
+              Value Number = B.add(B.mul(Tile, Stretches), Stretch);
+              Ahead.emitLater(Number, Tiles * Stretches);
+              if (P.Copied)
+                Copies.emitPart(FirstRow, Number, Tiles * Stretches);
             });
   });
 }
@@ -377,6 +394,11 @@ static void emitStair(KernelBuilder &B, const Product &P, int64_t First,
   });
 }
 
+int64_t heddle::cpu::stripeRows(const Shape &S, const Product &P) {
+  int64_t Fit = std::max<int64_t>(1, (S.Registers - 3 - S.ProductScratch) / 2);
+  return std::min(P.Rows, largestDivisor(S.Rows, Fit));
+}
+
 void heddle::cpu::emitProduct(KernelBuilder &B, const Product &P) {
   if (P.Counting == Part::RowsToLane) {
     // Every step is code of its own.
@@ -387,9 +409,9 @@ void heddle::cpu::emitProduct(KernelBuilder &B, const Product &P) {
       emitStair(B, P, First, std::min(First + Width, Vectors));
     return;
   }
-  int64_t Fit = std::max<int64_t>(
-      1, (B.shape().Registers - 3 - B.shape().ProductScratch) / 2);
-  int64_t AtOnce = std::min(P.Rows, largestDivisor(B.shape().Rows, Fit));
+  if (P.Copied)
+    PanelCopies(B, P, stripeRows(B.shape(), P)).emitFirst();
+  int64_t AtOnce = stripeRows(B.shape(), P);
   int64_t Main = P.Rows / AtOnce * AtOnce;
   B.loop(Main, AtOnce,
          [&](Value FirstRow) { emitRows(B, P, FirstRow, AtOnce); });

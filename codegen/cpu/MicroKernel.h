@@ -36,12 +36,27 @@ enum class Part : int64_t {
   StepsToLane,
 };
 
+/// Rows that a product makes copies of for itself (Panels.h): of f32, whatever
+/// they are in memory. Rows of the tile that do not exist may be any others.
+struct RowsCopied {
+  /// Nothing is copied where there is no element type.
+  RowSource From;
+  /// `panelElements` of f32.
+  mlir::Value Memory;
+  /// `panelLength`. Were it known when the code is generated, all elements of a
+  /// step would be loaded at once, for which there are no registers.
+  mlir::Value Length;
+
+  explicit operator bool() const { return static_cast<bool>(From.Element); }
+};
+
 /// C[i][:] = C0[i][:] * factor(i, :) + sum over t < Depth of a(i, t) * B[t][:],
 /// for i < Rows. Matrices B, C0, C have rows of `Length` elements.
 struct Product {
   int64_t Rows, Depth, Length;
   /// a(i, t) is element t of row i (keys of `scores`), or with
-  /// `ReduceOverRows` element i of row t (values of `accumulate`).
+  /// `ReduceOverRows` element i of row t (values of `accumulate`). Null where
+  /// the rows are copied.
   RowView A;
   bool ReduceOverRows;
   mlir::Value B;
@@ -55,10 +70,14 @@ struct Product {
   /// May be the same as `InitialC`.
   mlir::Value C;
   Part Counting = Part::All;
+  RowsCopied Copied = {};
   RowsAhead Ahead = {};
   /// Rows that are needed much later: some of their lines before every stripe.
   llvm::SmallVector<RowsAhead, 2> Later = {};
 };
+
+/// Rows of a register tile.
+int64_t stripeRows(const Shape &S, const Product &P);
 
 void emitProduct(KernelBuilder &B, const Product &P);
 

