@@ -79,7 +79,7 @@ void TileLowering::lower(tile::LoadOp Op) {
   T.Type = cast<RankedTensorType>(Result.getType());
   if (llvm::any_of(Result.getUses(), wantsLanes)) {
     T.Data = allocate(Result);
-    emitTransposeIn(B, T.Type, From, T.Data);
+    transposeIn(T.Type, From, T.Data);
   } else if (isFetchedByRotation(Op)) {
     T.Unfetched = From;
   } else if (From.Element.isF32() && From.First) {
@@ -102,7 +102,7 @@ void TileLowering::lower(tile::StoreOp Op) {
   if (T.InPlace)
     emitRowCopies(B, {T.queries(), T.features(), *T.InPlace, To});
   else
-    emitTransposeOut(B, Type, stored(Op.getTile()), To);
+    transposeOut(Type, stored(Op.getTile()), To);
 }
 
 void TileLowering::lower(tile::RotateOp Op) {

@@ -21,7 +21,9 @@ def TileToCpu : Pass<"tile-to-cpu", "::mlir::ModuleOp"> {
     instructions, its schedule the register tile; functions with `tile.host`, which
     work for another device, get the baseline. The size of the workspace and
     the needed instruction-set extensions are left as `tile.workspace` and
-    `tile.features`.
+    `tile.features`. Heavy verbs become functions of their own; those that have
+    nothing of the pattern in them carry their verb as `tile.procedure`, for code
+    of equal ones is made once.
 
     ```mlir
     // before

@@ -22,7 +22,6 @@ namespace {
 
 /// One loop per axis of a box, the outermost first.
 struct BoxLoops {
-  KernelBuilder &B;
   KernelBuilder::Values Start, Extents;
   ArrayRef<int64_t> Box;
   Buffer To;
@@ -30,7 +29,8 @@ struct BoxLoops {
   /// The axes from `Axis` on. `Number` is what the outer axes contribute to a
   /// token's number and `Row` to its place in the list, both in units of the
   /// last of them; `Inside` says whether they are on the grid.
-  void emit(size_t Axis, Value Number, Value Row, Value Inside) {
+  void emit(KernelBuilder &B, size_t Axis, Value Number, Value Row,
+            Value Inside) {
     if (Axis == Box.size()) {
       B.storeScalar(B.select(Inside, Number, B.i64(-1)),
                     B.offset(To.Base, Row, B.getI64Type()));
@@ -38,7 +38,7 @@ struct BoxLoops {
     }
     B.loop(Box[Axis], 1, [&](Value I) {
       Value At = B.add(Start[Axis], I);
-      emit(Axis + 1, B.add(B.mul(Number, Extents[Axis]), At),
+      emit(B, Axis + 1, B.add(B.mul(Number, Extents[Axis]), At),
            B.add(B.mul(Row, Box[Axis]), I),
            both(B, Inside, compare(B, CmpIPredicate::ult, At, Extents[Axis])));
     });
@@ -48,12 +48,19 @@ struct BoxLoops {
 } // namespace
 
 void TileLowering::lower(tile::PositionsOp Op) {
-  BoxLoops Loops{B, {}, {}, Op.getBox(), allocate(Op.getPositions())};
+  BoxLoops Loops{{}, {}, Op.getBox(), allocate(Op.getPositions())};
   for (Value Start : Op.getCoordinates())
     Loops.Start.push_back(scalarI64(Start));
   for (Value Extent : Op.getExtents())
     Loops.Extents.push_back(scalarI64(Extent));
-  Loops.emit(0, B.i64(0), B.i64(0), B.constant(B.getBoolAttr(true)));
+  SmallVector<Value *> Inputs = {&Loops.To.Base};
+  for (Values *Some : {&Loops.Start, &Loops.Extents})
+    for (Value &V : *Some)
+      Inputs.push_back(&V);
+  Shared.call(B, "positions", Loops.Box, Inputs, [&](KernelBuilder &Inside) {
+    Loops.emit(Inside, 0, Inside.i64(0), Inside.i64(0),
+               Inside.constant(Inside.getBoolAttr(true)));
+  });
   define(Op.getPositions(), Loops.To);
 }
 

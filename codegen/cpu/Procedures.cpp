@@ -11,6 +11,12 @@ using namespace mlir;
 Procedures::Procedures(LLVM::LLVMFuncOp Function)
     : Kernel(Function), Last(Function) {}
 
+/// Verbs with a formula or a region of the pattern in them. That of another
+/// kernel is hardly ever the same.
+static bool isOfPattern(StringRef Verb) {
+  return llvm::is_contained({"bits", "modify", "map"}, Verb);
+}
+
 LLVM::LLVMFuncOp Procedures::create(Location Loc, StringRef Verb,
                                     TypeRange Arguments) {
   MLIRContext *Context = Loc.getContext();
@@ -29,6 +35,8 @@ LLVM::LLVMFuncOp Procedures::create(Location Loc, StringRef Verb,
   Made.setTargetCpuAttr(Kernel.getTargetCpuAttr());
   Made.setTargetFeaturesAttr(Kernel.getTargetFeaturesAttr());
   Made.setPreferVectorWidthAttr(Kernel.getPreferVectorWidthAttr());
+  if (!isOfPattern(Verb))
+    Made->setAttr(ProcedureAttr, B.getStringAttr(Verb));
   Last = Made;
   return Made;
 }

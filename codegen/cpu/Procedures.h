@@ -13,6 +13,10 @@
 
 namespace heddle::cpu {
 
+/// On a procedure that does not depend on the pattern: its verb. The code of
+/// such a one may be that of an earlier kernel (KnownCode.h).
+inline constexpr llvm::StringLiteral ProcedureAttr = "tile.procedure";
+
 class Procedures {
 public:
   /// For the kernel `Function`, whose machine the procedures are made for and

@@ -94,7 +94,10 @@ void TileLowering::lower(tile::MaskOp Op) {
   Buffer From = stored(Op.getS());
   Buffer Bits = stored(Op.getBits());
   Buffer To = successor(Op.getS(), Op);
-  emitMask(B, cast<RankedTensorType>(Op.getResult().getType()), From, Bits, To);
+  auto Type = cast<RankedTensorType>(Op.getResult().getType());
+  Shared.call(
+      B, "mask", Type.getShape(), {&From.Base, &Bits.Base, &To.Base},
+      [&](KernelBuilder &Inside) { emitMask(Inside, Type, From, Bits, To); });
   define(Op.getResult(), To);
 }
 

@@ -257,7 +257,9 @@ void TileLowering::lower(tile::FinishOp Op) {
   Buffer Lse = successor(Op.getM(), Op);
   End.Result = Result.Base;
   End.Lse = Lse.Base;
-  emitSoftmaxEnd(B, End);
+  Shared.call(B, "finish", End.Output.getShape(),
+              {&End.O, &End.M, &End.L, &End.Result, &End.Lse},
+              [&](KernelBuilder &Inside) { emitSoftmaxEnd(Inside, End); });
   define(Op.getResult(), Result);
   define(Op.getLse(), Lse);
 }

@@ -120,6 +120,9 @@ private:
   RowView columns(mlir::Value V);
   /// The rows of a tile; those of one that was computed are copied.
   RowSource rowsAsSource(mlir::Value V);
+  /// Rows of memory to a tile along the lanes, and back; see Transpose.h.
+  void transposeIn(mlir::RankedTensorType Type, RowSource From, Buffer To);
+  void transposeOut(mlir::RankedTensorType Type, Buffer From, RowSource To);
   void stageRows(const RowSource &From, const StagedShape &Shape,
                  const Rotation &Turn, mlir::Value To);
   /// Copies of rows in scratch memory, in f32.

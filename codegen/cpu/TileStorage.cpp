@@ -45,7 +45,7 @@ Buffer TileLowering::stored(Value V) {
     return T.Data;
   Buffer Result = allocate(V);
   if (T.InPlace) {
-    emitTransposeIn(B, T.Type, sourceOf(B, *T.InPlace, T.queries()), Result);
+    transposeIn(T.Type, sourceOf(B, *T.InPlace, T.queries()), Result);
     return Result;
   }
   int64_t Length = rowLength(B, T.Type);
@@ -62,13 +62,9 @@ Buffer TileLowering::stored(Value V) {
 void TileLowering::scale(const Tile &T, const Buffer &To) {
   ScaledRows S{T.features(), rowLength(B, T.Type), T.Data.Base, T.Factor,
                To.Base};
-  if (T.Factor.All) {
-    emitScaledRows(B, S);
-    return;
-  }
   Shared.call(B, "scale", {S.Rows, S.Length},
               {&S.From, &S.By.PerQuery, &S.By.PerFeature.Base,
-               &S.By.PerFeature.Stride, &S.To},
+               &S.By.PerFeature.Stride, &S.By.All, &S.To},
               [&](KernelBuilder &Inside) { emitScaledRows(Inside, S); });
 }
 
@@ -90,6 +86,27 @@ KeySide TileLowering::keySide(Value V, bool AllExist) {
 //===----------------------------------------------------------------------===//
 // Rows
 //===----------------------------------------------------------------------===//
+
+void TileLowering::transposeIn(RankedTensorType Type, RowSource From,
+                               Buffer To) {
+  SmallVector<int64_t> Sizes(Type.getShape());
+  Sizes.push_back(codeOf(From.Element));
+  Shared.call(
+      B, "rows_in", Sizes,
+      {&From.Base, &From.Stride, &From.Length, &From.First, &From.Positions,
+       &To.Base},
+      [&](KernelBuilder &Inside) { emitTransposeIn(Inside, Type, From, To); });
+}
+
+void TileLowering::transposeOut(RankedTensorType Type, Buffer From,
+                                RowSource To) {
+  SmallVector<int64_t> Sizes(Type.getShape());
+  Sizes.push_back(codeOf(To.Element));
+  Shared.call(
+      B, "rows_out", Sizes,
+      {&To.Base, &To.Stride, &To.Length, &To.First, &To.Positions, &From.Base},
+      [&](KernelBuilder &Inside) { emitTransposeOut(Inside, Type, From, To); });
+}
 
 void TileLowering::stageRows(const RowSource &From, const StagedShape &Shape,
                              const Rotation &Turn, Value To) {
@@ -124,7 +141,7 @@ RowSource TileLowering::rowsAsSource(Value V) {
   Buffer Columns = stored(V);
   Buffer Rows = Scratch->allocate(T.queries() * T.features() * 4);
   RowSource To = sourceOf(B, {Rows.Base, B.i64(T.features()), {}}, T.queries());
-  emitTransposeOut(B, T.Type, Columns, To);
+  transposeOut(T.Type, Columns, To);
   return To;
 }
 

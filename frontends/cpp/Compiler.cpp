@@ -182,6 +182,8 @@ public:
   bool runPasses(Stage Until);
   /// Makes code of the module in the LLVM dialect.
   bool emit(Stage Until, llvm::raw_pwrite_stream &Out);
+  /// Makes objects of it (Emitter::emitObjects).
+  bool emitObjects(bool Reuse, std::vector<HostEmitter::Object> &Objects);
   /// Prints the modules of a stage before that.
   void print(Stage Until, llvm::raw_ostream &Out);
 
@@ -305,6 +307,19 @@ bool Compilation::emit(Stage Until, llvm::raw_pwrite_stream &Out) {
     return Until == Stage::Llvm       ? E.emitLLVM(From, Out)
            : Until == Stage::Assembly ? E.emitAssembly(From, Out)
                                       : E.emitObject(From, Out);
+  });
+}
+
+bool Compilation::emitObjects(bool Reuse,
+                              std::vector<HostEmitter::Object> &Objects) {
+  auto &E = static_cast<HostEmitter &>(Shared.emitter(What->host()));
+  return emitWith(E, [&]() -> llvm::Error {
+    llvm::Expected<std::vector<HostEmitter::Object>> Made =
+        E.emitObjects(*Module, Reuse);
+    if (!Made)
+      return Made.takeError();
+    Objects = std::move(*Made);
+    return llvm::Error::success();
   });
 }
 
@@ -478,14 +493,17 @@ Result<Timings> Compiler::writeBundle(const Source &From,
         !Error.empty())
       return Failure(Error);
   }
-  llvm::SmallVector<char, 0> Object;
-  llvm::raw_svector_ostream Out(Object);
-  if (!C.runPasses(Stage::Object) || !C.emit(Stage::Object, Out))
+  // The same text gives the same bundle, whatever was compiled before.
+  std::vector<HostEmitter::Object> Objects;
+  if (!C.runPasses(Stage::Object) || !C.emitObjects(/*Reuse=*/false, Objects))
     return *C.Why;
   Clock Time;
   std::string Error = linkSharedLibrary(
-      llvm::StringRef(Object.data(), Object.size()), Bundle->temporary(),
-      llvm::sys::path::filename(Path).str());
+      llvm::map_to_vector(Objects,
+                          [](const HostEmitter::Object &O) {
+                            return llvm::StringRef(O->data(), O->size());
+                          }),
+      Bundle->temporary(), llvm::sys::path::filename(Path).str());
   if (Error.empty())
     Error = Bundle->keep();
   if (Error.empty() && Header)
@@ -504,17 +522,14 @@ Result<Program> Compiler::jit(const Source &From,
   Compilation C(*Content->Shared, From, From.Content->Text.get());
   if (!C.start(*Pattern, Options, /*HereOnly=*/true))
     return *C.Why;
-  llvm::SmallVector<char, 0> Object;
-  llvm::raw_svector_ostream Out(Object);
-  if (!C.runPasses(Stage::Object) || !C.emit(Stage::Object, Out))
+  std::vector<HostEmitter::Object> Objects;
+  if (!C.runPasses(Stage::Object) || !C.emitObjects(/*Reuse=*/true, Objects))
     return *C.Why;
 
   Clock Time;
   auto Made = std::make_unique<Program::Impl>();
   llvm::Expected<const heddle_descriptor *> Descriptor =
-      loadObject(llvm::MemoryBuffer::getMemBufferCopy(
-                     llvm::StringRef(Object.data(), Object.size()), "kernel"),
-                 Made->Code);
+      loadObjects(Objects, Made->Code);
   if (!Descriptor)
     return Failure("cannot load the compiled code: " +
                    llvm::toString(Descriptor.takeError()));

@@ -3,6 +3,7 @@
 #include "frontends/cpp/Jit.h"
 
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/TargetParser/Host.h"
 
 using namespace heddle;
@@ -21,11 +22,11 @@ const heddle_kernel *Program::kernel() const { return Content->Kernel; }
 const Timings &Program::timings() const { return Content->Spent; }
 
 llvm::Expected<const heddle_descriptor *>
-heddle::loadObject(std::unique_ptr<llvm::MemoryBuffer> Object,
-                   std::unique_ptr<llvm::orc::LLJIT> &Code) {
-  // The object is complete: it needs no symbol of the process, no constructors
-  // and no thread-local storage, and thus none of the support code that a
-  // general JIT compiles at its start.
+heddle::loadObjects(llvm::ArrayRef<HostEmitter::Object> Objects,
+                    std::unique_ptr<llvm::orc::LLJIT> &Code) {
+  // The objects are complete: they need no symbol of the process, no
+  // constructors and no thread-local storage, and thus none of the support code
+  // that a general JIT compiles at its start.
   llvm::orc::LLJITBuilder Builder;
   Builder
       .setJITTargetMachineBuilder(llvm::orc::JITTargetMachineBuilder(
@@ -35,8 +36,11 @@ heddle::loadObject(std::unique_ptr<llvm::MemoryBuffer> Object,
   llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> Made = Builder.create();
   if (!Made)
     return Made.takeError();
-  if (llvm::Error E = (*Made)->addObjectFile(std::move(Object)))
-    return std::move(E);
+  for (const HostEmitter::Object &Object : Objects)
+    if (llvm::Error E =
+            (*Made)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(
+                llvm::StringRef(Object->data(), Object->size()), "kernel")))
+      return std::move(E);
   llvm::Expected<llvm::orc::ExecutorAddr> Address =
       (*Made)->lookup(HEDDLE_DESCRIPTOR_SYMBOL);
   if (!Address)

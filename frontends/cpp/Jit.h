@@ -3,10 +3,10 @@
 #ifndef HEDDLE_FRONTENDS_CPP_JIT_H
 #define HEDDLE_FRONTENDS_CPP_JIT_H
 
+#include "codegen/HostEmitter.h"
 #include "frontends/cpp/Compiler.h"
 
 #include "llvm/Support/Error.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 namespace llvm::orc {
 class LLJIT;
@@ -25,10 +25,11 @@ struct Program::Impl {
   Timings Spent;
 };
 
-/// Loads an object file into this process and returns its descriptor.
+/// Loads object files that belong together into this process and returns their
+/// descriptor.
 llvm::Expected<const heddle_descriptor *>
-loadObject(std::unique_ptr<llvm::MemoryBuffer> Object,
-           std::unique_ptr<llvm::orc::LLJIT> &Code);
+loadObjects(llvm::ArrayRef<HostEmitter::Object> Objects,
+            std::unique_ptr<llvm::orc::LLJIT> &Code);
 
 } // namespace heddle
 

@@ -9,6 +9,7 @@
 #include "llvm/Support/Path.h"
 
 #include <mutex>
+#include <vector>
 
 LLD_HAS_DRIVER(elf)
 
@@ -29,35 +30,40 @@ static std::string tidy(llvm::StringRef Messages) {
   return Result.empty() ? "unknown reason" : Result;
 }
 
-std::string heddle::linkSharedLibrary(llvm::StringRef Object,
+std::string heddle::linkSharedLibrary(llvm::ArrayRef<llvm::StringRef> Objects,
                                       const std::string &OutputPath,
                                       const std::string &Soname) {
   llvm::SmallString<128> Folder;
   llvm::sys::path::system_temp_directory(/*ErasedOnReboot=*/true, Folder);
   llvm::sys::path::append(Folder, "heddle.o");
-  Result<OutputFile> Input = OutputFile::create(Folder.str().str());
-  if (!Input)
-    return Input.failure().diagnostics().front().Text;
-  if (std::string Error = Input->write(Object); !Error.empty())
-    return Error;
+  std::vector<OutputFile> Inputs;
+  for (llvm::StringRef Object : Objects) {
+    Result<OutputFile> Input = OutputFile::create(Folder.str().str());
+    if (!Input)
+      return Input.failure().diagnostics().front().Text;
+    if (std::string Error = Input->write(Object); !Error.empty())
+      return Error;
+    Inputs.push_back(std::move(*Input));
+  }
 
-  const char *Arguments[] = {"ld.lld",
-                             "-shared",
-                             "--no-undefined",
-                             "--threads=1",
-                             "--hash-style=gnu",
-                             "--build-id=none",
-                             "-z",
-                             "now",
-                             "-z",
-                             "relro",
-                             "-z",
-                             "noexecstack",
-                             "-soname",
-                             Soname.c_str(),
-                             "-o",
-                             OutputPath.c_str(),
-                             Input->temporary().c_str()};
+  std::vector<const char *> Arguments = {"ld.lld",
+                                         "-shared",
+                                         "--no-undefined",
+                                         "--threads=1",
+                                         "--hash-style=gnu",
+                                         "--build-id=none",
+                                         "-z",
+                                         "now",
+                                         "-z",
+                                         "relro",
+                                         "-z",
+                                         "noexecstack",
+                                         "-soname",
+                                         Soname.c_str(),
+                                         "-o",
+                                         OutputPath.c_str()};
+  for (const OutputFile &Input : Inputs)
+    Arguments.push_back(Input.temporary().c_str());
   // The linker keeps its state in globals.
   static std::mutex Mutex;
   static bool Usable = true;

@@ -21,12 +21,11 @@
 // CHECK: llvm.call @f.scores(%{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %[[S:[^,]*]], %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}) :
 // CHECK: llvm.call @f.softmax_step(%[[S]], %[[M:.*]], %[[L:.*]], %[[S]], %[[M]], %[[L]], %[[ALPHA:.*]]) :
 // CHECK: llvm.call @f.accumulate(%{{.*}}, %{{.*}}, %[[S]], %[[O:.*]], %[[ALPHA]], %[[O]]) :
-// Normalisation.
-// CHECK: arith.divf
+// CHECK: llvm.call @f.finish(%[[O]], %[[M]], %[[L]], %[[O]], %[[M]]) :
 // CHECK: llvm.return
 
 // Scores: four keys, both vectors, two features per step.
-// CHECK: llvm.func internal @f.scores({{.*}}) attributes {no_inline, prefer_vector_width = "128", target_cpu = "x86-64"}
+// CHECK: llvm.func internal @f.scores({{.*}}) attributes {no_inline, prefer_vector_width = "128", target_cpu = "x86-64", tile.procedure = "scores"}
 // CHECK-COUNT-4: arith.minsi
 // CHECK: scf.for %{{.*}} iter_args({{.*}}) -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
 // This step asks for one row of the values and one of the next keys.
@@ -49,6 +48,10 @@
 // CHECK: arith.mulf
 // CHECK-NOT: arith.minsi
 // CHECK-COUNT-16: llvm.intr.fmuladd
+// CHECK: llvm.return
+// Normalisation.
+// CHECK: llvm.func internal @f.finish
+// CHECK: arith.divf
 // CHECK: llvm.return
 
 func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,

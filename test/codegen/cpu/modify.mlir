@@ -97,7 +97,7 @@ func.func @functions(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
 // CHECK: llvm.return
 // CHECK: llvm.func internal @twice.modify(
 // CHECK: llvm.func internal @twice.modify_0(
-// CHECK-NOT: llvm.func internal
+// CHECK-NOT: llvm.func internal @twice.modify
 
 func.func @twice(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<16xf32>,

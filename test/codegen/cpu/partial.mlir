@@ -12,11 +12,7 @@
 // CHECK: llvm.func hidden @f
 // CHECK: llvm.call @f.bits(
 // CHECK: llvm.call @f.scores(
-// The mask.
-// CHECK: llvm.load %{{.*}} -> i8
-// CHECK: arith.trunci
-// CHECK: %[[BITS:.*]] = llvm.bitcast %{{.*}} : i4 to vector<4xi1>
-// CHECK: arith.select %[[BITS]]
+// CHECK: llvm.call @f.mask(
 // CHECK: llvm.call @f.softmax_step(
 // CHECK: llvm.call @f.accumulate(
 // CHECK: llvm.return
@@ -33,6 +29,12 @@
 // CHECK: llvm.func internal @f.scores(
 // CHECK: arith.minsi
 // CHECK-COUNT-16: llvm.intr.fmuladd
+// The mask.
+// CHECK: llvm.func internal @f.mask(
+// CHECK: llvm.load %{{.*}} -> i8
+// CHECK: arith.trunci
+// CHECK: %[[BITS:.*]] = llvm.bitcast %{{.*}} : i4 to vector<4xi1>
+// CHECK: arith.select %[[BITS]]
 // The product: a sum changes only under its bit.
 // CHECK: llvm.func internal @f.accumulate(
 // CHECK: %[[BITS2:.*]] = llvm.bitcast %{{.*}} : i4 to vector<4xi1>

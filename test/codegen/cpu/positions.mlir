@@ -9,6 +9,16 @@
   <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
 
 // CHECK-LABEL: llvm.func hidden @f(
+// CHECK: llvm.call @f.positions(
+// The queries of the box, then its keys, of which one copy is made.
+// CHECK: llvm.call @f.rows_in(
+// CHECK: llvm.call @f.stage(
+// CHECK-NOT: llvm.call @f.stage(
+// CHECK: llvm.call @f.scores(
+// CHECK-NOT: llvm.call @f.stage(
+// CHECK: llvm.call @f.scores_0(
+// CHECK: llvm.return
+// CHECK: llvm.func internal @f.positions(
 // CHECK: %[[MINUS:.*]] = arith.constant -1 : i64
 // The box: a loop per axis, no token outside of the grid.
 // CHECK: scf.for
@@ -19,16 +29,10 @@
 // CHECK:     %[[INSIDE:.*]] = arith.andi %[[INY]], %[[X]]
 // CHECK:     %[[TOKEN:.*]] = arith.select %[[INSIDE]], %{{.*}}, %[[MINUS]]
 // CHECK:     llvm.store %[[TOKEN]], %{{.*}} : i64
-// The queries of the box, then its keys, of which one copy is made.
+// CHECK: llvm.func internal @f.rows_in(
 // CHECK: scf.for
 // CHECK:   %[[P:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i64
 // CHECK:   arith.cmpi ult, %[[P]]
-// CHECK: llvm.call @f.stage(
-// CHECK-NOT: llvm.call @f.stage(
-// CHECK: llvm.call @f.scores(
-// CHECK-NOT: llvm.call @f.stage(
-// CHECK: llvm.call @f.scores_0(
-// CHECK: llvm.return
 
 func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,

@@ -12,7 +12,7 @@
 // CHECK-LABEL: llvm.func hidden @f(
 // CHECK: llvm.call @f.stage(
 // CHECK-NOT: llvm.call @f.stage
-// CHECK: scf.for
+// CHECK: llvm.call @f.rows_in(
 // CHECK: llvm.call @f.stage_0(
 // CHECK-NOT: llvm.call @f.stage
 // CHECK: llvm.call @f.scores(

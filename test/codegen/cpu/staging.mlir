@@ -55,14 +55,16 @@ func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
 // bf16 is the upper half of an f32. A result is rounded to nearest even.
 // CHECK-LABEL: llvm.func hidden @brain(
 // CHECK: llvm.call @brain.stage(
-// CHECK: arith.cmpf uno
-// CHECK: %[[ROUNDED:.*]] = arith.trunci %{{.*}} : i32 to i16
-// CHECK: llvm.store %[[ROUNDED]], %{{.*}} {alignment = 2 : i64} : i16
+// CHECK: llvm.call @brain.rows_out(
 // CHECK: llvm.return
 // CHECK: llvm.func internal @brain.stage(
 // CHECK: arith.extui %{{.*}} : vector<4xi16> to vector<4xi32>
 // CHECK-NEXT: arith.shli
 // CHECK-NEXT: arith.bitcast
+// CHECK: llvm.func internal @brain.rows_out(
+// CHECK: arith.cmpf uno
+// CHECK: %[[ROUNDED:.*]] = arith.trunci %{{.*}} : i32 to i16
+// CHECK: llvm.store %[[ROUNDED]], %{{.*}} {alignment = 2 : i64} : i16
 
 #brain = #attn.entry<"brain", @any, "cpu-baseline", qk = 8, v = 8,
   types = bf16 to bf16, <row_max = false, column_sums = false, block_max = 0 by 0>,

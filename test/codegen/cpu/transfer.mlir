@@ -15,18 +15,24 @@
 // CHECK-SAME: tile.features = ""
 // CHECK-SAME: tile.workspace = 256 : i64
 // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : i64
-// CHECK-DAG: %[[EIGHT:.*]] = arith.constant 8 : i64
 // CHECK: %[[PLAIN:.*]] = llvm.icmp "eq"
 // CHECK: %[[AT:.*]] = arith.select %[[PLAIN]], %[[ARGS]], %{{.*}} : !llvm.ptr
 // CHECK: llvm.load %[[AT]]
 // CHECK: arith.select %[[PLAIN]]
 // CHECK: %[[ROWS:.*]] = arith.subi %{{.*}} : i64
 // CHECK: %[[LENGTH:.*]] = arith.select %{{.*}}, %{{.*}}, %[[ROWS]]
+// CHECK: llvm.call @f.rows_in(%{{[^,]*}}, %{{[^,]*}}, %[[LENGTH]], %{{[^,]*}}, %[[WS]])
+// CHECK: llvm.call @f.scale(%[[WS]], %{{[^,]*}}, %[[WS]])
+// CHECK: %[[COUNT:.*]] = arith.select %{{.*}}, %[[ZERO]], %{{.*}} : i64
+// CHECK: llvm.call @f.rows_out(%{{[^,]*}}, %{{[^,]*}}, %[[COUNT]], %{{[^,]*}}, %[[WS]])
+// CHECK: llvm.return
+// CHECK: llvm.func internal @f.rows_in(%{{[^:]*}}: !llvm.ptr, %{{[^:]*}}: i64, %[[NUM:[^:]*]]: i64, %[[ROW0:[^:]*]]: i64, %{{[^:]*}}: !llvm.ptr)
+// CHECK-DAG: %[[EIGHT:.*]] = arith.constant 8 : i64
 // CHECK: scf.for %[[I:.*]] = %{{.*}} to %[[EIGHT]] step %c4_i64
 // A square is turned when its first and its last row exist.
-// CHECK:   %[[FIRST:.*]] = arith.addi %{{.*}}, %[[I]]
-// CHECK:   %[[HAS_FIRST:.*]] = arith.cmpi ult, %[[FIRST]], %[[LENGTH]]
-// CHECK:   %[[HAS_LAST:.*]] = arith.cmpi ult, %{{.*}}, %[[LENGTH]]
+// CHECK:   %[[FIRST:.*]] = arith.addi %[[ROW0]], %[[I]]
+// CHECK:   %[[HAS_FIRST:.*]] = arith.cmpi ult, %[[FIRST]], %[[NUM]]
+// CHECK:   %[[HAS_LAST:.*]] = arith.cmpi ult, %{{.*}}, %[[NUM]]
 // CHECK:   %[[ALL:.*]] = arith.andi %[[HAS_FIRST]], %[[HAS_LAST]]
 // CHECK:   scf.if %[[ALL]]
 // CHECK:     scf.for
@@ -38,20 +44,29 @@
 // CHECK-COUNT-4: llvm.store %{{.*}} {alignment = 4 : i64} : vector<4xf32>
 // CHECK:   else
 // CHECK:     scf.for
-// CHECK:       %[[EXISTS:.*]] = arith.cmpi ult, %{{.*}}, %[[LENGTH]]
+// CHECK:       %[[EXISTS:.*]] = arith.cmpi ult, %{{.*}}, %[[NUM]]
 // CHECK:       scf.if %[[EXISTS]]
 // CHECK:         llvm.load %{{.*}} -> f32
 // CHECK:         llvm.store %{{.*}} : f32
 // CHECK:       else
 // CHECK:         llvm.store %{{.*}} : f32
+// CHECK: llvm.return
+// CHECK: llvm.func internal @f.scale(%{{[^:]*}}: !llvm.ptr, %{{[^:]*}}: f32, %[[TO:[^:]*]]: !llvm.ptr)
 // CHECK: %[[S:.*]] = vector.broadcast %{{.*}} : f32 to vector<4xf32>
 // CHECK: scf.for %[[AT:.*]] = %{{.*}} to %{{.*}} step
 // CHECK:   %[[FROM:.*]] = llvm.getelementptr %[[BUF:.*]][%[[AT]]]
 // CHECK:   llvm.load %[[FROM]] {alignment = 16 : i64} : !llvm.ptr -> vector<4xf32>
 // CHECK:   arith.mulf %{{.*}}, %[[S]]
-// CHECK:   llvm.getelementptr %[[BUF]][%[[AT]]]
-// CHECK: %[[COUNT:.*]] = arith.select %{{.*}}, %[[ZERO]], %{{.*}} : i64
-// CHECK: arith.cmpi ult, %{{.*}}, %[[COUNT]]
+// CHECK:   llvm.getelementptr %[[TO]][%[[AT]]]
+// Nothing is stored where no row exists.
+// CHECK: llvm.func internal @f.rows_out(%{{[^:]*}}: !llvm.ptr, %{{[^:]*}}: i64, %[[NUM2:[^:]*]]: i64,
+// CHECK: arith.cmpi ult, %{{.*}}, %[[NUM2]]
+// CHECK-COUNT-8: vector.shuffle
+// CHECK: else
+// CHECK: arith.cmpi ult, %{{.*}}, %[[NUM2]]
+// CHECK: scf.if
+// CHECK: llvm.store %{{.*}} : f32
+// CHECK-NOT: llvm.store
 // CHECK: llvm.return
 
 func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
