@@ -37,7 +37,7 @@ def prepare_case(session: Session, label: str, case: Case) -> Contender:
                             "command": case_command(session, case), "samples": []}
     request = {"file": str(pattern_file(case.pattern)), "shape": case.shape, "set": list(case.set),
                "dtype": case.dtype, "threads": contender["threads"], "origin": case.origin,
-               "level": case.level}
+               "level": case.level, "layout": case.layout}
     try:
         contender["facts"] = session.worker(case.level).ask(do="prepare", id=label, **request)
     except Refused as why:
@@ -60,6 +60,8 @@ def case_command(session: Session, case: Case) -> str:
         words += ["--set", f"'{item if len(item) < 80 else item[:60] + '…'}'"]
     if case.dtype != "f32":
         words += ["--dtype", case.dtype]
+    if case.layout != "bhsd":
+        words += ["--layout", case.layout]
     if case.origin:
         words += ["--origin", str(case.origin)]
     if case.level:

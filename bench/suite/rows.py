@@ -26,6 +26,7 @@ class Case:
     threads: int = 1
     origin: int = 0
     level: str = ""  # of the target; empty: the best that runs here
+    layout: str = "bhsd"
 
 
 @dataclass(frozen=True)
@@ -222,6 +223,22 @@ NARROW = Suite(
     ),
 )
 
+HEADS = "hq=32,sq=2048,d=128"
+
+LAYOUT = Suite(
+    "rows of a head with those of the other heads between them, dense, one thread, over rows one "
+    "after the other",
+    (
+        Group("rows 16 KB apart",
+              {"apart": dense(HEADS, layout="bshd"), "contiguous": dense(HEADS)},
+              (Goal("useful", "apart", "contiguous"),)),
+        Group("rows 8 KB apart, bf16",
+              {"apart": dense(HEADS, layout="bshd", dtype="bf16"),
+               "contiguous": dense(HEADS, dtype="bf16")},
+              (Goal("useful", "apart", "contiguous"),)),
+    ),
+)
+
 AVX2 = Suite(
     "code of the next lower level, over that level's own multiply-add peak, one thread",
     (
@@ -374,6 +391,7 @@ SUITES: dict[str, Suite] = {
     "linear": LINEAR,
     "decode": DECODE,
     "narrow": NARROW,
+    "layout": LAYOUT,
     "avx2": AVX2,
     "threads": THREADS,
     "compile-time": COMPILE_TIME,

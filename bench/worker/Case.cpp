@@ -58,6 +58,7 @@ ErrorText Case::loadSizes(Compiler &With, const json::Object &Asked) {
       Options.Items.push_back(Item.getAsString().value_or("").str());
   Options.ThreadsText = std::to_string(Asked.getInteger("threads").value_or(1));
   Options.OriginText = std::to_string(Asked.getInteger("origin").value_or(0));
+  Options.LayoutText = Text("layout");
   Options.RepeatText = "1";
   if (ErrorText Bad = Options.parse())
     return Bad;

@@ -20,7 +20,8 @@ class Case {
 public:
   /// Does everything that comes before the first timed launch. Reads from
   /// `Asked`: "file", and, each optional, "pattern", "shape", "set" (a list),
-  /// "dtype", "output_dtype", "threads", "origin", "level", "check_rows".
+  /// "dtype", "output_dtype", "layout", "threads", "origin", "level",
+  /// "check_rows".
   ErrorText prepare(Compiler &With, const llvm::json::Object &Asked);
 
   /// Sizes, tiles, FLOP, bytes, times of preparation, and the check.
