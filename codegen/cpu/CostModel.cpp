@@ -47,6 +47,9 @@ constexpr Pass WordPass = {1, 2, 0, 1};
 /// Unpacking it, choosing between a score and -inf.
 constexpr Pass MaskPass = {1, 1, 2, 1};
 
+// Panels.cpp: loads and stores in the shadow of multiply-adds.
+constexpr double PanelSlots = 0.3;
+
 // Transfer.cpp, Transpose.cpp.
 /// Per vector of a staged row, and per row.
 constexpr double StageSlots = 3, StageRowSlots = 12;
@@ -203,11 +206,17 @@ Cost Estimate::copies(bool IsGathered) const {
   };
   // Boxes of a grid are lists of positions.
   const bool All = IsGathered || Shape.ElementBytes < 4 || Shape.Axes > 0;
+  auto CopyOf = [&](int64_t Features, bool InProduct) {
+    return Keys * VectorsOf(Features) *
+           (InProduct ? PanelSlots
+                      : StageSlots + StageRowSlots / VectorsOf(Features));
+  };
+  const bool InProducts = M.ProductScratch == 0;
   double Slots = 0;
   if (All || Shape.Rotates)
-    Slots += Keys * (VectorsOf(Shape.Qk) * StageSlots + StageRowSlots);
+    Slots += CopyOf(Shape.Qk, InProducts && !Shape.Rotates);
   if (All)
-    Slots += Keys * (VectorsOf(Shape.V) * StageSlots + StageRowSlots);
+    Slots += CopyOf(Shape.V, InProducts);
   if (Shape.Rotates)
     Slots += Keys * VectorsOf(Shape.Qk) * TurnSlots;
   if (IsGathered)

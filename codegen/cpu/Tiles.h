@@ -4,7 +4,8 @@
 // that was computed, or that a query-side verb wants, is stored as [d][n] in
 // the task's workspace, so that no reduction crosses lanes. Rows of keys and
 // values are used as rows: those of a stretch of f32 where they are, so that
-// such a tile is only an address, all others as copies in the workspace.
+// such a tile is only an address, all others as copies in the workspace, of the
+// whole tile or of what a product is at (Panels.h).
 
 #ifndef HEDDLE_CODEGEN_CPU_TILES_H
 #define HEDDLE_CODEGEN_CPU_TILES_H
