@@ -25,7 +25,7 @@ struct Parts {
   llvm::SmallVector<HostEmitter::Object> Found;
 };
 
-/// Takes `Module` apart, in two halves of about as many operations. What calls
+/// Takes `Module` apart, in two halves of about as much work. What calls
 /// across parts need is hidden, not internal.
 Parts takeApart(mlir::ModuleOp Module, KnownCode *Known);
 
