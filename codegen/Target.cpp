@@ -59,5 +59,9 @@ double heddle::chunkFlop(const KernelShape &Shape, int64_t Tokens) {
     // Pairs of keys, what the state holds for keys, and half a square of the
     // system's substitutions.
     Products += Chunk * Chunk * (Mapped + V / 2) + Chunk * State * V;
+  if (Shape.ErasesFirst)
+    // What is taken away has pairs with keys and queries, and a part in the
+    // outputs and the state, beside what is written, which the system asks for.
+    Products += 2 * Chunk * Chunk * (Mapped + V) + Chunk * State * V;
   return 2 * Products;
 }

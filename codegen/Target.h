@@ -127,6 +127,9 @@ struct KernelShape {
   bool DecaysByFeature = false;
   /// The delta rule: a triangular system per chunk.
   bool HasDelta = false;
+  /// What the delta rule takes away is not where it writes: decay per feature
+  /// lies between the two.
+  bool ErasesFirst = false;
 
   bool isLinear() const { return State > 0; }
 };

@@ -153,6 +153,7 @@ KernelShape heddle::describeKernel(attn::RecurrenceOp recurrence, int64_t qk,
   shape.State = recurrence.numFeatures(qk);
   shape.DecaysByFeature = recurrence.decayKind() == attn::DecayKind::PerChannel;
   shape.HasDelta = recurrence.hasDelta();
+  shape.ErasesFirst = recurrence.erasesFirst();
   shape.IsBidirectional = recurrence.isBidirectional();
   return shape;
 }

@@ -18,9 +18,14 @@ void LinearChunk::loadFactorsByFeature(ChunkKeys &keys,
   int64_t size = frame.sizes.inputs;
   for (int64_t first = 0; first < frame.sizes.mapped; first += size) {
     Value a = buildFactors(frame, tokens, TokenAxis::Rows, first, size);
-    auto products = tile::CumulateOp::create(b, a);
+    auto products = tile::CumulateOp::create(b, a, frame.erasesFirst());
+    Value fromStart = products.getFromStart();
     keys.a.push_back(a);
-    keys.fromStarts.push_back(products.getFromStart());
+    if (frame.erasesFirst()) {
+      keys.before.push_back(fromStart);
+      fromStart = frame.mul(fromStart, a);
+    }
+    keys.fromStarts.push_back(fromStart);
     keys.toEnds.push_back(products.getToEnd());
     keys.totals.push_back(products.getTotal());
   }
@@ -128,8 +133,12 @@ Value LinearChunk::asFloat(Value index) {
 void LinearChunk::replaceValues(ChunkKeys &keys, const LinearState &state) {
   if (!frame.hasDelta())
     return;
+  if (frame.erasesFirst()) {
+    eraseFirst(keys, state);
+    return;
+  }
   // What the state holds for the keys already, and what earlier ones add.
-  Value a = buildPairs(keys.y, keys);
+  Value a = buildPairs(keys.y, keys.y, keys);
   if (keys.w)
     a = frame.mul(a, keys.w);
   a = tile::RescaleOp::create(b, a, keys.beta);
@@ -174,7 +183,10 @@ LinearState LinearChunk::advance(const LinearState &state,
   for (auto [part, phi] : llvm::enumerate(keys.phiToEnd)) {
     Value s = isPerChannel() ? timesColumns(state.s[part], keys.totals[part])
                              : fade(state.s[part]);
-    next.s.push_back(frame.product(s, keys.vToEndT, phi));
+    s = frame.product(s, keys.vToEndT, phi);
+    if (keys.erasure.vT)
+      s = frame.product(s, keys.erasure.vT, keys.erasure.yToEnd[part]);
+    next.s.push_back(s);
     if (!frame.hasSums())
       continue;
     Value z = isPerChannel() ? frame.mul(state.z[part], keys.totals[part])
@@ -221,13 +233,14 @@ Value LinearChunk::causalBits(int64_t size) {
                               ArrayRef<int64_t>{}, ArrayRef<int64_t>{});
 }
 
-Value LinearChunk::buildPairs(const FeatureParts &x, const ChunkKeys &keys) {
+Value LinearChunk::buildPairs(const FeatureParts &x, const FeatureParts &y,
+                              const ChunkKeys &keys, bool before) {
   if (!isPerChannel())
-    return buildScores(frame, x, keys.y);
+    return buildScores(frame, x, y);
   Value scores;
   auto type = frame.tileType({keys.size, keys.size});
-  for (auto [q, k, a] : llvm::zip_equal(x, keys.y, keys.a)) {
-    Value part = tile::DecayedScoresOp::create(b, type, q, k, a);
+  for (auto [q, k, a] : llvm::zip_equal(x, y, keys.a)) {
+    Value part = tile::DecayedScoresOp::create(b, type, q, k, a, before);
     scores = scores ? frame.add(scores, part) : part;
   }
   return scores;
@@ -241,7 +254,7 @@ FeatureParts LinearChunk::fromStart(FeatureParts rows, const ChunkKeys *keys) {
 }
 
 Value LinearChunk::pairWeights(const FeatureParts &x, const ChunkKeys &keys) {
-  Value scores = buildPairs(x, keys);
+  Value scores = buildPairs(x, keys.y, keys);
   if (!frame.isExpanded() && !frame.hasSums())
     return keys.w ? frame.mul(scores, keys.w) : scores;
   SmallVector<Value> inputs = {scores};
@@ -316,6 +329,9 @@ ChunkSums LinearChunk::sumUp(const LinearState &state, const ChunkKeys *keys,
     weights = pairWeights(x, *keys);
     sums.num =
         frame.product(sums.num, weights, keys->v, causalBits(keys->size));
+    if (const ChunkErasure &erasure = keys->erasure; erasure.v)
+      sums.num = frame.product(sums.num, buildPairs(x, erasure.y, *keys),
+                               erasure.v, causalBits(keys->size));
   }
   if (frame.hasSums()) {
     FeatureParts rows = llvm::to_vector<2>(

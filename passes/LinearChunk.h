@@ -13,6 +13,15 @@
 
 namespace heddle {
 
+/// What the tokens of a chunk take from the state where it fades between that
+/// and what they write: it has gone through the factors of their own.
+struct ChunkErasure {
+  FeatureParts y;      ///< tokens x mapped features.
+  FeatureParts yToEnd; ///< The same, times the factors up to the chunk's end.
+  mlir::Value v;       ///< tokens x values.
+  mlir::Value vT;      ///< values x tokens.
+};
+
 /// The keys and values of a chunk, mapped. Tokens that don't exist add nothing
 /// and have the factor 1.
 struct ChunkKeys {
@@ -36,6 +45,10 @@ struct ChunkKeys {
 
   mlir::Value beta;   ///< With a delta rule.
   mlir::Value number; ///< With `magnitude`: how many exist, an f32.
+
+  // Empty but with a delta rule that erases first.
+  FeatureParts before; ///< The products of the factors of earlier tokens.
+  ChunkErasure erasure;
 };
 
 /// The sums over keys that outputs are made of, for every row of queries.
@@ -81,9 +94,12 @@ public:
   mlir::Value timesColumns(mlir::Value tile, mlir::Value vector);
 
 private:
-  /// Dot products of rows with the keys, with factors where these differ by
-  /// feature.
-  mlir::Value buildPairs(const FeatureParts &x, const ChunkKeys &keys);
+  /// Dot products of rows with rows that keys stand at, with factors where
+  /// these differ by feature: up to the tokens of `x`, or with `before` to the
+  /// ones before.
+  mlir::Value buildPairs(const FeatureParts &x, const FeatureParts &y,
+                         const ChunkKeys &keys, bool before = false);
+  void eraseFirst(ChunkKeys &keys, const LinearState &state);
   /// Rows with the factors up to their tokens, where these differ by feature.
   FeatureParts fromStart(FeatureParts rows, const ChunkKeys *keys);
   void loadFactors(ChunkKeys &keys, const TokenTile &tokens);

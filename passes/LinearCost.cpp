@@ -19,11 +19,14 @@ int64_t heddle::stepTokens(attn::RecurrenceOp recurrence,
                            attn::EntryAttr entry) {
   // A chunk costs the same however many of its tokens exist, a step pays by the
   // token: for the state 2 operations per element to change it, 2 to read it,
-  // and 2 to ask it about a key. Each of them moves an element of the state
-  // between cache and registers, where the products of a chunk keep theirs in
-  // registers: measured, some twice as slow.
+  // 2 to ask it about a key, and 2 to take away where that is not where it
+  // writes. Each of them moves an element of the state between cache and
+  // registers, where the products of a chunk keep theirs in registers:
+  // measured, some twice as slow.
   constexpr double slowness = 2;
-  double perElement = recurrence.hasDelta() ? 6 : 4;
+  double perElement = recurrence.erasesFirst() ? 8
+                      : recurrence.hasDelta()  ? 6
+                                               : 4;
   double token = perElement * recurrence.numFeatures(entry.getQk()) *
                  static_cast<double>(entry.getV());
   auto tokens =

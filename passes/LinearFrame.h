@@ -43,6 +43,7 @@ public:
   bool hasSums() const { return recurrence().hasSums(); }
   bool hasMagnitude() const { return recurrence().hasMagnitude(); }
   bool hasDelta() const { return recurrence().hasDelta(); }
+  bool erasesFirst() const { return recurrence().erasesFirst(); }
   /// Features of the state that are one tile.
   int64_t partFeatures() const {
     return isExpanded() ? sizes.features : sizes.inputs;

@@ -348,6 +348,8 @@ def AttnChunkLinear : Pass<"attn-chunk-linear", "::mlir::ModuleOp"> {
       what is the same for a row is a vector;
     - *decay per feature*: `tile.decayed_scores` and `tile.cumulate`;
     - *delta*: values are replaced by `tile.solve` of a triangular system first;
+    - *erase before decay*, where that matters: what is taken away is the solution,
+      and is added beside the values, along keys times the factors of their tokens;
     - *expand*: pairs use the function of the score, the state `tile.expand`;
     - *normalize* carries sums beside the state;
     - *bidirectional*: one loop for the state over all keys, one for the rows;

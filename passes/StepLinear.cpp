@@ -125,6 +125,21 @@ private:
                      });
   }
 
+  /// The state without the part beta of what it holds for the key `y`.
+  LinearState erase(const LinearState &state, const FeatureParts &y,
+                    const TokenTile &token) {
+    Value beta = frame.element(buildBeta(frame, token));
+    Value taken =
+        frame.map({frame.sizes.values, 1}, buildScores(frame, state.s, y),
+                  [&](ValueRange in, Value, Value) {
+                    return arith::NegFOp::create(b, frame.mul(beta, in[0]));
+                  });
+    LinearState next = state;
+    for (auto [part, features] : llvm::enumerate(y))
+      next.s[part] = frame.product(state.s[part], taken, features);
+    return next;
+  }
+
   LinearState advance(const LinearState &state, const TokenTile &token) {
     attn::RecurrenceOp recurrence = frame.recurrence();
     FeatureParts a = loadFactors(token);
@@ -132,6 +147,8 @@ private:
     Value v = mapped(recurrence.getValue(), frame.v(), token, Value()).front();
     FeatureParts phi = buildExpansion(frame, y);
     LinearState next = state;
+    if (frame.erasesFirst())
+      next = erase(state, y, token);
     for (auto [part, factor] : llvm::enumerate(a)) {
       next.s[part] = faded(next.s[part], factor);
       if (frame.hasSums())
@@ -140,12 +157,15 @@ private:
     Value written = v;
     if (frame.hasDelta()) {
       Value beta = frame.element(buildBeta(frame, token));
-      Value known = buildScores(frame, next.s, y);
-      written =
-          frame.map({frame.sizes.values, 1}, {v, known},
-                    [&](ValueRange in, Value, Value) {
-                      return frame.mul(beta, frame.subtract(in[0], in[1]));
-                    });
+      SmallVector<Value> inputs = {v};
+      if (!frame.erasesFirst())
+        inputs.push_back(buildScores(frame, next.s, y));
+      written = frame.map(
+          {frame.sizes.values, 1}, inputs, [&](ValueRange in, Value, Value) {
+            Value change =
+                in.size() == 1 ? Value(in[0]) : frame.subtract(in[0], in[1]);
+            return frame.mul(beta, change);
+          });
     }
     for (auto [part, features] : llvm::enumerate(phi)) {
       next.s[part] = frame.product(next.s[part], written, features);

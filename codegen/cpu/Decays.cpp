@@ -91,8 +91,9 @@ private:
 KernelBuilder::Values Walk::step(Value Key, bool Within, ValueRange Queries) {
   // Two chains of additions, the latency of one being the machine's.
   constexpr size_t Chains = 2;
-  Value Later = Within ? lanesThat(B, CmpIPredicate::sge, minus(B, Key, Offset))
-                       : Value();
+  // Queries that stand before the factors of their tokens pass by their keys.
+  CmpIPredicate Sees = D.Before ? CmpIPredicate::sgt : CmpIPredicate::sge;
+  Value Later = Within ? lanesThat(B, Sees, minus(B, Key, Offset)) : Value();
   Value Sums[Chains] = {};
   KernelBuilder::Values Next;
   for (auto [I, X] : llvm::enumerate(Queries)) {
@@ -173,6 +174,15 @@ static Value timesNeighbour(KernelBuilder &B, Value X, int64_t By) {
   return B.fmul(X, vector::ShuffleOp::create(B, X, B.splat(1.0F), Lanes));
 }
 
+/// Every lane's lower neighbour (upper, if `Down`), 1 where there is none.
+static Value neighbours(KernelBuilder &B, Value X, bool Down) {
+  SmallVector<int64_t> Lanes(B.lanes());
+  std::iota(Lanes.begin(), Lanes.end(), Down ? 1 : -1);
+  if (!Down)
+    Lanes.front() = B.lanes();
+  return vector::ShuffleOp::create(B, X, B.splat(1.0F), Lanes);
+}
+
 /// Products of the lanes up to each, or `Down` from each on.
 static Value runningProducts(KernelBuilder &B, Value X, bool Down) {
   for (int64_t By = 1; By < B.lanes(); By *= 2)
@@ -203,18 +213,18 @@ void heddle::cpu::emitCumulation(KernelBuilder &B, const Cumulation &C) {
     B.loop(Vectors, 1, One, [&](Value I, ValueRange After) {
       Value Offset = B.mul(minus(B, B.i64(Vectors - 1), I), B.lanes());
       Value Running = runningProducts(B, Factors(Offset), /*Down=*/true);
-      SmallVector<int64_t> Above(B.lanes());
-      std::iota(Above.begin(), Above.end(), 1);
-      Value Exclusive = vector::ShuffleOp::create(B, Running, One, Above);
-      B.storeVector(B.fmul(Exclusive, After[0]),
+      B.storeVector(B.fmul(neighbours(B, Running, /*Down=*/true), After[0]),
                     B.offset(C.ToEnd, B.add(Start, Offset)));
       return KernelBuilder::Values{B.fmul(After[0], splatLane(B, Running, 0))};
     });
     Value Whole = B.loop(Vectors, 1, One, [&](Value I, ValueRange Before) {
       Value Offset = B.mul(I, B.lanes());
-      Value Running = B.fmul(
-          Before[0], runningProducts(B, Factors(Offset), /*Down=*/false));
-      B.storeVector(Running, B.offset(C.FromStart, B.add(Start, Offset)));
+      Value Own = runningProducts(B, Factors(Offset), /*Down=*/false);
+      Value Running = B.fmul(Before[0], Own);
+      Value Stored = C.Before
+                         ? B.fmul(Before[0], neighbours(B, Own, /*Down=*/false))
+                         : Running;
+      B.storeVector(Stored, B.offset(C.FromStart, B.add(Start, Offset)));
       return KernelBuilder::Values{splatLane(B, Running, B.lanes() - 1)};
     })[0];
     B.storeScalar(vector::ExtractOp::create(B, Whole, int64_t(0)),

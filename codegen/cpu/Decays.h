@@ -27,6 +27,7 @@ struct DecayedScores {
   mlir::Value Q;
   KeySide K, A;
   mlir::Value S;
+  bool Before = false;
 };
 
 void emitDecayedScores(KernelBuilder &B, const DecayedScores &D);
@@ -36,6 +37,7 @@ struct Cumulation {
   /// Of a.
   mlir::RankedTensorType Type;
   mlir::Value A, FromStart, ToEnd, Total;
+  bool Before = false;
 };
 
 void emitCumulation(KernelBuilder &B, const Cumulation &C);

@@ -47,6 +47,8 @@ public:
     addState(Chunk);
     if (Shape.HasDelta)
       addDelta(Chunk);
+    if (Shape.ErasesFirst)
+      addErasure(Chunk);
     addRows(Chunk);
     Result.Task[Work::Queries] =
         StretchSlots +
@@ -117,6 +119,19 @@ private:
         static_cast<double>(tokens() * tokens()) / 2 * vectors(Shape.V);
     Out[Work::Products] += Steps * M.productSlots();
     Out[Work::Edges] += Steps;
+  }
+
+  /// What a delta rule takes away where that is not where it writes: walks
+  /// with keys and queries, products with the pairs of both, and with the
+  /// state.
+  void addErasure(Cost &Out) const {
+    for (int Each = 0; Each < 2; ++Each) {
+      addWalk(Out);
+      addProduct(M, Sizes, Shape.V, tokens(), /*HasSum=*/true,
+                 tokens() * LineBytes, Out);
+    }
+    addProduct(M, Sideways, Shape.State, tokens(), /*HasSum=*/true,
+               tokens() * LineBytes, Out);
   }
 
   /// Tokens in and out.

@@ -186,11 +186,12 @@ void TileLowering::lower(tile::DecayedScoresOp Op) {
   D.A = keySide(Op.getA(), /*AllExist=*/false);
   Buffer To = allocate(Op.getS());
   D.S = To.Base;
+  D.Before = Op.getBefore();
   int64_t OfK = takeKnownStride(D.K);
   int64_t OfA = takeKnownStride(D.A);
   Shared.call(B, "decayed_scores",
               {D.Type.getDimSize(0), D.Type.getDimSize(1), D.K.ByColumns, OfK,
-               D.A.ByColumns, OfA},
+               D.A.ByColumns, OfA, D.Before},
               {&D.Q, &D.K.View.Base, &D.K.View.Stride, &D.K.View.Last,
                &D.A.View.Base, &D.A.View.Stride, &D.A.View.Last, &D.S},
               [&](KernelBuilder &Inside) {
@@ -211,7 +212,9 @@ void TileLowering::lower(tile::CumulateOp Op) {
   C.FromStart = FromStart.Base;
   C.ToEnd = ToEnd.Base;
   C.Total = Total.Base;
-  Shared.call(B, "cumulate", C.Type.getShape(),
+  C.Before = Op.getBefore();
+  Shared.call(B, "cumulate",
+              {C.Type.getDimSize(0), C.Type.getDimSize(1), C.Before},
               {&C.A, &C.FromStart, &C.ToEnd, &C.Total},
               [&](KernelBuilder &Inside) { emitCumulation(Inside, C); });
   define(Op.getFromStart(), FromStart);

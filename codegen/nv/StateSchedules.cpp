@@ -15,8 +15,9 @@ int64_t heddle::nv::stateSharedBytes(int64_t Tokens, const KernelShape &Shape) {
   constexpr int64_t Padding = 4, ElementBytes = 4;
   const int64_t Rows = std::max(Shape.Mapped, Shape.V) + Padding;
   // Queries, keys and values, what is made of two of them, and the sums; beside
-  // them what decays by feature.
-  const int64_t Tiles = Shape.DecaysByFeature ? 8 : 6;
+  // them what decays by feature, and what is taken away with its factors.
+  const int64_t Tiles =
+      (Shape.DecaysByFeature ? 8 : 6) + (Shape.ErasesFirst ? 5 : 0);
   int64_t Elements = Shape.State * (Shape.V + Padding) + Tokens * Rows * Tiles +
                      2 * Tokens * (Tokens + Padding);
   // An expansion is as wide as the state is long.
@@ -46,6 +47,8 @@ KernelCost heddle::nv::estimateStateChunk(int64_t Tokens, const NvLevel &Level,
   Chunk[Work::Factors] = Passes * Count * Mapped / Level.Fma;
   if (Shape.DecaysByFeature)
     Chunk[Work::Factors] += Count * Count * Mapped / Level.Fma;
+  if (Shape.ErasesFirst)
+    Chunk[Work::Factors] += 2 * Count * Count * Mapped / Level.Fma;
   Chunk[Work::Fetch] =
       Count * Features * static_cast<double>(Shape.ElementBytes) / Bytes;
   const int64_t Shared = stateSharedBytes(Tokens, Shape);

@@ -79,6 +79,8 @@ void StateLowering::lower(tile::DecayedScoresOp Op) {
   Arena->access({Q, K, A}, {S});
   const int64_t Tokens = Q.Rows;
   const int64_t Features = (Q.Columns + WarpSize - 1) / WarpSize;
+  // Query i sees the keys before i + Ahead.
+  const int64_t Ahead = Op.getBefore() ? 0 : 1;
   Value Zero = B.f32(0.0F);
   // A warp goes down the keys of a query. In registers are the query's
   // features times the factors between it and the key.
@@ -97,8 +99,9 @@ void StateLowering::lower(tile::DecayedScoresOp Op) {
       Exists.push_back(Inside);
       Query.push_back(X);
     }
-    B.loop(B.add(I, 1), 1, Query, [&](Value Step, ValueRange Before) -> Values {
-      Value J = B.sub(I, Step);
+    Value Seen = B.add(I, Ahead);
+    B.loop(Seen, 1, Query, [&](Value Step, ValueRange Before) -> Values {
+      Value J = B.add(B.sub(Seen, Step), -1);
       Value Sum;
       Values After;
       for (auto [Feature, Inside, X] : llvm::zip_equal(At, Exists, Before)) {
@@ -113,8 +116,8 @@ void StateLowering::lower(tile::DecayedScoresOp Op) {
                [&] { S.store(B, Sum, I, J); });
       return After;
     });
-    // Keys after the query.
-    B.loop(B.add(B.add(I, 1), B.lane()), B.i32(Tokens), WarpSize,
+    // Keys after those.
+    B.loop(B.add(Seen, B.lane()), B.i32(Tokens), WarpSize,
            [&](Value J) { S.store(B, Zero, I, J); });
   });
   define(Op.getS(), S);
@@ -125,13 +128,14 @@ void StateLowering::lower(tile::CumulateOp Op) {
   MemoryTile FromStart = allocate(Op.getFromStart());
   MemoryTile ToEnd = allocate(Op.getToEnd());
   MemoryTile Total = allocate(Op.getTotal());
+  const bool IsBefore = Op.getBefore();
   Arena->access({A}, {FromStart, ToEnd, Total});
   Value One = B.f32(1.0F);
   forEachOfThreads(B, A.Columns, [&](Value C) {
     Value All =
         B.loop(A.Rows, 1, One, [&](Value I, ValueRange Before) -> Values {
           Value X = B.fmul(Before.front(), A.load(B, I, C));
-          FromStart.store(B, X, I, C);
+          FromStart.store(B, IsBefore ? Before.front() : X, I, C);
           return {X};
         })[0];
     Total.store(B, All, C, B.i32(0));

@@ -96,6 +96,10 @@ DecayKind RecurrenceOp::decayKind() {
   return arguments[2].use_empty() ? DecayKind::Constant : DecayKind::PerToken;
 }
 
+bool RecurrenceOp::erasesFirst() {
+  return getEraseBeforeDecay() && decayKind() == DecayKind::PerChannel;
+}
+
 //===----------------------------------------------------------------------===//
 // Rules
 //===----------------------------------------------------------------------===//
@@ -171,6 +175,9 @@ LogicalResult RecurrenceOp::verify() {
       {9, perFeature, {expand, magnitude}},
       {10, bidirectional, {decay, delta, window}},
       {11, window, {decay, value, output, magnitude}}};
+  if (getEraseBeforeDecay() && !hasDelta())
+    return emitOpError("[recurrence-12] expected a 'delta' beside 'erase "
+                       "before decay'");
   for (const Exclusion &exclusion : exclusions)
     for (const Clause &other : exclusion.others)
       if (exclusion.clause.given && other.given)

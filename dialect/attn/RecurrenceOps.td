@@ -19,7 +19,8 @@ def Attn_RecurrenceOp : Attn_Op<"recurrence", [
     dims, element type, layout and target.
 
     All clauses are optional and come in this order: `query`, `key`, `value`,
-    `output`, `decay`, `delta`, `expand`, `normalize`, `bidirectional`, `window`.
+    `output`, `decay`, `delta`, `erase before decay`, `expand`, `normalize`,
+    `bidirectional`, `window`.
 
     **Maps.** `query(%x, %b, %h, %i, %c)`, `key`, `value` and `output` change rows
     of q, k and v before the recurrence and of the result after it. A region is
@@ -55,8 +56,11 @@ def Attn_RecurrenceOp : Attn_Op<"recurrence", [
     features of the expansion (see `#attn.expand`; F of them, at most 65536):
     `S_i = D_i S_{i-1} + phi(y_i) u_i^T`, `o_i = phi(x_i)^T S_i`, and with a delta
     rule `S_i = S' - beta_i y_i (y_i^T S') + beta_i y_i u_i^T`, `S' = D_i S_{i-1}`:
-    what fades does so before it is replaced. With one factor per token that is
-    `a_i (S_{i-1} - beta_i y_i (y_i^T S_{i-1})) + beta_i y_i u_i^T`.
+    what fades does so before it is replaced. `erase before decay` takes away first
+    and lets fade what is left,
+    `S_i = D_i (S_{i-1} - beta_i y_i (y_i^T S_{i-1})) + beta_i y_i u_i^T`, which is
+    another state where factors differ by feature; with one factor per token both
+    orders are the same, and so are their kernels.
     Products of factors are taken over (j, i] only and never divided, so that
     neither strong decay nor a factor of 0 loses anything. What is not finite in
     row j of k or v reaches rows i >= j only.
@@ -95,7 +99,8 @@ def Attn_RecurrenceOp : Attn_Op<"recurrence", [
     `[recurrence-9]` a decay per feature wants no expand and no `normalize
     magnitude`; `[recurrence-10]` bidirectional wants no decay, no delta rule and
     no window; `[recurrence-11]` a window wants no decay, no value and output map
-    and no `normalize magnitude`.
+    and no `normalize magnitude`; `[recurrence-12]` `erase before decay` wants a
+    delta rule.
 
     Example:
 
@@ -133,6 +138,7 @@ def Attn_RecurrenceOp : Attn_Op<"recurrence", [
                        OptionalAttr<Attn_ExpandAttr>:$expansion,
                        DefaultValuedAttr<Attn_LinearNormalizer,
                            "::heddle::attn::LinearNormalizer::None">:$normalize,
+                       UnitAttr:$erase_before_decay,
                        UnitAttr:$bidirectional,
                        OptionalAttr<I64Attr>:$window);
   let regions = (region MaxSizedRegion<1>:$query, MaxSizedRegion<1>:$key,
@@ -160,6 +166,9 @@ def Attn_RecurrenceOp : Attn_Op<"recurrence", [
     }
     bool hasDecay() { return !getDecay().empty(); }
     bool hasDelta() { return !getDelta().empty(); }
+    /// The delta rule takes away before the state fades, and that matters: as
+    /// long as all features fade alike it does not.
+    bool erasesFirst();
     /// Arguments of a region of this operation: a parameter, or its own ones
     /// (the element in a map, then b, h, i and possibly c).
     ::mlir::BlockArgument getParam(::mlir::Region &region, unsigned i) {

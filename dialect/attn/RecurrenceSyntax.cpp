@@ -85,7 +85,7 @@ public:
     SmallVector<StringRef> words;
     for (const PartInfo &part : listParts())
       words.push_back(part.name);
-    words.append({"expand", "normalize", "bidirectional", "window"});
+    words.append({"erase", "expand", "normalize", "bidirectional", "window"});
     for (size_t i = 0; i < listParts().size(); ++i)
       result.addRegion();
     size_t next = 0;
@@ -120,7 +120,13 @@ private:
 
   ParseResult parseRest(StringRef word) {
     Builder &builder = parser.getBuilder();
-    if (word == "expand") {
+    if (word == "erase") {
+      if (parser.parseKeyword("before") || parser.parseKeyword("decay"))
+        return failure();
+      result.addAttribute(
+          RecurrenceOp::getEraseBeforeDecayAttrName(result.name),
+          builder.getUnitAttr());
+    } else if (word == "expand") {
       ExpandAttr expansion = parseExpansion(parser, /*allowNone=*/false);
       if (!expansion)
         return failure();
@@ -204,7 +210,8 @@ void RecurrenceOp::print(OpAsmPrinter &printer) {
       {getSymNameAttrName(), getParamNamesAttrName(),
        getParamTypeListAttrName(), getParamDefaultsAttrName(),
        getExpansionAttrName(), getNormalizeAttrName(),
-       getBidirectionalAttrName(), getWindowAttrName()});
+       getEraseBeforeDecayAttrName(), getBidirectionalAttrName(),
+       getWindowAttrName()});
   for (auto [region, part] : llvm::zip((*this)->getRegions(), listParts())) {
     if (region.empty())
       continue;
@@ -213,6 +220,8 @@ void RecurrenceOp::print(OpAsmPrinter &printer) {
     printer << ' ';
     printer.printRegion(region, /*printEntryBlockArgs=*/false);
   }
+  if (getEraseBeforeDecay())
+    printer << " erase before decay";
   if (!getExpand().isNone()) {
     printer << " expand ";
     printExpansion(printer, getExpand());

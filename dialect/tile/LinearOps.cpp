@@ -142,9 +142,10 @@ RankedTensorType CumulateOp::totalType(RankedTensorType a) {
   return RankedTensorType::get(a.getShape().take_back(), a.getElementType());
 }
 
-void CumulateOp::build(OpBuilder &builder, OperationState &state, Value a) {
+void CumulateOp::build(OpBuilder &builder, OperationState &state, Value a,
+                       bool before) {
   RankedTensorType type = tileType(a);
-  build(builder, state, {type, type, totalType(type)}, a);
+  build(builder, state, type, type, totalType(type), a, before);
 }
 
 LogicalResult CumulateOp::verify() {

@@ -214,7 +214,9 @@ def Tile_DecayedScoresOp : Tile_Op<"decayed_scores", [
   let description = [{
     `s[i, j] = sum over c of q[i, c] * k[j, c] * prod over j < t <= i of a[t, c]` for
     j <= i, 0 for j > i. Every partial product of factors is of a stretch of (j, i],
-    so with factors in [0, 1] nothing overflows.
+    so with factors in [0, 1] nothing overflows. With `before`, row i stands before
+    the factor of its token: the products are over j < t < i, and s is 0 for j = i
+    too.
 
     Rules: `[decayed_scores-1]` q, k and a are NxD and the result is NxN.
 
@@ -224,13 +226,18 @@ def Tile_DecayedScoresOp : Tile_Op<"decayed_scores", [
     func.func @f(%q: tensor<48x64xf32>, %k: tensor<48x64xf32>,
                  %a: tensor<48x64xf32>) -> tensor<48x48xf32> {
       %s = tile.decayed_scores %q, %k, %a : tensor<48x64xf32> -> tensor<48x48xf32>
+      %t = tile.decayed_scores %k, %k, %a before
+        : tensor<48x64xf32> -> tensor<48x48xf32>
       return %s : tensor<48x48xf32>
     }
     ```
   }];
-  let arguments = (ins Tile_Tile:$q, Tile_Tile:$k, Tile_Tile:$a);
+  let arguments = (ins Tile_Tile:$q, Tile_Tile:$k, Tile_Tile:$a,
+                       UnitAttr:$before);
   let results = (outs Tile_Tile:$s);
-  let assemblyFormat = "$q `,` $k `,` $a attr-dict `:` type($q) `->` type($s)";
+  let assemblyFormat = [{
+    $q `,` $k `,` $a (`before` $before^)? attr-dict `:` type($q) `->` type($s)
+  }];
   let hasVerifier = 1;
 }
 
@@ -238,8 +245,8 @@ def Tile_CumulateOp : Tile_Op<"cumulate", [
     Pure, AllTypesMatch<["a", "from_start", "to_end"]>]> {
   let summary = "products of the factors before and after every token";
   let description = [{
-    `from_start[i, c] = prod over t <= i of a[t, c]`, `to_end[j, c] = prod over t > j`,
-    `total[c]` the product of all.
+    `from_start[i, c] = prod over t <= i of a[t, c]`, with `before` over t < i;
+    `to_end[j, c] = prod over t > j`, `total[c]` the product of all.
 
     Rules: `[cumulate-1]` a is NxD.
 
@@ -253,10 +260,12 @@ def Tile_CumulateOp : Tile_Op<"cumulate", [
     }
     ```
   }];
-  let arguments = (ins Tile_Tile:$a);
+  let arguments = (ins Tile_Tile:$a, UnitAttr:$before);
   let results = (outs Tile_Tile:$from_start, Tile_Tile:$to_end, Tile_Tile:$total);
-  let assemblyFormat = "$a attr-dict `:` type($a) `->` type($total)";
-  let builders = [OpBuilder<(ins "::mlir::Value":$a)>];
+  let assemblyFormat = [{
+    $a (`before` $before^)? attr-dict `:` type($a) `->` type($total)
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Value":$a, CArg<"bool", "false">:$before)>];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     static ::mlir::RankedTensorType totalType(::mlir::RankedTensorType a);

@@ -16,7 +16,8 @@ namespace heddle::frontend {
 
 /// Floating-point operations of a token of one head: it changes a state of
 /// `Rows` x `Columns` numbers, the sums counted as a column, and its output
-/// reads it; under a delta rule its key reads it before.
+/// reads it; under a delta rule its key reads it before. (What the rule takes
+/// away counts with what it writes, also where a decay lies between them.)
 double stepFlop(int64_t Rows, int64_t Columns, bool HasDelta);
 
 /// What is said about a recurrence beyond what every run has.

@@ -54,7 +54,8 @@ std::vector<std::string> cli::equationsOf(attn::RecurrenceOp Of) {
   std::string State;
   if (Of.isBidirectional())
     State = fmt::format("S = sum over all i of {} {}^T", Key, Value);
-  else if (Of.hasDelta() && Of.decayKind() == attn::DecayKind::PerChannel)
+  else if (Of.hasDelta() && Of.decayKind() == attn::DecayKind::PerChannel &&
+           !Of.erasesFirst())
     State = fmt::format("S_i = (1 - beta_i {1} {1}^T) {0}S_(i-1) + "
                         "beta_i {1} {2}^T",
                         Factor, Key, Value);

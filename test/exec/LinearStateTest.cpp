@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <random>
 
 using namespace heddle;
 using namespace heddle::exec;
@@ -201,7 +202,8 @@ TEST(LinearDecay, StrongOverAHundredThousandTokens) {
 TEST(LinearDecay, StrongUnderADeltaRule) {
   const float Half = std::log(0.5F);
   checkDecay("gated_delta", 20'000, gatesOf({2, 1}, {Half, -80.0F}));
-  checkDecay("channel_delta", 100'000, gatesOf({2, 1, 1}, {Half, -80.0F}));
+  for (const char *Name : {"channel_delta", "channel_erase"})
+    checkDecay(Name, 100'000, gatesOf({2, 1, 1}, {Half, -80.0F}));
 }
 
 TEST(LinearDecay, NothingIsForgotten) {
@@ -210,7 +212,8 @@ TEST(LinearDecay, NothingIsForgotten) {
   checkDecay("token_decay", 500, gatesOf({1, 1}, {0.0F}));
   checkDecay("channel_decay", 500, gatesOf({1, 1, 1}, {0.0F}));
   checkDecay("gated_delta", 500, gatesOf({1, 1}, {0.0F}));
-  checkDecay("channel_delta", 500, gatesOf({1, 1, 1}, {0.0F}));
+  for (const char *Name : {"channel_delta", "channel_erase"})
+    checkDecay(Name, 500, gatesOf({1, 1, 1}, {0.0F}));
   checkDecay("magnitude_decay", 500, gatesOf({1, 1}, {0.0F}));
 }
 
@@ -220,8 +223,50 @@ TEST(LinearDecay, EverythingIsForgotten) {
   checkDecay("token_decay", 500, gatesOf({1, 1}, {-HUGE_VALF}));
   checkDecay("channel_decay", 500, gatesOf({1, 1, 1}, {-HUGE_VALF}));
   checkDecay("gated_delta", 500, gatesOf({1, 1}, {-HUGE_VALF}));
-  checkDecay("channel_delta", 500, gatesOf({1, 1, 1}, {-HUGE_VALF}));
+  for (const char *Name : {"channel_delta", "channel_erase"})
+    checkDecay(Name, 500, gatesOf({1, 1, 1}, {-HUGE_VALF}));
   checkDecay("magnitude_decay", 500, gatesOf({1, 1}, {-HUGE_VALF}));
+}
+
+/// Two features per element, each with factors of its own.
+TEST(LinearErasure, OfSeveralFeaturesPerElement) {
+  constexpr const char *Maps = R"(
+    %square = arith.mulf %x, %x : f32
+    %sum = attn.row_sum %square
+    %inverse = math.rsqrt %sum : f32
+    %y = arith.mulf %x, %inverse : f32
+    %z = math.absf %y : f32
+    attn.features %y, %z
+  })";
+  const std::string Text =
+      std::string("attn.recurrence @pairs(%gate: tensor<?x?xf32>, %beta: f32)\n"
+                  "query(%x, %b, %h, %i, %c) {") +
+      Maps + " key(%x, %b, %h, %i, %c) {" + Maps + R"(
+    decay(%b, %h, %i, %c) {
+      %g = attn.at %gate[%i, %c] : tensor<?x?xf32>
+      attn.decay %g
+    } delta(%b, %h, %i) {
+      attn.delta %beta
+    } erase before decay)";
+  Compiler Host;
+  KernelSpec Spec;
+  Spec.HeadDim = 24;
+  Spec.ValueDim = 20;
+  Spec.Schedule = chunk(32);
+  const RecurrenceText What(Host, Text);
+  ASSERT_TRUE(What.isGood());
+  const std::optional<Program> Kernel = What.compile(Host, Spec);
+  ASSERT_TRUE(Kernel);
+  std::mt19937_64 Random(3);
+  for (int64_t Tokens : {1, 5, 100}) {
+    Sizes Of = {2, 2, 1, Tokens, Tokens, {}, {}};
+    // The state that comes in is made of 16 tokens.
+    Of.Params = {
+        Value::randomReals(Random, {std::max<int64_t>(Tokens, 16), 48}, -1, 0),
+        0.6};
+    for (bool Continues : {false, true})
+      ASSERT_TRUE(checkLinear(What, Spec, *Kernel, Of, Continues));
+  }
 }
 
 } // namespace

@@ -223,6 +223,13 @@ std::vector<LinearText> makeTexts() {
   Near.HasWindow = true;
   Near.CanScan = false;
   Near.MostHeadDim = 24;
+  Add("channel_erase", "(%gate: tensor<?x?x?xf32>, %beta: tensor<?x?xf32>)",
+      both(UnitLength) + PerChannel + Beta + " erase before decay",
+      [](Random &From, const TableExtents &E) -> ValueList {
+        const Value Gates = gates(From, {E.Heads, E.Positions, E.HeadDim});
+        return {Gates, betas(From, E)};
+      })
+      .CanScan = false;
   return All;
 }
 

@@ -141,6 +141,7 @@ TEST(LinearMemory, DoesNotGrowWithTheTokens) {
       {"elu", {}},
       {"token_decay", {Gate}},
       {"channel_delta", {Gates, Rate}},
+      {"channel_erase", {Gates, Rate}},
       {"taylor", {}}};
   for (const auto &[Name, Params] : Cases) {
     SCOPED_TRACE(Name);

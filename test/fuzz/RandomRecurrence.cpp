@@ -221,6 +221,8 @@ RandomRecurrence RecurrenceWriter::write() {
     writeFactor("decay", false, PerChannel);
   if (HasDelta)
     writeFactor("delta", true, false);
+  if (HasDelta && chance(2))
+    Clauses += "  erase before decay\n";
   if (Expand == 1)
     Clauses += "  expand power " + std::to_string(Out.Power) + "\n";
   if (Expand == 2)

@@ -203,6 +203,77 @@ func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x
 
 // -----
 
+// What is taken away before the state fades points along keys with the factors
+// of their tokens. Values count as they are, and are what keys ask for beside the
+// state; outputs and the state have a part of each.
+
+// CHECK-LABEL: func.func @f_task(
+// CHECK: scf.for {{.*}} iter_args(%[[S:.*]] = %
+// CHECK: %[[BEFORE:.*]], %[[TO:.*]], %{{.*}} = tile.cumulate %[[FACTORS:.*]] before :
+// CHECK: %[[FROM:.*]] = arith.mulf %[[BEFORE]], %[[FACTORS]]
+// CHECK: %[[KEYS:.*]] = tile.load
+// CHECK: %[[KEYS_TO:.*]] = arith.mulf %[[KEYS]], %[[TO]]
+// CHECK: %[[ERASED:.*]] = arith.mulf %[[KEYS]], %[[FACTORS]]
+// CHECK: %[[ERASED_TO:.*]] = arith.mulf %[[KEYS_TO]], %[[FACTORS]]
+// CHECK: %[[ASKING:.*]] = arith.mulf %[[KEYS]], %[[BEFORE]]
+// CHECK: %[[WRITTEN:.*]] = tile.map
+// CHECK: %[[VALUES:.*]] = tile.transpose %[[WRITTEN]]
+// CHECK: %[[HELD:.*]] = tile.scores %[[ASKING]], %[[S]]
+// CHECK: %[[PAIRS:.*]] = tile.decayed_scores %[[KEYS]], %[[KEYS]], %[[FACTORS]] before
+// CHECK: %[[ALL:.*]] = tile.accumulate %[[HELD]], %[[PAIRS]], %[[VALUES]] where
+// CHECK: tile.decayed_scores %[[KEYS]], %[[ERASED]], %[[FACTORS]] before
+// CHECK: %[[TAKEN:.*]] = tile.solve
+// CHECK: %[[ROWS:.*]] = tile.transpose %[[TAKEN]]
+// CHECK: arith.mulf %[[X:.*]], %[[FROM]]
+// CHECK: tile.decayed_scores %[[X]], %[[KEYS]], %[[FACTORS]] :
+// CHECK: %[[OF_VALUES:.*]] = tile.accumulate %{{.*}}, %[[VALUES]] where
+// CHECK: %[[LOST:.*]] = tile.decayed_scores %[[X]], %[[ERASED]], %[[FACTORS]] :
+// CHECK: tile.accumulate %[[OF_VALUES]], %[[LOST]], %[[ROWS]] where
+// CHECK: %[[MORE:.*]] = tile.accumulate %{{.*}}, %[[WRITTEN]], %[[KEYS_TO]]
+// CHECK: tile.accumulate %[[MORE]], %[[TAKEN]], %[[ERASED_TO]]
+// CHECK-NOT: func.func @f_state
+attn.recurrence @erase_first(%gate: tensor<?x?x?x?xf32>, %beta: f32) decay(%b, %h, %i, %c) {
+  %g = attn.at %gate[%b, %h, %i, %c] : tensor<?x?x?x?xf32>
+  attn.decay %g
+} delta(%b, %h, %i) {
+  attn.delta %beta
+} erase before decay
+func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x?x32xf32>, %s: f32, %g: tensor<?x?x?x?xf32>, %t: f32)
+    -> (tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>) attributes {tile.entry = #attn.entry<"f", @erase_first, "cpu-avx2", qk = 64, v = 32, types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>, <query_tile = 32, key_tile = 32, rows = 4, lanes = 8, unroll = 2>, state = <rows = 64, sums = false, causal = true>>} {
+  %o, %state = attn.linear @erase_first(%g, %t : tensor<?x?x?x?xf32>, f32) q(%q) k(%k) v(%v) scale(%s)
+    : tensor<?x?x?x64xf32>, tensor<?x?x?x64xf32>, tensor<?x?x?x32xf32>
+    -> tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>
+  return %o, %state : tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>
+}
+
+// -----
+
+// Where all features fade alike there is one order: the system is the one of
+// values that are replaced.
+
+// CHECK-LABEL: func.func @f_task(
+// CHECK-NOT: before
+// CHECK: tile.scores %[[KEYS:.*]], %[[KEYS]]
+// CHECK: tile.solve
+// CHECK-NOT: tile.decayed_scores
+// CHECK-LABEL: func.func @f_check(
+attn.recurrence @alike(%gate: tensor<?x?x?x?xf32>, %beta: f32) decay(%b, %h, %i) {
+  %zero = arith.constant 0 : index
+  %g = attn.at %gate[%b, %h, %i, %zero] : tensor<?x?x?x?xf32>
+  attn.decay %g
+} delta(%b, %h, %i) {
+  attn.delta %beta
+} erase before decay
+func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x?x32xf32>, %s: f32, %g: tensor<?x?x?x?xf32>, %t: f32)
+    -> (tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>) attributes {tile.entry = #attn.entry<"f", @alike, "cpu-avx2", qk = 64, v = 32, types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>, <query_tile = 32, key_tile = 32, rows = 4, lanes = 8, unroll = 2>, state = <rows = 64, sums = false, causal = true>>} {
+  %o, %state = attn.linear @alike(%g, %t : tensor<?x?x?x?xf32>, f32) q(%q) k(%k) v(%v) scale(%s)
+    : tensor<?x?x?x64xf32>, tensor<?x?x?x64xf32>, tensor<?x?x?x32xf32>
+    -> tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>
+  return %o, %state : tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>
+}
+
+// -----
+
 // A factor per feature; an expansion with a window.
 
 // CHECK-LABEL: func.func @f_task(

@@ -74,3 +74,30 @@ func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x
     -> tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>, tensor<?x?x?xf32>
   return %o, %state, %sums : tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>, tensor<?x?x?xf32>
 }
+
+// -----
+
+// A delta rule that takes away before the state fades, and writes after it.
+
+// CHECK-LABEL: func.func @f_step(
+// CHECK: scf.for {{.*}} iter_args(%[[S:.*]] = %
+// CHECK: %[[Y:.*]] = tile.load %{{.*}} -> tensor<1x64xf32>
+// CHECK: %[[HELD:.*]] = tile.scores %[[S]], %[[Y]]
+// CHECK: %[[TAKEN:.*]] = tile.map %[[HELD]]
+// CHECK: %[[LEFT:.*]] = tile.accumulate %[[S]], %[[TAKEN]], %[[Y]]
+// CHECK: %[[FADED:.*]] = tile.map %[[LEFT]], %
+// CHECK: %[[NEXT:.*]] = tile.accumulate %[[FADED]], %{{.*}}, %[[Y]]
+// CHECK: scf.yield %[[NEXT]]
+attn.recurrence @erase_first(%gate: tensor<?x?x?x?xf32>, %beta: f32) decay(%b, %h, %i, %c) {
+  %g = attn.at %gate[%b, %h, %i, %c] : tensor<?x?x?x?xf32>
+  attn.decay %g
+} delta(%b, %h, %i) {
+  attn.delta %beta
+} erase before decay
+func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x?x32xf32>, %s: f32, %g: tensor<?x?x?x?xf32>, %t: f32)
+    -> (tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>) attributes {tile.entry = #attn.entry<"f", @erase_first, "cpu-avx2", qk = 64, v = 32, types = f32 to f32, <row_max = false, column_sums = false, block_max = 0 by 0>, <query_tile = 32, key_tile = 32, rows = 4, lanes = 8, unroll = 2>, state = <rows = 64, sums = false, causal = true>>} {
+  %o, %state = attn.linear @erase_first(%g, %t : tensor<?x?x?x?xf32>, f32) q(%q) k(%k) v(%v) scale(%s)
+    : tensor<?x?x?x64xf32>, tensor<?x?x?x64xf32>, tensor<?x?x?x32xf32>
+    -> tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>
+  return %o, %state : tensor<?x?x?x32xf32>, tensor<?x?x?x32xf32>
+}

@@ -49,12 +49,45 @@ public:
     }
   }
 
+  /// The same where it takes away before the state fades: the state is
+  /// S_i = D_i (S_{i-1} + y_i t_i^T) + beta_i y_i u_i^T with t_i = -beta_i
+  /// (sum over j < i and c of y_ic y_jc (prod_{j<t<i} a_t[c] beta_j u_j +
+  /// prod_{j<=t<i} a_t[c] t_j)): two sums, one with t.
+  void solveErasure() {
+    Taken.assign(U.size(), 0);
+    for (int64_t J = 0; J < Head.Keys; ++J)
+      for (int64_t T = 0; T < Head.Width; ++T)
+        U[at(J * Head.Width + T)] *= Head.Beta[at(J)];
+    for (int64_t I = 0; I < Head.Keys; ++I) {
+      std::vector<double> Held(at(Head.Width)),
+          Fading(Head.y(I), Head.y(I + 1));
+      auto Add = [&](const double *Y, const double *Row) {
+        double Dot = 0;
+        for (int64_t C = 0; C < Head.Mapped; ++C)
+          Dot += Fading[at(C)] * Y[C];
+        for (int64_t T = 0; T < Head.Width; ++T)
+          Held[at(T)] += Dot * Row[T];
+      };
+      for (int64_t J = I - 1; J >= 0; --J) {
+        Add(Head.y(J), &U[at(J * Head.Width)]);
+        for (int64_t C = 0; C < Head.Mapped; ++C)
+          Fading[at(C)] *= Head.factor(J, C);
+        Add(Head.y(J), &Taken[at(J * Head.Width)]);
+      }
+      for (int64_t F = 0; F < Features; ++F)
+        for (int64_t T = 0; T < Head.Width; ++T)
+          Held[at(T)] += Fading[at(F)] * Head.State[at(F * Head.Width + T)];
+      for (int64_t T = 0; T < Head.Width; ++T)
+        Taken[at(I * Head.Width + T)] = -Head.Beta[at(I)] * Held[at(T)];
+    }
+  }
+
   /// The sums of query I over keys [0, Last], whose factors end with key Last,
   /// and over the state that comes in.
   void sum(int64_t I, int64_t Last, LinearSums &Out) const {
     const double *X = Head.x(I);
     std::vector<double> Products(at(What.isPerChannel() ? Head.Mapped : 1), 1);
-    for (int64_t J = Last; J >= 0; --J) {
+    auto Add = [&](int64_t J, const std::vector<double> &Rows) {
       double Dot = 0, Size = 0;
       for (int64_t C = 0; C < Head.Mapped; ++C) {
         const double Term =
@@ -64,9 +97,14 @@ public:
       }
       const double Outer = What.isPerChannel() ? 1 : Products.front();
       addPair(What.expand(Dot) * Outer, What.expand(Size) * Outer, Outer,
-              &U[at(J * Head.Width)], Out);
+              &Rows[at(J * Head.Width)], Out);
+    };
+    for (int64_t J = Last; J >= 0; --J) {
+      Add(J, U);
       for (int64_t C = 0; C < static_cast<int64_t>(Products.size()); ++C)
         Products[at(C)] *= Head.factor(J, C);
+      if (!Taken.empty())
+        Add(J, Taken);
     }
     addState(I, Products, Out);
   }
@@ -76,15 +114,20 @@ public:
     for (int64_t F = 0; F < Head.StateRows; ++F) {
       std::vector<double> Row(at(Head.Width)), Sizes(Row);
       double Sum = 0, SumSize = 0, Product = 1;
-      for (int64_t J = Last; J >= 0; --J) {
+      auto Add = [&](int64_t J, const std::vector<double> &Rows) {
         const double Y = Product * feature(J, F);
         for (int64_t T = 0; T < Head.Width; ++T) {
-          Row[at(T)] += Y * U[at(J * Head.Width + T)];
-          Sizes[at(T)] += std::fabs(Y * U[at(J * Head.Width + T)]);
+          Row[at(T)] += Y * Rows[at(J * Head.Width + T)];
+          Sizes[at(T)] += std::fabs(Y * Rows[at(J * Head.Width + T)]);
         }
         Sum += Y;
         SumSize += std::fabs(Y);
+      };
+      for (int64_t J = Last; J >= 0; --J) {
+        Add(J, U);
         Product *= Head.factor(J, F);
+        if (!Taken.empty())
+          Add(J, Taken);
       }
       double Largest = 0;
       for (int64_t T = 0; T < Head.Width; ++T) {
@@ -154,6 +197,9 @@ private:
   const LinearHead &Head;
   int64_t Features;
   std::vector<double> U; ///< (Keys, Width): values, or what is written of them
+  /// (Keys, Width): what is taken away before the factor of the key; empty but
+  /// where a delta rule erases first.
+  std::vector<double> Taken;
   std::vector<double> Phi; ///< (Keys, Features)
 };
 
@@ -163,7 +209,9 @@ llvm::Error heddle::attn::sumHead(const Recurrence &What,
                                   const LinearHead &Head, RowFinisher &Rows,
                                   const LinearOutputs &Out) {
   PairSum Pairs(What, Head);
-  if (What.delta())
+  if (What.delta() && What.erasesBeforeDecay())
+    Pairs.solveErasure();
+  else if (What.delta())
     Pairs.solveDelta();
   for (int64_t I = 0; I < Head.Queries; ++I) {
     LinearSums Sums(at(Head.Width));

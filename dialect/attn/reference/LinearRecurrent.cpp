@@ -31,7 +31,9 @@ public:
   void take(int64_t J) {
     Phi.clear();
     What.expandRow({Head.y(J), static_cast<size_t>(Head.Mapped)}, Phi);
-    if (What.delta())
+    if (What.delta() && What.erasesBeforeDecay())
+      eraseAndWrite(J);
+    else if (What.delta())
       replace(J);
     else
       add(J);
@@ -131,6 +133,40 @@ private:
       for (int64_t T = 0; T < Width; ++T) {
         Row[T] += Beta * Y * (U[T] - Held[static_cast<size_t>(T)]);
         Sizes[static_cast<size_t>(F * Width + T)] = std::fabs(Row[T]);
+      }
+    }
+  }
+
+  /// The same in the other order: what the state held fades without what is
+  /// taken away.
+  void eraseAndWrite(int64_t J) {
+    const double Beta = Head.Beta[static_cast<size_t>(J)];
+    const double *U = Head.u(J);
+    std::vector<double> Held(static_cast<size_t>(Width)), HeldSize(Held);
+    double LargestY = 0, LargestA = 0;
+    for (int64_t F = 0; F < Features; ++F) {
+      const double Y = Phi[static_cast<size_t>(F)];
+      LargestA = std::max(LargestA, Head.factor(J, F));
+      LargestY = std::max(LargestY, std::fabs(Y));
+      for (int64_t T = 0; T < Width; ++T) {
+        const double Product = Y * S[static_cast<size_t>(F * Width + T)];
+        Held[static_cast<size_t>(T)] += Product;
+        HeldSize[static_cast<size_t>(T)] += std::fabs(Product);
+      }
+    }
+    const double Size = std::fabs(Beta) * LargestY;
+    for (int64_t T = 0; T < Width; ++T)
+      Written = std::max(Written, Size * HeldSize[static_cast<size_t>(T)]);
+    Written *= LargestA;
+    for (int64_t T = 0; T < Width; ++T)
+      Written = std::max(Written, Size * std::fabs(U[T]));
+    for (int64_t F = 0; F < Features; ++F) {
+      const double A = Head.factor(J, F);
+      const double Y = Beta * Phi[static_cast<size_t>(F)];
+      for (int64_t T = 0; T < Width; ++T) {
+        double &Element = S[static_cast<size_t>(F * Width + T)];
+        Element = A * (Element - Y * Held[static_cast<size_t>(T)]) + Y * U[T];
+        Sizes[static_cast<size_t>(F * Width + T)] = std::fabs(Element);
       }
     }
   }

@@ -43,6 +43,7 @@ mlir::FailureOr<Recurrence> Recurrence::compile(RecurrenceOp Op) {
     F.To.emplace(std::move(*Made));
   }
   Out.PerChannel = Op.decayKind() == DecayKind::PerChannel;
+  Out.ErasesBeforeDecay = Op.getEraseBeforeDecay();
   Out.Expand = Op.getExpand().getKind();
   Out.Power = Op.getExpand().getPower();
   Out.Normalizer = Op.getNormalize();

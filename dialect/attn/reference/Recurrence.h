@@ -30,6 +30,8 @@ public:
   bool isPerChannel() const { return PerChannel; }
   /// The beta of the delta rule.
   const std::optional<Program> &delta() const { return Delta; }
+  /// It takes away before the state fades, not after.
+  bool erasesBeforeDecay() const { return ErasesBeforeDecay; }
   LinearNormalizer normalizer() const { return Normalizer; }
   bool hasSums() const { return Normalizer != LinearNormalizer::None; }
   bool hasMagnitude() const {
@@ -65,6 +67,7 @@ private:
   std::optional<Program> Decay;
   std::optional<Program> Delta;
   bool PerChannel = false;
+  bool ErasesBeforeDecay = false;
   ExpandKind Expand = ExpandKind::None;
   int64_t Power = 0;
   LinearNormalizer Normalizer = LinearNormalizer::None;

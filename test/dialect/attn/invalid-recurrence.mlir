@@ -327,7 +327,7 @@ normalize magnitude window(%w)
 
 // -----
 
-// expected-error @below {{expected each clause once and in the order query, key, value, output, decay, delta, expand, normalize, bidirectional, window, found 'expand' after 'normalize'}}
+// expected-error @below {{expected each clause once and in the order query, key, value, output, decay, delta, erase, expand, normalize, bidirectional, window, found 'expand' after 'normalize'}}
 attn.recurrence @order normalize sum expand taylor
 
 
@@ -428,4 +428,31 @@ func.func @f(%x: f32) -> f32 {
   // expected-error @below {{'attn.row_sum' op expects parent op 'attn.recurrence'}}
   %y = attn.row_sum %x
   return %y : f32
+}
+
+
+// -----
+
+// expected-error @below {{[recurrence-12] expected a 'delta' beside 'erase before decay'}}
+attn.recurrence @nothing_to_erase decay(%b, %h, %i, %c) {
+  %g = arith.constant -1.0 : f32
+  attn.decay %g
+} erase before decay
+
+
+// -----
+
+attn.recurrence @other_order delta(%b, %h, %i) {
+  %t = arith.constant 1.0 : f32
+  attn.delta %t
+// expected-error @below {{expected 'before'}}
+} erase after decay
+
+
+// -----
+
+// expected-error @below {{expected each clause once and in the order query, key, value, output, decay, delta, erase, expand, normalize, bidirectional, window, found 'delta' after 'erase'}}
+attn.recurrence @order erase before decay delta(%b, %h, %i) {
+  %t = arith.constant 1.0 : f32
+  attn.delta %t
 }

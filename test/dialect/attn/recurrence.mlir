@@ -94,6 +94,30 @@ attn.recurrence @kda(%gate: tensor<?x?xf32>, %beta: f32)
     attn.delta %beta
   }
 
+// What a delta rule takes away may go before the decay; the order of the clauses
+// says so, and a decay that there is not is no matter.
+// CHECK-LABEL: attn.recurrence @erase_first(
+// CHECK:       decay(%b, %h, %i, %c) {
+// CHECK:       } delta(%b, %h, %i) {
+// CHECK-NEXT:    attn.delta %beta
+// CHECK-NEXT:  } erase before decay
+attn.recurrence @erase_first(%gate: tensor<?x?xf32>, %beta: f32)
+  decay(%b, %h, %i, %c) {
+    %g = attn.at %gate[%i, %c] : tensor<?x?xf32>
+    attn.decay %g
+  }
+  delta(%b, %h, %i) {
+    attn.delta %beta
+  }
+  erase before decay
+// CHECK-LABEL: attn.recurrence @erase_only(
+// CHECK-NOT:   decay(
+// CHECK:       } erase before decay
+attn.recurrence @erase_only(%beta: f32)
+  delta(%b, %h, %i) {
+    attn.delta %beta
+  } erase before decay
+
 // CHECK-LABEL: attn.recurrence @maps(%w: tensor<?x?x?xf32>, %x: f32 = 1.500000e+00)
 // CHECK-SAME:    query(%[[E:.*]], %b, %h, %i, %c) {
 // CHECK-NEXT:    %[[P:.*]] = attn.project %[[E]], %w[%h] : tensor<?x?x?xf32>

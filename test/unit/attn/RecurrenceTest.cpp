@@ -79,6 +79,23 @@ TEST_F(RecurrenceTest, NothingWrittenIsTheIdentity) {
   EXPECT_EQ(Op.numStateRows(64), 64);
 }
 
+TEST_F(RecurrenceTest, TheOrderMattersWhereFeaturesFadeByThemselves) {
+  constexpr llvm::StringLiteral Delta = " delta(%b, %h, %i) {\n"
+                                        "  attn.delta %t\n"
+                                        "} erase before decay";
+  for (auto [Decay, Matters] :
+       {std::pair<llvm::StringRef, bool>("", false),
+        {" decay(%b, %h, %i) {\n  attn.decay %t\n}", false},
+        {" decay(%b, %h, %i, %c) {\n  attn.decay %t\n}", true}}) {
+    RecurrenceOp Op =
+        parse(("attn.recurrence @r(%t: f32)" + Decay + Delta).str());
+    ASSERT_TRUE(Op);
+    EXPECT_TRUE(Op.getEraseBeforeDecay());
+    EXPECT_EQ(Op.erasesFirst(), Matters);
+    EXPECT_FALSE(Op.canScan());
+  }
+}
+
 TEST_F(RecurrenceTest, StateRowsFollowTheClauses) {
   constexpr llvm::StringLiteral Two = "(%x, %b, %h, %i, %c) {\n"
                                       "  %n = arith.negf %x : f32\n"

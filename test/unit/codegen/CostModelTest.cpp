@@ -237,6 +237,13 @@ TEST(CostModel, CountsTheMultiplyAddsOfAChunk) {
   Delta.HasDelta = true;
   C = estimateCost(wideMachine(), tile(48, 48, 8), Delta, InL2);
   EXPECT_EQ(C.Full[Work::Products] * 2 * 16, chunkFlop(Delta, 48));
+  // Two more walks of the pairs, their products, and one with the state.
+  KernelShape Erases = Delta;
+  Erases.DecaysByFeature = Erases.ErasesFirst = true;
+  C = estimateCost(wideMachine(), tile(48, 48, 8), Erases, InL2);
+  EXPECT_EQ(C.Full[Work::Products] * 2 * 16, chunkFlop(Erases, 48));
+  EXPECT_DOUBLE_EQ(chunkFlop(Erases, 48) - chunkFlop(Delta, 48),
+                   2.0 * (2 * 48 * 48 * (64 + 32) + 48 * 64 * 32));
   KernelShape Both = Shape;
   Both.IsBidirectional = true;
   C = estimateCost(wideMachine(), tile(48, 48, 8), Both, InL2);

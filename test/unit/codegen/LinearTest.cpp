@@ -180,44 +180,49 @@ TEST_P(Linear, Decays) {
 
 TEST_P(Linear, ScoresWithAFactorPerFeature) {
   for (bool Computed : {false, true})
-    for (int64_t D : {5, 40}) {
-      Extent E{36, D};
-      Verb V(GetParam(), E, E, E, {36, 36},
-             (Computed ? copied("t", "y", E) + copied("a", "u", E) : "") +
-                 "  %r = tile.decayed_scores %x, " +
-                 (Computed ? "%t, %a" : "%y, %u") + " : " + E.tile() +
-                 " -> tensor<36x36xf32>");
-      V.U.at(17, 2) = 0;
-      V.expect([&](int64_t I, int64_t J) {
-        double Sum = 0;
-        for (int64_t C = 0; C < D && J <= I; ++C)
-          Sum += V.x(I, C) * V.y(J, C) *
-                 between(J, I, [&](int64_t T) { return V.u(T, C); });
-        return Sum;
-      });
-    }
+    for (bool Before : {false, true})
+      for (int64_t D : {5, 40}) {
+        Extent E{36, D};
+        Verb V(GetParam(), E, E, E, {36, 36},
+               (Computed ? copied("t", "y", E) + copied("a", "u", E) : "") +
+                   "  %r = tile.decayed_scores %x, " +
+                   (Computed ? "%t, %a" : "%y, %u") +
+                   (Before ? " before : " : " : ") + E.tile() +
+                   " -> tensor<36x36xf32>");
+        V.U.at(17, 2) = 0;
+        V.expect([&](int64_t I, int64_t J) {
+          double Sum = 0;
+          const int64_t Last = Before ? I - 1 : I;
+          for (int64_t C = 0; C < D && J <= Last; ++C)
+            Sum += V.x(I, C) * V.y(J, C) *
+                   between(J, Last, [&](int64_t T) { return V.u(T, C); });
+          return Sum;
+        });
+      }
 }
 
 TEST_P(Linear, ProductsBeforeAndAfter) {
-  for (int Part = 0; Part < 3; ++Part)
-    for (int64_t N : {20, 48}) {
-      Extent E{N, 7};
-      std::string Result[] = {
-          "  %r = arith.addf %f, %z : " + E.tile(),
-          "  %r = arith.addf %e, %z : " + E.tile(),
-          "  %r = tile.transpose %t : tensor<7xf32> -> tensor<1x7xf32>"};
-      Verb V(GetParam(), E, None, None, {Part < 2 ? N : 1, 7},
-             "  %z = tile.fill 0.0 : " + E.tile() +
-                 "\n  %f, %e, %t = tile.cumulate %x : " + E.tile() +
-                 " -> tensor<7xf32>\n" + Result[Part]);
-      V.X.at(11, 3) = 0;
-      V.expect([&](int64_t I, int64_t J) {
-        auto Factor = [&](int64_t T) { return V.x(T, J); };
-        return Part == 0   ? between(-1, I, Factor)
-               : Part == 1 ? between(I, N - 1, Factor)
-                           : between(-1, N - 1, Factor);
-      });
-    }
+  for (bool Before : {false, true})
+    for (int Part = 0; Part < 3; ++Part)
+      for (int64_t N : {20, 48}) {
+        Extent E{N, 7};
+        std::string Result[] = {
+            "  %r = arith.addf %f, %z : " + E.tile(),
+            "  %r = arith.addf %e, %z : " + E.tile(),
+            "  %r = tile.transpose %t : tensor<7xf32> -> tensor<1x7xf32>"};
+        Verb V(GetParam(), E, None, None, {Part < 2 ? N : 1, 7},
+               "  %z = tile.fill 0.0 : " + E.tile() +
+                   "\n  %f, %e, %t = tile.cumulate %x" +
+                   (Before ? " before : " : " : ") + E.tile() +
+                   " -> tensor<7xf32>\n" + Result[Part]);
+        V.X.at(11, 3) = 0;
+        V.expect([&](int64_t I, int64_t J) {
+          auto Factor = [&](int64_t T) { return V.x(T, J); };
+          return Part == 0   ? between(-1, Before ? I - 1 : I, Factor)
+                 : Part == 1 ? between(I, N - 1, Factor)
+                             : between(-1, N - 1, Factor);
+        });
+      }
 }
 
 TEST_P(Linear, Substitution) {

@@ -118,15 +118,17 @@ std::vector<Clauses> allClauses() {
         return {randomTable({2, Tokens}, 0, 0.9)};
       });
   for (llvm::StringRef Maps : {llvm::StringRef(), llvm::StringRef(TwoFeatures)})
-    Add("delta, per channel",
-        "(%gate: tensor<?x?x?xf32>, %beta: tensor<?x?xf32>)",
-        join({Maps, ChannelDecay, TokenDelta}),
-        [](int64_t Tokens, int64_t Mapped) -> OperandList {
-          return {randomTable({2, Tokens, Mapped}, -0.7, 0),
-                  randomTable({2, Tokens}, 0, 0.9, 8)};
-        });
-  Add("gated delta", GateBeta, join({ValueAndOutput, TokenDecay, TokenDelta}),
-      gateAndBeta);
+    for (llvm::StringRef Order : {"", "erase before decay"})
+      Add("delta, per channel",
+          "(%gate: tensor<?x?x?xf32>, %beta: tensor<?x?xf32>)",
+          join({Maps, ChannelDecay, TokenDelta, Order}),
+          [](int64_t Tokens, int64_t Mapped) -> OperandList {
+            return {randomTable({2, Tokens, Mapped}, -0.7, 0),
+                    randomTable({2, Tokens}, 0, 0.9, 8)};
+          });
+  for (llvm::StringRef Order : {"", "erase before decay"})
+    Add("gated delta", GateBeta,
+        join({ValueAndOutput, TokenDecay, TokenDelta, Order}), gateAndBeta);
   return Out;
 }
 

@@ -260,6 +260,71 @@ TEST_F(LinearTest, DeltaRuleByHand) {
   EXPECT_DOUBLE_EQ(Kept.output(0, 0, 1)[1], Kept.State[3]);
 }
 
+TEST_F(LinearTest, ErasureBeforeDecayByHand) {
+  // S_2 = A (S_1 - b1 k1 (k1^T S_1)) + b1 k1 v1^T, A = diag(1/2, 0).
+  const llvm::StringRef Params =
+      "(%gate: tensor<?x?x?xf32>, %beta: tensor<?x?xf32>)";
+  const std::string Clauses = (ChannelDecay + TokenDelta).str();
+  LinearRows Rows(1, 1, 1, 2, 2, 2, 2);
+  Rows.Q.Data = {1, 0, 1, 0};
+  Rows.K.Data = {1, 2, 3, -1};
+  Rows.V.Data = {5, 7, 11, 13};
+  const double Half = std::log(0.5);
+  const OperandList Values = {
+      Operand::reals({1, 2, 2}, {0, 0, Half, -Infinity}),
+      Operand::reals({1, 2}, {0.5, 0.25})};
+  const LinearResult R =
+      evaluate(recurrence(Params, Clauses + " erase before decay"),
+               Rows.problem(1, Values));
+  // S_1 = [2.5 3.5; 5 7], k1^T S_1 = [2.5 3.5].
+  EXPECT_NEAR(R.State[0], 0.5 * (2.5 - 0.25 * 3 * 2.5) + 0.25 * 3 * 11, 1e-6);
+  EXPECT_NEAR(R.State[1], 0.5 * (3.5 - 0.25 * 3 * 3.5) + 0.25 * 3 * 13, 1e-6);
+  EXPECT_DOUBLE_EQ(R.State[2], -0.25 * 11);
+  EXPECT_DOUBLE_EQ(R.State[3], -0.25 * 13);
+  EXPECT_DOUBLE_EQ(R.output(0, 0, 1)[0], R.State[0]);
+  // The other order: k1^T A S_1 = [3.75 5.25].
+  const LinearResult Other =
+      evaluate(recurrence(Params, Clauses), Rows.problem(1, Values));
+  EXPECT_NEAR(Other.State[0], 0.5 * 2.5 - 0.25 * 3 * 3.75 + 0.25 * 3 * 11,
+              1e-6);
+  EXPECT_NEAR(Other.State[2], 0.25 * 3.75 - 0.25 * 11, 1e-6);
+}
+
+TEST_F(LinearTest, ErasureBeforeDecayIsItsLoop) {
+  constexpr int64_t Tokens = 11, Depth = 3, Width = 2;
+  LinearRows Rows(1, 1, 1, Tokens, Tokens, Depth, Width);
+  const Operand Gates = randomTable({1, Tokens, Depth}, -0.9, 0),
+                Betas = randomTable({1, Tokens}, 0, 0.9, 8);
+  const LinearResult R = evaluate(
+      recurrence("(%gate: tensor<?x?x?xf32>, %beta: tensor<?x?xf32>)",
+                 (ChannelDecay + TokenDelta + " erase before decay").str()),
+      Rows.problem(0.5, {Gates, Betas}));
+  double S[Depth][Width] = {};
+  for (int64_t I = 0; I < Tokens; ++I) {
+    auto K = [&](int64_t C) {
+      return static_cast<double>(Rows.K.at(0, 0, I, C));
+    };
+    const double Beta = Betas.realAt(I);
+    for (int64_t T = 0; T < Width; ++T) {
+      double Held = 0;
+      for (int64_t C = 0; C < Depth; ++C)
+        Held += K(C) * S[C][T];
+      for (int64_t C = 0; C < Depth; ++C) {
+        S[C][T] -= Beta * K(C) * Held;
+        S[C][T] *= std::exp(Gates.realAt(I * Depth + C));
+        S[C][T] += Beta * K(C) * static_cast<double>(Rows.V.at(0, 0, I, T));
+      }
+      double Out = 0;
+      for (int64_t C = 0; C < Depth; ++C)
+        Out += 0.5 * static_cast<double>(Rows.Q.at(0, 0, I, C)) * S[C][T];
+      EXPECT_NEAR(R.output(0, 0, I)[T], Out, 1e-12);
+    }
+  }
+  for (size_t C = 0; C < Depth; ++C)
+    for (size_t T = 0; T < Width; ++T)
+      EXPECT_NEAR(R.State[C * Width + T], S[C][T], 1e-12);
+}
+
 TEST_F(LinearTest, DeltaRuleWithUnitKeysRemembersTheLastValue) {
   const Recurrence What = recurrence("(%beta: tensor<?x?xf32>)", TokenDelta);
   LinearRows Rows(1, 1, 1, 6, 6, 4, 2);
