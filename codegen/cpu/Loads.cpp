@@ -33,6 +33,12 @@ RowSource TileLowering::rowSource(Value View, Value Batch, Value Head,
   return Source;
 }
 
+RowView TileLowering::fetch(RankedTensorType Type, const RowSource &From) {
+  if (From.isStretchOfF32())
+    return From.view(B);
+  return stage(Type, From);
+}
+
 /// True if the loaded rows can be fetched by the one user of the tile, which
 /// turns them and follows in the same block: nothing comes between.
 static bool isFetchedByRotation(tile::LoadOp Op) {
@@ -80,22 +86,19 @@ void TileLowering::lower(tile::LoadOp Op) {
   if (llvm::any_of(Result.getUses(), wantsLanes)) {
     T.Data = allocate(Result);
     transposeIn(T.Type, From, T.Data);
-  } else if (isFetchedByRotation(Op)) {
+  } else if (isFetchedByRotation(Op) || isFetchedByProduct(Op)) {
     T.Unfetched = From;
-  } else if (From.Element.isF32() && From.First) {
-    T.InPlace =
-        RowView{From.row(B, From.First), From.Stride,
-                B.add(arith::SubIOp::create(B, From.Length, From.First), -1)};
-  } else if (isCopiedByProduct(Op)) {
+  } else if (!From.isStretchOfF32() && isCopiedByProduct(Op)) {
     T.Unfetched = From;
   } else {
-    T.InPlace = stage(T.Type, From);
+    T.InPlace = fetch(T.Type, From);
   }
   Tiles[Result] = T;
 }
 
 void TileLowering::lower(tile::StoreOp Op) {
   auto Type = cast<RankedTensorType>(Op.getTile().getType());
+  turnSums(Op.getTile());
   RowSource To = rowSource(Op.getView(), Op.getB(), Op.getH(), Op.getRow());
   To.Length = B.select(noData(Op.getView()), B.i64(0), To.Length);
   Tile T = Tiles.lookup(Op.getTile());

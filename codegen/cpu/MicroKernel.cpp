@@ -241,8 +241,6 @@ private:
   static int64_t linesPerRow(const RowsAhead &Rows) {
     return llvm::divideCeil(Rows.Bytes, LineBytes);
   }
-  /// The address of a row, that of the last one behind it.
-  Value address(const RowsAhead &Rows, Value Row);
 
   KernelBuilder &B;
   const Product &P;
@@ -252,12 +250,12 @@ private:
 };
 } // namespace
 
-Value Fetches::address(const RowsAhead &Rows, Value Row) {
-  Row = B.min(Row, Rows.Positions ? B.i64(Rows.Rows - 1) : Rows.Last);
-  if (Rows.Positions)
-    Row = B.loadScalar(B.offset(Rows.Positions, Row, B.getI64Type()),
-                       B.getI64Type());
-  return B.offset(Rows.Base, B.mul(Row, Rows.Stride), B.getI8Type());
+Value RowsAhead::address(KernelBuilder &B, Value Row) const {
+  Row = B.min(Row, Positions ? B.i64(Rows - 1) : Last);
+  if (Positions)
+    Row =
+        B.loadScalar(B.offset(Positions, Row, B.getI64Type()), B.getI64Type());
+  return B.offset(Base, B.mul(Row, Stride), B.getI8Type());
 }
 
 void Fetches::emitLater(Value Number, int64_t Parts) {
@@ -269,7 +267,8 @@ void Fetches::emitLater(Value Number, int64_t Parts) {
     Value First = B.mul(B.add(B.mul(W.Stripe, Parts), Number), Share);
     B.loop(Share, 1, [&](Value I) {
       Value Line = B.add(First, I);
-      Value Row = address(Rows, arith::DivUIOp::create(B, Line, B.i64(PerRow)));
+      Value Row =
+          Rows.address(B, arith::DivUIOp::create(B, Line, B.i64(PerRow)));
       Value Column = arith::RemUIOp::create(B, Line, B.i64(PerRow));
       B.prefetch(B.offset(Row, B.mul(Column, LineBytes), B.getI8Type()));
     });
@@ -281,7 +280,7 @@ void Fetches::emitAll() {
     int64_t Share = llvm::divideCeil(W.Rows.Rows, Stripes);
     Value First = B.mul(W.Stripe, Share);
     B.loop(Share, 1, [&](Value I) {
-      Value Row = address(W.Rows, B.add(First, I));
+      Value Row = W.Rows.address(B, B.add(First, I));
       for (int64_t Line = 0; Line < linesPerRow(W.Rows); ++Line)
         B.prefetch(B.offset(Row, Line * LineBytes, B.getI8Type()));
     });
@@ -301,7 +300,7 @@ void Fetches::emitPart(Value Step) {
     for (int64_t I = 0; I < PerStep; ++I) {
       Value Line = B.add(First, I);
       Value Row =
-          address(W.Rows, arith::DivUIOp::create(B, Line, B.i64(PerRow)));
+          W.Rows.address(B, arith::DivUIOp::create(B, Line, B.i64(PerRow)));
       Value Column = arith::RemUIOp::create(B, Line, B.i64(PerRow));
       B.prefetch(B.offset(Row, B.mul(Column, LineBytes), B.getI8Type()));
     }

@@ -25,6 +25,9 @@ struct RowsAhead {
   mlir::Value Last;
   /// Instead of `Last`: the position of every row, one i64 each.
   mlir::Value Positions;
+
+  /// The address of a row, that of the last one behind it.
+  mlir::Value address(KernelBuilder &B, mlir::Value Row) const;
 };
 
 /// Which products of a square of tokens count; lanes are queries.

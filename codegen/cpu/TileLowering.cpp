@@ -21,6 +21,7 @@ TileLowering::TileLowering(func::FuncOp Kernel, Block *Entry, KernelKind Kind,
 
 LogicalResult TileLowering::run() {
   mapArguments();
+  findFewRows();
   return lowerBlock(Kernel.getBody().front());
 }
 
@@ -32,6 +33,9 @@ LogicalResult TileLowering::lowerBlock(Block &Block) {
     B.setLoc(Op.getLoc());
     if (failed(lowerOp(&Op)))
       return failure();
+    if (Few)
+      for (Value Result : Op.getResults())
+        keepQueryRows(Result);
   }
   return success();
 }
@@ -149,16 +153,19 @@ void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
 
 bool TileLowering::copiesRows(Product &P, Value V, bool ReduceOverRows) {
   Tile T = Tiles.lookup(V);
-  if (!T.Unfetched)
+  if (!T.Unfetched || T.Unfetched->isStretchOfF32())
     return false;
   P.ReduceOverRows = ReduceOverRows;
+  int64_t Elements = panelElements(B.shape(), P);
+  if (Elements == 0)
+    return false;
   P.Copied.From = *T.Unfetched;
   P.Copied.Length = B.i64(panelLength(B.shape(), P));
-  P.Copied.Memory = Scratch->allocate(panelElements(B.shape(), P) * 4).Base;
+  P.Copied.Memory = Scratch->allocate(Elements * 4).Base;
   return true;
 }
 
-void TileLowering::lower(tile::ScoresOp Op) {
+void TileLowering::callScores(tile::ScoresOp Op, const Buffer &To) {
   auto Type = cast<RankedTensorType>(Op.getS().getType());
   Product P;
   P.Rows = Type.getDimSize(1);
@@ -172,7 +179,6 @@ void TileLowering::lower(tile::ScoresOp Op) {
     P.ReduceOverRows = Keys.ByColumns;
   }
   P.B = stored(Op.getQ()).Base;
-  Buffer To = allocate(Op.getS());
   P.C = To.Base;
   if (needsLowerOnly(Op.getS()))
     P.Counting = Part::RowsToLane;
@@ -181,10 +187,16 @@ void TileLowering::lower(tile::ScoresOp Op) {
   else
     P.Ahead = valuesAhead(Op);
   callProduct("scores", P);
+}
+
+void TileLowering::lower(tile::ScoresOp Op) {
+  Buffer To = allocate(Op.getS());
+  byRows([&] { callRowScores(Op, To); }, [&] { callScores(Op, To); });
   define(Op.getS(), To);
 }
 
-void TileLowering::lower(tile::AccumulateOp Op) {
+void TileLowering::callAccumulate(tile::AccumulateOp Op, const Tile &Before,
+                                  const Buffer &To) {
   auto Type = cast<RankedTensorType>(Op.getResult().getType());
   Product P;
   P.Rows = Type.getDimSize(1);
@@ -200,20 +212,27 @@ void TileLowering::lower(tile::AccumulateOp Op) {
     P.ReduceOverRows = !Values.ByColumns;
   }
   P.B = stored(Op.getP()).Base;
-  Tile Before = Tiles.lookup(Op.getO());
   P.Factor = Before.Factor;
-  P.InitialC = P.Factor ? Before.Data.Base : stored(Op.getO()).Base;
+  P.InitialC = Before.Data.Base;
   if (isCausal(Op.getBits()))
     P.Counting = Part::StepsToLane;
   else if (Op.getBits())
     P.Words = stored(Op.getBits()).Base;
-  Buffer To = successor(Op.getO(), Op);
   P.C = To.Base;
   if (isOfChunk(Op))
     P.Later = rowsForNext(Op);
   else if (P.Counting == Part::All)
     P.Ahead = keysAhead(Op);
   callProduct("accumulate", P);
+}
+
+void TileLowering::lower(tile::AccumulateOp Op) {
+  Tile Before = Tiles.lookup(Op.getO());
+  if (!Before.Factor)
+    Before.Data = stored(Op.getO());
+  Buffer To = successor(Op.getO(), Op);
+  byRows([&] { callRowSums(Op, Before, To); },
+         [&] { callAccumulate(Op, Before, To); });
   define(Op.getResult(), To);
 }
 
@@ -248,6 +267,7 @@ void TileLowering::lower(tile::RescaleOp Op) {
 }
 
 void TileLowering::lower(tile::FinishOp Op) {
+  turnSums(Op.getO());
   SoftmaxEnd End;
   End.Output = cast<RankedTensorType>(Op.getO().getType());
   End.O = stored(Op.getO()).Base;

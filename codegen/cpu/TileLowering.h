@@ -7,9 +7,11 @@
 #ifndef HEDDLE_CODEGEN_CPU_TILELOWERING_H
 #define HEDDLE_CODEGEN_CPU_TILELOWERING_H
 
+#include "codegen/cpu/FewRows.h"
 #include "codegen/cpu/Masks.h"
 #include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Procedures.h"
+#include "codegen/cpu/RowProducts.h"
 #include "codegen/cpu/Tiles.h"
 #include "codegen/cpu/Transfer.h"
 #include "codegen/cpu/Transpose.h"
@@ -123,6 +125,8 @@ private:
   /// Rows of memory to a tile along the lanes, and back; see Transpose.h.
   void transposeIn(mlir::RankedTensorType Type, RowSource From, Buffer To);
   void transposeOut(mlir::RankedTensorType Type, Buffer From, RowSource To);
+  /// Rows in f32: where they lie, if they are a stretch of it, or copies.
+  RowView fetch(mlir::RankedTensorType Type, const RowSource &From);
   void stageRows(const RowSource &From, const StagedShape &Shape,
                  const Rotation &Turn, mlir::Value To);
   /// Copies of rows in scratch memory, in f32.
@@ -157,6 +161,23 @@ private:
   /// Has a product whose sizes are known copy the rows of a tile that nobody
   /// fetched; false for other tiles.
   bool copiesRows(Product &P, mlir::Value V, bool ReduceOverRows);
+  void callScores(tile::ScoresOp Op, const Buffer &To);
+  void callAccumulate(tile::AccumulateOp Op, const Tile &Before,
+                      const Buffer &To);
+  // Tasks with few rows (FewRows.cpp).
+  void findFewRows();
+  /// Makes rows of queries, where they are wanted.
+  void keepQueryRows(mlir::Value Q);
+  /// Puts sums that are rows along the lanes.
+  void turnSums(mlir::Value O);
+  /// True if the product that uses the rows reads them as it likes best.
+  bool isFetchedByProduct(tile::LoadOp Op);
+  StoredRows storedRows(mlir::Value V);
+  void callRowScores(tile::ScoresOp Op, const Buffer &To);
+  void callRowSums(tile::AccumulateOp Op, const Tile &Before, const Buffer &To);
+  /// One of two ways to compute a product, where there are two.
+  void byRows(llvm::function_ref<void()> OfFew,
+              llvm::function_ref<void()> OfAny);
   /// What the products of a key tile ask the memory for (Ahead.cpp): `scores`
   /// for the values of the tile, `accumulate` for the keys of the next one.
   RowsAhead valuesAhead(tile::ScoresOp Op);
@@ -248,6 +269,8 @@ private:
   KernelBuilder B;
   Procedures &Shared;
   std::optional<Workspace> Scratch;
+  /// None where the kernel does not know tasks with few rows.
+  std::optional<FewRows> Few;
   mlir::IRMapping Scalars;
   llvm::DenseMap<mlir::Value, Tile> Tiles;
   /// Bits that are all one and of which nobody wants more than the number.

@@ -77,6 +77,8 @@ RowView TileLowering::columns(Value V) {
 
 KeySide TileLowering::keySide(Value V, bool AllExist) {
   Tile T = Tiles.lookup(V);
+  if (T.Unfetched)
+    T.InPlace = fetch(T.Type, *T.Unfetched);
   KeySide Side{T.InPlace ? *T.InPlace : columns(V), !T.InPlace};
   if (AllExist)
     Side.View.Last = {};

@@ -25,6 +25,11 @@ Value RowSource::row(KernelBuilder &B, Value Position) const {
   return B.offset(Base, B.mul(Position, Stride), Element);
 }
 
+RowView RowSource::view(KernelBuilder &B) const {
+  return {row(B, First), Stride,
+          B.add(arith::SubIOp::create(B, Length, First), -1)};
+}
+
 Value RowView::row(KernelBuilder &B, Value Row) const {
   if (Last)
     Row = B.min(Row, Last);

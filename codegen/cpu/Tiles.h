@@ -29,6 +29,21 @@ struct Buffer {
   explicit operator bool() const { return Offset >= 0; }
 };
 
+/// Rows of elements somewhere in memory, ready for a product.
+struct RowView {
+  /// The tile's row 0, whether or not it exists.
+  mlir::Value Base;
+  /// Elements from row to row.
+  mlir::Value Stride;
+  /// The last row that may be read, relative to row 0; null when every row of
+  /// the tile exists.
+  mlir::Value Last;
+
+  /// The address of a row of f32; that of the last one for a row that does not
+  /// exist.
+  mlir::Value row(KernelBuilder &B, mlir::Value Row) const;
+};
+
 /// Rows of a tensor in memory, by position: a stretch of positions or a list.
 struct RowSource {
   /// f32, f16 or bf16.
@@ -44,24 +59,14 @@ struct RowSource {
   /// One i64 per row.
   mlir::Value Positions;
 
+  /// True for rows that are ready where they are.
+  bool isStretchOfF32() const { return First && Element.isF32(); }
   mlir::Value position(KernelBuilder &B, mlir::Value Row) const;
   mlir::Value exists(KernelBuilder &B, mlir::Value Position) const;
   /// The address of a position that exists.
   mlir::Value row(KernelBuilder &B, mlir::Value Position) const;
-};
-
-/// Rows of f32 elements somewhere in memory, ready for a product.
-struct RowView {
-  /// The tile's row 0, whether or not it exists.
-  mlir::Value Base;
-  /// Elements from row to row.
-  mlir::Value Stride;
-  /// The last row that may be read, relative to row 0; null when every row of
-  /// the tile exists.
-  mlir::Value Last;
-
-  /// The address of a row; that of the last one for a row that does not exist.
-  mlir::Value row(KernelBuilder &B, mlir::Value Row) const;
+  /// The rows of a stretch where they lie.
+  RowView view(KernelBuilder &B) const;
 };
 
 /// What every element of a stored tile is still to be multiplied with: at most
