@@ -99,8 +99,9 @@ void RowCopy::emitSteps() {
       emitConsecutive(Row, Chunk);
       return;
     }
+    // Rows of threads are less than a step, a power of two.
     for (int64_t I = 0; I < To.Rows; I += step())
-      emitChunk(B.add(Row, I), Chunk);
+      emitChunk(B.bitOr(Row, B.i32(I)), Chunk);
   };
   if (Used < B.config().threads())
     B.branch(B.cmp(CmpIPredicate::slt, B.thread(), Used), Copy);

@@ -22,6 +22,7 @@
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/IPO/AlwaysInliner.h"
 #include "llvm/Transforms/IPO/GlobalDCE.h"
+#include "llvm/Transforms/InstCombine/InstCombine.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
 #include "llvm/Transforms/Scalar/SROA.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
@@ -135,10 +136,10 @@ llvm::Expected<llvm::TargetMachine *> NvEmitter::machine(const NvLevel &Level) {
   return Slot.get();
 }
 
-// The lowering has unrolled everything. Moving what is invariant out of loops
-// is left to ptxas, which knows how many registers there are: done here, it
-// costs spills at head dim 128, as do the pipelines O1 to O3, which take
-// longer.
+// The lowering has unrolled everything; what it asks for row by row folds into
+// less than it builds. Moving what is invariant out of loops is left to ptxas,
+// which knows how many registers there are: done here, it costs spills at head
+// dim 128, as do the pipelines O1 to O3, which take longer.
 void NvEmitter::optimize(llvm::Module &Module, llvm::TargetMachine &Machine) {
   Stopwatch Watch(Spent.Optimize);
   llvm::ModulePassManager Passes;
@@ -147,6 +148,7 @@ void NvEmitter::optimize(llvm::Module &Module, llvm::TargetMachine &Machine) {
   llvm::FunctionPassManager PerFunction;
   PerFunction.addPass(llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
   PerFunction.addPass(llvm::EarlyCSEPass());
+  PerFunction.addPass(llvm::InstCombinePass());
   PerFunction.addPass(llvm::SimplifyCFGPass());
   Passes.addPass(
       llvm::createModuleToFunctionPassAdaptor(std::move(PerFunction)));

@@ -15,25 +15,40 @@ Places TileLowering::places(Value Row) {
   return {RowSource::from(scalarI64(Row))};
 }
 
+/// The number of a row's token on the grid of `Extents`, or -1 outside of it.
+/// All that does not depend on the row is the same for every row, and what
+/// does are numbers in the box, of 32 bits: rows that differ by constants share
+/// most of it.
+static Value tokenInBox(NvBuilder &B, ValueRange Start, ValueRange Extents,
+                        ArrayRef<int64_t> Box, Value Row) {
+  Value Token = B.i64(0), Inside = B.i1(true), TokensBelow = B.i64(1);
+  int64_t Below = 1;
+  for (size_t Axis = Box.size(); Axis-- > 0;) {
+    const int64_t Size = Box[Axis];
+    Value Number = B.rem(B.div(Row, Below), Size);
+    Below *= Size;
+    auto Clamp = [&](Value X) {
+      return B.toI32(B.min(B.max(X, B.i64(0)), B.i64(Size)));
+    };
+    // Numbers [First, End) are on the grid.
+    Value First = Clamp(B.sub(B.i64(0), Start[Axis]));
+    Value End = B.max(First, Clamp(B.sub(Extents[Axis], Start[Axis])));
+    Inside = B.bitAnd(Inside, B.cmp(CmpIPredicate::ult, B.sub(Number, First),
+                                    B.sub(End, First)));
+    Token = B.add(Token, B.mul(Start[Axis], TokensBelow));
+    Token = B.add(Token, B.mul(B.toI64(Number), TokensBelow));
+    TokensBelow = B.mul(TokensBelow, Extents[Axis]);
+  }
+  return B.select(Inside, Token, B.i64(-1));
+}
+
 void TileLowering::lower(tile::PositionsOp Op) {
   Values Start = scalarsI64(Op.getCoordinates());
   Values Extents = scalarsI64(Op.getExtents());
   auto Box = llvm::to_vector(Op.getBox());
   define(Op.getPositions(),
-         Places{[Start, Extents, Box](NvBuilder &B, Value Row) -> Value {
-           Value Token = B.i64(0), Inside = B.i1(true);
-           int64_t Below = 1;
-           for (int64_t Size : Box)
-             Below *= Size;
-           for (size_t Axis = 0; Axis < Box.size(); ++Axis) {
-             Below /= Box[Axis];
-             Value Number = B.rem(B.div(Row, Below), Box[Axis]);
-             Value Place = B.add(Start[Axis], B.toI64(Number));
-             Token = B.add(B.mul(Token, Extents[Axis]), Place);
-             Inside = B.bitAnd(Inside,
-                               B.cmp(CmpIPredicate::ult, Place, Extents[Axis]));
-           }
-           return B.select(Inside, Token, B.i64(-1));
+         Places{[Start, Extents, Box](NvBuilder &B, Value Row) {
+           return tokenInBox(B, Start, Extents, Box, Row);
          }});
 }
 
