@@ -23,16 +23,16 @@ public:
         Ring(Pipeline.getRing()), Stages(Ring.getType().getStages()) {}
 
   void run() {
-    const bool HasFirst = !Pipeline.getFirst().empty();
-    const int64_t Ahead = HasFirst ? Stages : Stages - 1;
-    SmallVector<Value> State = llvm::to_vector(Pipeline.getState());
-    if (Ahead > 0)
-      State = fillFirst(Ahead, State);
     SmallVector<Value> Carried = llvm::to_vector(Pipeline.getInits());
-    if (HasFirst)
-      llvm::append_range(Carried, readFirst());
-    SmallVector<Value> Inits{number(HasFirst && Stages > 1 ? 1 : 0)};
-    llvm::append_range(Inits, State);
+    // What the first region is to make, which no turn looks at before.
+    for (Type T : firstTypes())
+      Carried.push_back(zero(T));
+    // The stage that is behind the one to be filled first, and how many turns
+    // only fill.
+    SmallVector<Value> Inits{number(Stages > 1 ? 1 : 0)};
+    if (Stages > 1)
+      Inits.push_back(number(hasFirst() ? Stages : Stages - 1));
+    llvm::append_range(Inits, Pipeline.getState());
     llvm::append_range(Inits, Carried);
     auto While = scf::WhileOp::create(
         B, handedTypes(ValueRange(Inits).getTypes()), Inits,
@@ -50,6 +50,13 @@ private:
         B, B.getI32IntegerAttr(static_cast<int32_t>(N)));
   }
 
+  bool hasFirst() { return !Pipeline.getFirst().empty(); }
+  SmallVector<Type> firstTypes() {
+    if (!hasFirst())
+      return {};
+    return llvm::to_vector(
+        Pipeline.getFirst().front().getTerminator()->getOperandTypes());
+  }
   size_t numState() { return Pipeline.getState().size(); }
 
   /// What the condition hands to the body: the tile and its slots, then what is
@@ -88,68 +95,123 @@ private:
     return SmallVector<Value>(ArrayRef(Made).take_back(numState()));
   }
 
-  /// The first stages are filled before one is waited for.
-  SmallVector<Value> fillFirst(int64_t Count, ValueRange State) {
-    auto For = scf::ForOp::create(
-        B, number(0), number(Count), number(1), State,
-        [&](OpBuilder &, Location, Value Stage, ValueRange Carried) {
-          scf::YieldOp::create(B, fill(Stage, Carried));
-        });
-    return llvm::to_vector_of<Value>(For.getResults());
-  }
-
   WaitOp createWait(Value Stage, IntegerAttr Behind = {}) {
     SmallVector<Type> Slots(Ring.getType().getSlots().size(), slotType());
     return WaitOp::create(B, B.getI1Type(), Ring.getType().getTile(), Slots,
                           Ring, Stage, Behind);
   }
 
-  /// What the first region makes of the first stage.
-  SmallVector<Value> readFirst() {
-    Value Stage = number(0);
-    WaitOp Wait = createWait(Stage, B.getI64IntegerAttr(Stages - 1));
-    SmallVector<Value> Made =
-        copy(Pipeline.getFirst().front(), Wait.getSlots());
-    ReleaseOp::create(B, Ring, Stage);
-    return Made;
+  /// What is carried on, with what the first region makes of the first stage in
+  /// the last of the turns that only fill.
+  SmallVector<Value> readFirst(Value Turns, ValueRange Carried) {
+    SmallVector<Value> All = llvm::to_vector(Carried);
+    if (!hasFirst())
+      return All;
+    const size_t Made = firstTypes().size();
+    SmallVector<Value> Read = either(
+        isLeft(Turns, 1),
+        [&] {
+          Value Stage = number(0);
+          WaitOp Wait = createWait(Stage, B.getI64IntegerAttr(Stages - 1));
+          SmallVector<Value> Result =
+              copy(Pipeline.getFirst().front(), Wait.getSlots());
+          ReleaseOp::create(B, Ring, Stage);
+          return Result;
+        },
+        [&] { return llvm::to_vector(Carried.take_back(Made)); });
+    llvm::copy(Read, All.end() - Made);
+    return All;
+  }
+
+  /// i1: whether so many turns are left that only fill.
+  Value isLeft(Value Turns, int64_t Count) {
+    return arith::CmpIOp::create(B, arith::CmpIPredicate::eq, Turns,
+                                 number(Count));
+  }
+
+  /// Live, tile and slots.
+  SmallVector<Value> waitFor(Value Stage) {
+    WaitOp Wait = createWait(Stage);
+    SmallVector<Value> All{Wait.getLive()};
+    llvm::append_range(All, Wait.getTile());
+    llvm::append_range(All, Wait.getSlots());
+    return All;
+  }
+
+  Value zero(Type T) {
+    if (isa<LLVM::LLVMPointerType>(T))
+      return LLVM::ZeroOp::create(B, T);
+    return arith::ConstantOp::create(B, B.getZeroAttr(T));
+  }
+
+  /// What one of two pieces of code gives.
+  template <typename Then, typename Else>
+  SmallVector<Value> either(Value Condition, Then First, Else Second) {
+    auto If = scf::IfOp::create(
+        B, Condition,
+        [&](OpBuilder &, Location) { scf::YieldOp::create(B, First()); },
+        [&](OpBuilder &, Location) { scf::YieldOp::create(B, Second()); });
+    return llvm::to_vector_of<Value>(If.getResults());
   }
 
   void wait(ValueRange Args) {
     SmallVector<Value> Carried = llvm::to_vector(Args);
     Value Stage = Carried.front();
-    // A single stage is filled between two tiles.
+    SmallVector<Value> Found;
     if (Stages == 1) {
+      // It is filled between two tiles.
       SmallVector<Value> Next = fill(Stage, Args.slice(1, numState()));
       llvm::copy(Next, Carried.begin() + 1);
+      Found = waitFor(Stage);
+    } else {
+      Found = either(
+          isLeft(Args[1], 0), [&] { return waitFor(Stage); },
+          [&] {
+            SmallVector<Value> None{
+                arith::ConstantOp::create(B, B.getBoolAttr(true))};
+            for (Type T : handedTypes({}))
+              None.push_back(zero(T));
+            return None;
+          });
     }
-    WaitOp Wait = createWait(Stage);
-    SmallVector<Value> Handed = llvm::to_vector_of<Value>(Wait.getTile());
-    llvm::append_range(Handed, Wait.getSlots());
+    SmallVector<Value> Handed(llvm::drop_begin(Found));
     llvm::append_range(Handed, Carried);
-    scf::ConditionOp::create(B, Wait.getLive(), Handed);
+    scf::ConditionOp::create(B, Found.front(), Handed);
   }
 
   void work(ValueRange Args) {
-    size_t NumTile = Ring.getType().getTile().size();
-    size_t NumSlots = Ring.getType().getSlots().size();
-    ValueRange Tile = Args.take_front(NumTile);
-    ValueRange Slots = Args.slice(NumTile, NumSlots);
-    Value Stage = Args[NumTile + NumSlots];
-    ValueRange State = Args.slice(NumTile + NumSlots + 1, numState());
-    ValueRange Carried = Args.drop_front(NumTile + NumSlots + 1 + numState());
+    const size_t NumSlots = Ring.getType().getSlots().size();
+    const size_t NumFound = Ring.getType().getTile().size() + NumSlots;
+    ValueRange Found = Args.take_front(NumFound);
+    Args = Args.drop_front(NumFound);
+    Value Stage = Args.front();
+    const size_t NumTurns = Stages > 1 ? 1 : 0;
+    ValueRange State = Args.slice(1 + NumTurns, numState());
+    ValueRange Carried = Args.drop_front(1 + NumTurns + numState());
 
-    SmallVector<Value> NextState = llvm::to_vector(State);
-    // The stage before this one was read by everybody.
-    if (Stages > 1)
-      NextState = fill(rotate(Stage, Stages - 1), State);
-    SmallVector<Value> Arguments = llvm::to_vector(Slots);
-    llvm::append_range(Arguments, Tile);
-    llvm::append_range(Arguments, Carried);
-    SmallVector<Value> Made = copy(Pipeline.getConsume().front(), Arguments);
-    ReleaseOp::create(B, Ring, Stage);
+    auto Consume = [&] {
+      SmallVector<Value> Arguments = llvm::to_vector(Found.take_back(NumSlots));
+      llvm::append_range(Arguments, Found.drop_back(NumSlots));
+      llvm::append_range(Arguments, Carried);
+      SmallVector<Value> Made = copy(Pipeline.getConsume().front(), Arguments);
+      ReleaseOp::create(B, Ring, Stage);
+      return Made;
+    };
     SmallVector<Value> Yielded{rotate(Stage, 1)};
-    llvm::append_range(Yielded, NextState);
-    llvm::append_range(Yielded, Made);
+    if (Stages == 1) {
+      llvm::append_range(Yielded, State);
+      llvm::append_range(Yielded, Consume());
+    } else {
+      // The stage before this one was read by everybody.
+      SmallVector<Value> Next = fill(rotate(Stage, Stages - 1), State);
+      Value Turns = Args[1], Consumes = isLeft(Turns, 0);
+      SmallVector<Value> Made =
+          either(Consumes, Consume, [&] { return readFirst(Turns, Carried); });
+      Yielded.push_back(arith::SelectOp::create(
+          B, Consumes, Turns, arith::SubIOp::create(B, Turns, number(1))));
+      llvm::append_range(Yielded, Next);
+      llvm::append_range(Yielded, Made);
+    }
     scf::YieldOp::create(B, Yielded);
   }
 

@@ -72,12 +72,13 @@ def NvAssignRoles : Pass<"nv-assign-roles", "::mlir::ModuleOp"> {
   let summary = "pipelines as loops of the warps that run them";
   let description = [{
     Every warp plays both roles, as devices without asynchronous copies of whole
-    tiles want it: all stages of the ring but one are filled ahead, then every
-    round waits for a tile, fills the stage that the round before has freed, and
-    consumes the tile. With one stage a round fills it, waits and consumes. With a
-    first region all stages are filled ahead; the region reads stage 0 before the
-    loop, which starts at the next stage. The protocol of the stages is spelled out,
-    for warps of one role to be split off by the same operations.
+    tiles want it: every turn of the loop waits for a tile, fills the stage that
+    the turn before has freed, and consumes the tile. The first turns, one less
+    than there are stages, only fill, so that the code that fills is there once.
+    With one stage a turn fills it, waits and consumes. With a first region there
+    is one more turn that only fills; the region reads stage 0 at its end, and the
+    stage that is consumed first is the next one. The protocol of the stages is
+    spelled out, for warps of one role to be split off by the same operations.
 
     ```mlir
     // before
@@ -91,21 +92,22 @@ def NvAssignRoles : Pass<"nv-assign-roles", "::mlir::ModuleOp"> {
       nv.yield %d : f32
     } : !nv.ring<stages = 2, slots = [8192], tile = [i64]>
     // after
-    %s1 = scf.for %i = %c0 to %c1 step %c1 iter_args(%k = %s) -> i64 {
-      %slot = nv.acquire %ring[%i]
-      …
-      nv.publish %ring[%i], %live tile(%k : i64)
-      nv.commit %ring[%i]
-      scf.yield %n : i64
-    }
-    %w:5 = scf.while (%stage = %c0, %k = %s1, %c = %x) {
-      %live, %tile, %slot = nv.wait %ring[%stage]
-      scf.condition(%live) %tile, %slot, %stage, %k, %c
+    %w:6 = scf.while (%stage = %c1, %turns = %c1, %k = %s, %c = %x) {
+      %consumes = arith.cmpi eq, %turns, %c0
+      %live, %tile, %slot = scf.if %consumes {
+        nv.wait %ring[%stage]
+      } else { … } // true, and nothing
+      scf.condition(%live) %tile, %slot, %stage, %turns, %k, %c
     } do {
-      … // fills the stage before this one
-      … // consumes
-      nv.release %ring[%stage]
-      scf.yield %next, %n, %d : i32, i64, f32
+      %fill = nv.acquire %ring[%before]
+      …
+      nv.publish %ring[%before], %live tile(%k : i64)
+      nv.commit %ring[%before]
+      %d = scf.if %consumes {
+        … // consumes
+        nv.release %ring[%stage]
+      } else { … } // %c
+      scf.yield %next, %less, %n, %d : i32, i32, i64, f32
     }
     ```
 
@@ -118,11 +120,18 @@ def NvAssignRoles : Pass<"nv-assign-roles", "::mlir::ModuleOp"> {
     } consume {
     ^bb0(%slot: !llvm.ptr<3>, %k: i64, %c: f32, %z: f32):
     // after
-    %s2 = scf.for %i = %c0 to %c2 step %c1 iter_args(%k = %s) -> i64 { … }
-    %live, %tile, %slot = nv.wait %ring[%c0] behind 1
-    … // %y
-    nv.release %ring[%c0]
-    %w:6 = scf.while (%stage = %c1, %k = %s2, %c = %x, %z = %y) {
+    %w:7 = scf.while (%stage = %c1, %turns = %c2, %k = %s, %c = %x, %z = %zero) {
+      …
+      %d:2 = scf.if %consumes {
+        …
+      } else {
+        %last = arith.cmpi eq, %turns, %c1
+        %y = scf.if %last {
+          %live, %tile, %slot = nv.wait %ring[%c0] behind 1
+          … // %y
+          nv.release %ring[%c0]
+        } else { … } // %z
+      } // %c, %y
     ```
   }];
   let dependentDialects = [

@@ -119,6 +119,9 @@ LogicalResult PipelineOp::verify() {
     return emitOpError(
         "[pipeline-4] expected a first region with a pointer per "
         "slot that ends in 'nv.yield'");
+  if (!getFirst().empty() && ring.getStages() == 1)
+    return emitOpError("[pipeline-5] expected a ring of two stages or more for "
+                       "a first region, found one");
   SmallVector<Type> carried = getCarriedTypes();
   llvm::append_range(produce, getState().getTypes());
   llvm::append_range(consume, ring.getTile());

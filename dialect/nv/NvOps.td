@@ -116,7 +116,8 @@ def Nv_PipelineOp : Nv_Op<"pipeline", [
     the types of the state; `[pipeline-2]` those of the consume region are the
     slots, the values of a tile and the types of what is carried;
     `[pipeline-3]` it yields values of the latter types; `[pipeline-4]` the
-    arguments of a first region are the slots, and it ends in `nv.yield`.
+    arguments of a first region are the slots, and it ends in `nv.yield`;
+    `[pipeline-5]` its ring has two stages or more.
 
     Example:
 

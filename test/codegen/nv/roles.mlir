@@ -1,31 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: heddle-opt %s --nv-assign-roles | FileCheck %s
 
-// Every warp plays both roles. With three stages two are filled ahead; every
-// round fills the stage that the round before has read.
+// Every warp plays both roles. With three stages the first two turns only fill;
+// every other one waits, fills the stage that the turn before has read, and
+// consumes.
 
 // CHECK-LABEL: func.func @three
 // CHECK-SAME: %[[N:.*]]: index, %[[X:.*]]: f32
+// CHECK: %[[ZERO:.*]] = arith.constant 0 : index
 // CHECK: %[[RING:.*]] = nv.ring at 0
-// CHECK: %[[AHEAD:.*]] = scf.for %[[I:.*]] = %{{.*}} to %{{.*}} step %{{.*}} iter_args(%[[K0:.*]] = %{{.*}}) -> (index)
-// CHECK: nv.acquire %[[RING]][%[[I]]]
-// CHECK: %[[LIVE0:.*]] = arith.cmpi slt, %[[K0]], %[[N]]
-// CHECK: nv.publish %[[RING]][%[[I]]], %[[LIVE0]] tile(%[[K0]] : index)
-// CHECK: nv.commit %[[RING]][%[[I]]]
-// CHECK: scf.while (%[[STAGE:.*]] = %{{.*}}, %[[K:.*]] = %[[AHEAD]], %[[SUM:.*]] = %[[X]])
+// CHECK: %[[ONE:.*]] = arith.constant 1 : i32
+// CHECK: %[[TWO:.*]] = arith.constant 2 : i32
+// CHECK-NOT: nv.acquire
+// CHECK: %[[END:.*]]:{{.*}} = scf.while (%[[STAGE:.*]] = %[[ONE]], %[[TURNS:.*]] = %[[TWO]], %[[K:.*]] = %[[ZERO]], %[[SUM:.*]] = %[[X]])
+// CHECK: %[[CONSUMES:.*]] = arith.cmpi eq, %[[TURNS]], %{{.*}} : i32
+// CHECK: %[[FOUND:.*]]:3 = scf.if %[[CONSUMES]]
 // CHECK: %[[LIVE:.*]], %[[TILE:.*]], %[[SLOT:.*]] = nv.wait %[[RING]][%[[STAGE]]]
-// CHECK: scf.condition(%[[LIVE]]) %[[TILE]], %[[SLOT]], %[[STAGE]], %[[K]], %[[SUM]]
+// CHECK: scf.yield %[[LIVE]], %[[TILE]], %[[SLOT]]
+// CHECK: } else {
+// CHECK: %[[TRUE:.*]] = arith.constant true
+// CHECK-NOT: nv.wait
+// CHECK: scf.yield %[[TRUE]]
+// CHECK: scf.condition(%[[FOUND]]#0) %[[FOUND]]#1, %[[FOUND]]#2, %[[STAGE]], %[[TURNS]], %[[K]], %[[SUM]]
 // CHECK: } do {
-// CHECK: ^bb0(%{{.*}}: index, %[[READ:.*]]: !llvm.ptr<3>, %[[NOW:.*]]: i32, %{{.*}}: index, %{{.*}}: f32):
+// CHECK: ^bb0(%{{.*}}: index, %[[READ:.*]]: !llvm.ptr<3>, %[[NOW:.*]]: i32, %[[LEFT:.*]]: i32, %[[AT:.*]]: index, %[[BEFORE:.*]]: f32):
+// CHECK: arith.addi %[[NOW]], %{{.*}} : i32
+// CHECK: %[[NEXT:.*]] = arith.select
 // CHECK: arith.addi %[[NOW]], %{{.*}} : i32
 // CHECK: %[[FILLED:.*]] = arith.select
 // CHECK: nv.acquire %[[RING]][%[[FILLED]]]
-// CHECK: nv.publish %[[RING]][%[[FILLED]]]
+// CHECK: %[[LIVE0:.*]] = arith.cmpi slt, %[[AT]], %[[N]]
+// CHECK: %[[THEN:.*]] = arith.addi %[[AT]]
+// CHECK: nv.publish %[[RING]][%[[FILLED]]], %[[LIVE0]] tile(%[[AT]] : index)
 // CHECK: nv.commit %[[RING]][%[[FILLED]]]
+// CHECK: %[[AGAIN:.*]] = arith.cmpi eq, %[[LEFT]], %{{.*}} : i32
+// CHECK: %[[CARRIED:.*]] = scf.if %[[AGAIN]]
 // CHECK: llvm.load %[[READ]]
 // CHECK: nv.release %[[RING]][%[[NOW]]]
-// CHECK: scf.yield
+// CHECK: } else {
+// CHECK-NEXT: scf.yield %[[BEFORE]]
+// CHECK: %[[ONE_LESS:.*]] = arith.subi %[[LEFT]], %{{.*}} : i32
+// CHECK: %[[LESS:.*]] = arith.select %[[AGAIN]], %[[LEFT]], %[[ONE_LESS]]
+// CHECK: scf.yield %[[NEXT]], %[[LESS]], %[[THEN]], %[[CARRIED]]
 // CHECK-NOT: nv.pipeline
+// CHECK: return %[[END]]#5
 !three = !nv.ring<stages = 3, slots = [128], tile = [index]>
 func.func @three(%n: index, %x: f32) -> f32 {
   %c0 = arith.constant 0 : index
@@ -75,30 +93,38 @@ func.func @one(%n: index) {
   return
 }
 
-// With a region for the first stage all of them are filled ahead: that stage is
-// read before the loop, which fills it again when the next one has arrived. What
-// the region yields is carried, and is no result.
+// With a region for the first stage there is one more turn that only fills. At
+// its end that stage is read, and filled again when the next one has arrived.
+// What the region yields is carried, and is no result.
 
 // CHECK-LABEL: func.func @first
 // CHECK-SAME: %[[N:.*]]: index, %[[X:.*]]: f32
 // CHECK: %[[RING:.*]] = nv.ring at 0
-// CHECK: %[[STAGES:.*]] = arith.constant 2 : i32
-// CHECK: %[[AHEAD:.*]] = scf.for %[[I:.*]] = %{{.*}} to %[[STAGES]] step
-// CHECK: nv.commit %[[RING]][%[[I]]]
-// CHECK: %{{.*}}, %{{.*}}, %[[SLOT:.*]] = nv.wait %[[RING]][%[[ZERO:.*]]] behind 1
-// CHECK: %[[BEFORE:.*]] = llvm.load %[[SLOT]]
-// CHECK: nv.release %[[RING]][%[[ZERO]]]
+// CHECK: %[[NOTHING:.*]] = arith.constant 0.0{{.*}} : f32
 // CHECK: %[[ONE:.*]] = arith.constant 1 : i32
-// CHECK: %[[END:.*]]:{{.*}} = scf.while (%[[STAGE:.*]] = %[[ONE]], %{{.*}} = %[[AHEAD]], %[[SUM:.*]] = %[[X]], %[[CARRIED:.*]] = %[[BEFORE]])
+// CHECK: %[[STAGES:.*]] = arith.constant 2 : i32
+// CHECK: %[[END:.*]]:{{.*}} = scf.while (%[[STAGE:.*]] = %[[ONE]], %[[TURNS:.*]] = %[[STAGES]], %{{.*}} = %{{.*}}, %[[SUM:.*]] = %[[X]], %[[CARRIED:.*]] = %[[NOTHING]])
 // CHECK: nv.wait %[[RING]][%[[STAGE]]] :
 // CHECK: } do {
-// CHECK: ^bb0(%{{.*}}: index, %[[READ:.*]]: !llvm.ptr<3>, %[[NOW:.*]]: i32, %{{.*}}: index, %[[SUM:.*]]: f32, %[[CARRIED:.*]]: f32):
-// CHECK: nv.acquire
+// CHECK: ^bb0(%{{.*}}: index, %[[READ:.*]]: !llvm.ptr<3>, %[[NOW:.*]]: i32, %[[LEFT:.*]]: i32, %{{.*}}: index, %[[SUM:.*]]: f32, %[[CARRIED:.*]]: f32):
+// CHECK: nv.commit
+// CHECK: %[[MADE:.*]]:2 = scf.if
 // CHECK: %[[NEXT:.*]] = llvm.load %[[READ]]
 // CHECK: %[[ADDED:.*]] = arith.addf %[[SUM]], %[[CARRIED]]
 // CHECK: nv.release %[[RING]][%[[NOW]]]
-// CHECK: scf.yield %{{.*}}, %{{.*}}, %[[ADDED]], %[[NEXT]]
-// CHECK: return %[[END]]#4
+// CHECK: scf.yield %[[ADDED]], %[[NEXT]]
+// CHECK: } else {
+// CHECK: %[[LAST:.*]] = arith.cmpi eq, %[[LEFT]], %{{.*}} : i32
+// CHECK: %[[AHEAD:.*]] = scf.if %[[LAST]]
+// CHECK: %{{.*}}, %{{.*}}, %[[SLOT:.*]] = nv.wait %[[RING]][%[[ZERO:.*]]] behind 1
+// CHECK: %[[BEFORE:.*]] = llvm.load %[[SLOT]]
+// CHECK: nv.release %[[RING]][%[[ZERO]]]
+// CHECK: scf.yield %[[BEFORE]]
+// CHECK: } else {
+// CHECK: scf.yield %[[CARRIED]]
+// CHECK: scf.yield %[[SUM]], %[[AHEAD]]
+// CHECK: scf.yield %{{.*}}, %{{.*}}, %{{.*}}, %[[MADE]]#0, %[[MADE]]#1
+// CHECK: return %[[END]]#5
 !first = !nv.ring<stages = 2, slots = [128], tile = [index]>
 func.func @first(%n: index, %x: f32) -> f32 {
   %c0 = arith.constant 0 : index

@@ -109,6 +109,24 @@ func.func @first(%r: !ring, %k0: index, %true: i1) {
 
 // -----
 
+!ring = !nv.ring<stages = 1, slots = [128], tile = [index]>
+func.func @first_of_one(%r: !ring, %k0: index, %true: i1) {
+  // expected-error @below {{[pipeline-5] expected a ring of two stages or more for a first region, found one}}
+  nv.pipeline %r state(%k0 : index) produce {
+  ^bb0(%slot: !llvm.ptr<3>, %k: index):
+    nv.produced %true tile(%k : index) next(%k : index)
+  } first {
+  ^bb0(%slot: !llvm.ptr<3>):
+    nv.yield
+  } consume {
+  ^bb0(%slot: !llvm.ptr<3>, %k: index):
+    nv.yield
+  } : !ring
+  return
+}
+
+// -----
+
 !ring = !nv.ring<stages = 2, slots = [128], tile = [index]>
 func.func @carried(%r: !ring, %k0: index, %true: i1) {
   // expected-error @below {{[pipeline-3] expected the consume region to end in 'nv.yield' with the types of what is carried}}
