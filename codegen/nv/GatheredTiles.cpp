@@ -32,6 +32,10 @@ public:
   }
 
 private:
+  Carry carry() override {
+    return {without(Op.getInits()), without(Op.getAfterArguments()),
+            without(Op.getYieldOp().getOperands()), without(Op.getResults())};
+  }
   Values start() override { return {Initial}; }
   SmallVector<Type> tileTypes() override { return {B.getIndexType()}; }
   SmallVector<int64_t> slots() override {
@@ -39,9 +43,16 @@ private:
   }
   bool isKnown(Value V) override { return V == Gather.Collect.getPositions(); }
   FailureOr<Found> find(ValueRange State, ValueRange Slots) override;
-  void bindTile(ValueRange, ValueRange Slots) override {
+  LogicalResult bindTile(ValueRange, ValueRange Slots) override {
     definePlaces(Gather.Collect.getPositions(),
                  listedPlaces(Slots.front(), listLength(Gather.Collect)));
+    return success();
+  }
+  /// All but the cursor.
+  Values without(ValueRange Of) const {
+    Values Result = llvm::to_vector(Of);
+    Result.erase(Result.begin() + Gather.Cursor);
+    return Result;
   }
 
   scf::WhileOp Op;
@@ -112,21 +123,17 @@ FailureOr<KeyPipeline::Found> GatheredTiles::find(ValueRange State,
   return Next;
 }
 
-/// All but one.
-static SmallVector<Value> without(ValueRange Of, unsigned One) {
-  SmallVector<Value> Result = llvm::to_vector(Of);
-  Result.erase(Result.begin() + One);
-  return Result;
+std::unique_ptr<KeyPipeline> heddle::nv::gatheredTiles(TileLowering &L,
+                                                       scf::WhileOp Loop) {
+  std::optional<GatherLoop> Gather = GatherLoop::match(Loop);
+  if (!Gather)
+    return nullptr;
+  return std::make_unique<GatheredTiles>(L, Loop, *Gather);
 }
 
 std::optional<LogicalResult> TileLowering::lowerGather(scf::WhileOp Op) {
-  std::optional<GatherLoop> Gather = GatherLoop::match(Op);
-  if (!Gather)
+  std::unique_ptr<KeyPipeline> Tiles = gatheredTiles(*this, Op);
+  if (!Tiles)
     return std::nullopt;
-  unsigned Cursor = Gather->Cursor;
-  return GatheredTiles(*this, Op, *Gather)
-      .run(without(Op.getInits(), Cursor),
-           without(Op.getAfterArguments(), Cursor),
-           without(Op.getYieldOp().getOperands(), Cursor),
-           without(Op.getResults(), Cursor));
+  return Tiles->run();
 }

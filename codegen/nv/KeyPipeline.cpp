@@ -21,6 +21,8 @@ static bool isArithmetic(Operation &Op) {
 /// it can trap: a division by zero gives some number on the device.
 void KeyPipeline::hoist() {
   for (Operation &Op : Body.without_terminator()) {
+    if (L.Hoisted.contains(&Op))
+      continue;
     bool IsOutside = llvm::all_of(Op.getOperands(), [&](Value V) {
       Operation *Source = V.getDefiningOp();
       return V.getParentBlock() != &Body ||
@@ -153,9 +155,8 @@ void KeyPipeline::copyRows(bool Delayed) {
 LogicalResult KeyPipeline::delay(const Found &Now, const Found &Before) {
   LogicalResult Ok = success();
   B.branch(Before.Live, [&] {
-    bindTile(Before.Tile, {});
-    Ok = locateRows();
-    if (succeeded(Ok))
+    if (succeeded(Ok = bindTile(Before.Tile, {})) &&
+        succeeded(Ok = locateRows()))
       copyRows(/*Delayed=*/true);
   });
   // Behind the last tile scores are computed too, and not looked at.
@@ -217,8 +218,7 @@ KeyPipeline::lowerWithScores(ValueRange Slots, ValueRange Carried) {
   return Next->Regs;
 }
 
-LogicalResult KeyPipeline::consume(PipelineOp Pipeline, ValueRange Inits,
-                                   ValueRange Carried, ValueRange Yielded) {
+LogicalResult KeyPipeline::consume(PipelineOp Pipeline, const Carry &Of) {
   Block &Region = Pipeline.getConsume().front();
   OpBuilder::InsertionGuard Guard(B);
   B.setInsertionPointToEnd(&Region);
@@ -230,17 +230,19 @@ LogicalResult KeyPipeline::consume(PipelineOp Pipeline, ValueRange Inits,
     L.Turns[Second] = Arguments.front();
   Arguments = Arguments.drop_front(Loads.size());
   size_t Others = slots().size(), NumTile = tileTypes().size();
-  bindTile(Arguments.slice(Others, NumTile), Arguments.take_front(Others));
+  if (failed(bindTile(Arguments.slice(Others, NumTile),
+                      Arguments.take_front(Others))))
+    return failure();
   Arguments = Arguments.drop_front(Others + NumTile);
   const size_t NumAhead =
       Scores ? L.get<Fragment>(Scores.getS()).Regs.size() : 0;
-  L.bind(Carried, Inits, Arguments.drop_back(NumAhead));
+  L.bind(Of.Carried, Of.Inits, Arguments.drop_back(NumAhead));
   FailureOr<Values> Ahead = Values();
   if (Scores)
     Ahead = lowerWithScores(AllSlots, Arguments.take_back(NumAhead));
   else if (failed(L.lowerBlock(Body)))
     return failure();
-  FailureOr<Values> Registers = L.flatten(Loop, Yielded);
+  FailureOr<Values> Registers = L.flatten(Loop, Of.Yielded);
   if (failed(Ahead) || failed(Registers))
     return failure();
   llvm::append_range(*Registers, *Ahead);
@@ -248,9 +250,9 @@ LogicalResult KeyPipeline::consume(PipelineOp Pipeline, ValueRange Inits,
   return success();
 }
 
-LogicalResult KeyPipeline::run(ValueRange Inits, ValueRange Carried,
-                               ValueRange Yielded, ValueRange Results) {
-  FailureOr<Values> Registers = L.flatten(Loop, Inits);
+LogicalResult KeyPipeline::run() {
+  const Carry Of = carry();
+  FailureOr<Values> Registers = L.flatten(Loop, Of.Inits);
   if (failed(Registers))
     return failure();
   hoist();
@@ -292,9 +294,8 @@ LogicalResult KeyPipeline::run(ValueRange Inits, ValueRange Carried,
   }
   AddBlock(Pipeline.getConsume(), Tile, *Registers);
   const SharedMemory::Scope OfTurn(L.Shared, /*Repeated=*/true);
-  if (failed(produce(Pipeline)) ||
-      failed(consume(Pipeline, Inits, Carried, Yielded)))
+  if (failed(produce(Pipeline)) || failed(consume(Pipeline, Of)))
     return failure();
-  L.bind(Results, Inits, Pipeline.getResults());
+  L.bind(Of.Results, Of.Inits, Pipeline.getResults());
   return success();
 }

@@ -10,6 +10,8 @@
 #include "dialect/nv/Nv.h"
 #include "llvm/ADT/SetVector.h"
 
+#include <memory>
+
 namespace heddle::nv {
 
 /// Lowers one loop whose body works on one tile; which tiles there are is the
@@ -23,12 +25,17 @@ public:
       : L(L), B(L.B), Loop(Loop), Body(Body) {}
   virtual ~KeyPipeline() = default;
 
-  /// Builds the pipeline. `Inits` are carried from tile to tile as `Carried`
-  /// and end as `Yielded` of the body; `Results` get the last of them.
-  mlir::LogicalResult run(mlir::ValueRange Inits, mlir::ValueRange Carried,
-                          mlir::ValueRange Yielded, mlir::ValueRange Results);
+  /// Builds the pipeline.
+  mlir::LogicalResult run();
 
 protected:
+  /// `Inits` are carried from tile to tile as `Carried` and end as `Yielded` of
+  /// the body; `Results` get the last of them.
+  struct Carry {
+    Values Inits, Carried, Yielded, Results;
+  };
+  virtual Carry carry() = 0;
+
   /// What the producer knows of a tile.
   struct Found {
     mlir::Value Live;
@@ -54,7 +61,8 @@ protected:
   virtual bool knowsPrevious() const { return false; }
   virtual Found previous(mlir::ValueRange) { return {}; }
   /// In the consume region: binds what the body knows of the tile.
-  virtual void bindTile(mlir::ValueRange Tile, mlir::ValueRange Slots) = 0;
+  virtual mlir::LogicalResult bindTile(mlir::ValueRange Tile,
+                                       mlir::ValueRange Slots) = 0;
 
   /// Computes what the loads need, and starts the copies of their rows; of
   /// `Delayed` ones when the next tile has been found.
@@ -89,6 +97,7 @@ protected:
   IndexFunctions &functions() { return L.Functions; }
 
 private:
+  friend class JoinedTiles;
   void hoist();
   void raiseBits();
   void chooseSlots();
@@ -102,9 +111,7 @@ private:
   bool isProducible(mlir::Value V, llvm::SetVector<mlir::Operation *> &Needed);
   mlir::LogicalResult produce(PipelineOp Pipeline);
   mlir::LogicalResult readFirst(PipelineOp Pipeline);
-  mlir::LogicalResult consume(PipelineOp Pipeline, mlir::ValueRange Inits,
-                              mlir::ValueRange Carried,
-                              mlir::ValueRange Yielded);
+  mlir::LogicalResult consume(PipelineOp Pipeline, const Carry &Of);
 
   mlir::SmallVector<tile::LoadOp> Loads;
   /// Values that the consumer copies to where the keys were.
@@ -119,6 +126,18 @@ private:
   /// The loads' slots in the produce region.
   mlir::ValueRange LoadSlots;
 };
+
+/// The loop over the live tiles of a formula.
+std::unique_ptr<KeyPipeline> liveTiles(TileLowering &L, tile::ForeachOp Loop,
+                                       attn::TilesOp Tiles);
+/// The loop over gathered columns; null for other loops.
+std::unique_ptr<KeyPipeline> gatheredTiles(TileLowering &L,
+                                           mlir::scf::WhileOp Loop);
+/// The loop over live tiles and the one that goes on where it ends, as one with
+/// one body; null where there is none, or where their bodies differ in more
+/// than which keys they are about.
+std::unique_ptr<KeyPipeline> joinedTiles(TileLowering &L, tile::ForeachOp Loop,
+                                         attn::TilesOp Tiles);
 
 } // namespace heddle::nv
 

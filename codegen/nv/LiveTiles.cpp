@@ -49,6 +49,10 @@ private:
     }
   };
 
+  Carry carry() override {
+    return {Foreach.getInits(), llvm::to_vector_of<Value>(Foreach.getCarried()),
+            Body.getTerminator()->getOperands(), Foreach.getResults()};
+  }
   Values start() override;
   SmallVector<Type> tileTypes() override {
     SmallVector<Type> Types(KeyBox.size(), B.getI64Type());
@@ -61,7 +65,7 @@ private:
   bool knowsPrevious() const override { return true; }
   Found previous(ValueRange State) override;
   FailureOr<Found> find(ValueRange State, ValueRange Slots) override;
-  void bindTile(ValueRange Tile, ValueRange Slots) override;
+  LogicalResult bindTile(ValueRange Tile, ValueRange Slots) override;
 
   void bindKey(ValueRange Key) {
     for (auto [Old, New] : llvm::zip_equal(Foreach.getFirstKey(), Key))
@@ -200,17 +204,23 @@ KeyPipeline::Found LiveTiles::previous(ValueRange State) {
   return Before;
 }
 
-void LiveTiles::bindTile(ValueRange Tile, ValueRange) {
+LogicalResult LiveTiles::bindTile(ValueRange Tile, ValueRange) {
   bindKey(Tile.drop_back());
   mapScalar(Foreach.getStatus(), Tile.back());
+  return success();
+}
+
+std::unique_ptr<KeyPipeline> heddle::nv::liveTiles(TileLowering &L,
+                                                   tile::ForeachOp Loop,
+                                                   attn::TilesOp Tiles) {
+  return std::make_unique<LiveTiles>(L, Loop, Tiles);
 }
 
 LogicalResult TileLowering::lower(tile::ForeachOp Op) {
   auto Tiles = Op.getTiles().getDefiningOp<attn::TilesOp>();
   if (!Tiles)
     return Op.emitOpError() << "expected tiles that come from 'attn.tiles'";
-  return LiveTiles(*this, Op, Tiles)
-      .run(Op.getInits(), Op.getCarried(),
-           Op.getBodyRegion().front().getTerminator()->getOperands(),
-           Op.getResults());
+  if (std::unique_ptr<KeyPipeline> Joined = joinedTiles(*this, Op, Tiles))
+    return Joined->run();
+  return liveTiles(*this, Op, Tiles)->run();
 }

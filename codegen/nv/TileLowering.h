@@ -151,6 +151,7 @@ private:
   /// No value for a loop that does not gather columns.
   std::optional<mlir::LogicalResult> lowerGather(mlir::scf::WhileOp Op);
   friend class KeyPipeline;
+  friend class JoinedTiles;
 
   SharedMemory Shared;
   llvm::DenseMap<mlir::Value, TileValue> Tiles;
