@@ -23,16 +23,17 @@ public:
         Ring(Pipeline.getRing()), Stages(Ring.getType().getStages()) {}
 
   void run() {
+    SmallVector<Value> State = llvm::to_vector(Pipeline.getState());
     SmallVector<Value> Carried = llvm::to_vector(Pipeline.getInits());
-    // What the first region is to make, which no turn looks at before.
-    for (Type T : firstTypes())
-      Carried.push_back(zero(T));
-    // The stage that is behind the one to be filled first, and how many turns
-    // only fill.
+    if (hasFirst()) {
+      State = fillFirst(State);
+      llvm::append_range(Carried, readFirst());
+    }
+    // The stage that is behind the one to be filled first.
     SmallVector<Value> Inits{number(Stages > 1 ? 1 : 0)};
-    if (Stages > 1)
-      Inits.push_back(number(hasFirst() ? Stages : Stages - 1));
-    llvm::append_range(Inits, Pipeline.getState());
+    if (fillsAlone())
+      Inits.push_back(number(Stages - 1));
+    llvm::append_range(Inits, State);
     llvm::append_range(Inits, Carried);
     auto While = scf::WhileOp::create(
         B, handedTypes(ValueRange(Inits).getTypes()), Inits,
@@ -51,12 +52,9 @@ private:
   }
 
   bool hasFirst() { return !Pipeline.getFirst().empty(); }
-  SmallVector<Type> firstTypes() {
-    if (!hasFirst())
-      return {};
-    return llvm::to_vector(
-        Pipeline.getFirst().front().getTerminator()->getOperandTypes());
-  }
+  /// The first turns, one less than there are stages, fill and consume nothing,
+  /// so that the code that fills is in the kernel once.
+  bool fillsAlone() { return Stages > 1 && !hasFirst(); }
   size_t numState() { return Pipeline.getState().size(); }
 
   /// What the condition hands to the body: the tile and its slots, then what is
@@ -101,32 +99,29 @@ private:
                           Ring, Stage, Behind);
   }
 
-  /// What is carried on, with what the first region makes of the first stage in
-  /// the last of the turns that only fill.
-  SmallVector<Value> readFirst(Value Turns, ValueRange Carried) {
-    SmallVector<Value> All = llvm::to_vector(Carried);
-    if (!hasFirst())
-      return All;
-    const size_t Made = firstTypes().size();
-    SmallVector<Value> Read = either(
-        isLeft(Turns, 1),
-        [&] {
-          Value Stage = number(0);
-          WaitOp Wait = createWait(Stage, B.getI64IntegerAttr(Stages - 1));
-          SmallVector<Value> Result =
-              copy(Pipeline.getFirst().front(), Wait.getSlots());
-          ReleaseOp::create(B, Ring, Stage);
-          return Result;
-        },
-        [&] { return llvm::to_vector(Carried.take_back(Made)); });
-    llvm::copy(Read, All.end() - Made);
-    return All;
+  /// All stages are filled before the first one is waited for.
+  SmallVector<Value> fillFirst(ValueRange State) {
+    auto For = scf::ForOp::create(
+        B, number(0), number(Stages), number(1), State,
+        [&](OpBuilder &, Location, Value Stage, ValueRange Carried) {
+          scf::YieldOp::create(B, fill(Stage, Carried));
+        });
+    return llvm::to_vector_of<Value>(For.getResults());
   }
 
-  /// i1: whether so many turns are left that only fill.
-  Value isLeft(Value Turns, int64_t Count) {
-    return arith::CmpIOp::create(B, arith::CmpIPredicate::eq, Turns,
-                                 number(Count));
+  /// What the first region makes of the first stage.
+  SmallVector<Value> readFirst() {
+    Value Stage = number(0);
+    WaitOp Wait = createWait(Stage, B.getI64IntegerAttr(Stages - 1));
+    SmallVector<Value> Made =
+        copy(Pipeline.getFirst().front(), Wait.getSlots());
+    ReleaseOp::create(B, Ring, Stage);
+    return Made;
+  }
+
+  /// i1: a turn that consumes, by the number of turns left that only fill.
+  Value consumes(Value Turns) {
+    return arith::CmpIOp::create(B, arith::CmpIPredicate::eq, Turns, number(0));
   }
 
   /// Live, tile and slots.
@@ -157,15 +152,15 @@ private:
   void wait(ValueRange Args) {
     SmallVector<Value> Carried = llvm::to_vector(Args);
     Value Stage = Carried.front();
-    SmallVector<Value> Found;
+    // A single stage is filled between two tiles.
     if (Stages == 1) {
-      // It is filled between two tiles.
       SmallVector<Value> Next = fill(Stage, Args.slice(1, numState()));
       llvm::copy(Next, Carried.begin() + 1);
-      Found = waitFor(Stage);
-    } else {
+    }
+    SmallVector<Value> Found;
+    if (fillsAlone())
       Found = either(
-          isLeft(Args[1], 0), [&] { return waitFor(Stage); },
+          consumes(Args[1]), [&] { return waitFor(Stage); },
           [&] {
             SmallVector<Value> None{
                 arith::ConstantOp::create(B, B.getBoolAttr(true))};
@@ -173,7 +168,8 @@ private:
               None.push_back(zero(T));
             return None;
           });
-    }
+    else
+      Found = waitFor(Stage);
     SmallVector<Value> Handed(llvm::drop_begin(Found));
     llvm::append_range(Handed, Carried);
     scf::ConditionOp::create(B, Found.front(), Handed);
@@ -185,7 +181,7 @@ private:
     ValueRange Found = Args.take_front(NumFound);
     Args = Args.drop_front(NumFound);
     Value Stage = Args.front();
-    const size_t NumTurns = Stages > 1 ? 1 : 0;
+    const size_t NumTurns = fillsAlone() ? 1 : 0;
     ValueRange State = Args.slice(1 + NumTurns, numState());
     ValueRange Carried = Args.drop_front(1 + NumTurns + numState());
 
@@ -197,21 +193,22 @@ private:
       ReleaseOp::create(B, Ring, Stage);
       return Made;
     };
-    SmallVector<Value> Yielded{rotate(Stage, 1)};
-    if (Stages == 1) {
-      llvm::append_range(Yielded, State);
-      llvm::append_range(Yielded, Consume());
-    } else {
-      // The stage before this one was read by everybody.
-      SmallVector<Value> Next = fill(rotate(Stage, Stages - 1), State);
-      Value Turns = Args[1], Consumes = isLeft(Turns, 0);
-      SmallVector<Value> Made =
-          either(Consumes, Consume, [&] { return readFirst(Turns, Carried); });
+    SmallVector<Value> Next = llvm::to_vector(State);
+    // The stage before this one was read by everybody.
+    if (Stages > 1)
+      Next = fill(rotate(Stage, Stages - 1), State);
+    SmallVector<Value> Yielded{rotate(Stage, 1)}, Made;
+    if (fillsAlone()) {
+      Value Turns = Args[1], Consumes = consumes(Turns);
+      Made =
+          either(Consumes, Consume, [&] { return llvm::to_vector(Carried); });
       Yielded.push_back(arith::SelectOp::create(
           B, Consumes, Turns, arith::SubIOp::create(B, Turns, number(1))));
-      llvm::append_range(Yielded, Next);
-      llvm::append_range(Yielded, Made);
+    } else {
+      Made = Consume();
     }
+    llvm::append_range(Yielded, Next);
+    llvm::append_range(Yielded, Made);
     scf::YieldOp::create(B, Yielded);
   }
 

@@ -75,10 +75,10 @@ def NvAssignRoles : Pass<"nv-assign-roles", "::mlir::ModuleOp"> {
     tiles want it: every turn of the loop waits for a tile, fills the stage that
     the turn before has freed, and consumes the tile. The first turns, one less
     than there are stages, only fill, so that the code that fills is there once.
-    With one stage a turn fills it, waits and consumes. With a first region there
-    is one more turn that only fills; the region reads stage 0 at its end, and the
-    stage that is consumed first is the next one. The protocol of the stages is
-    spelled out, for warps of one role to be split off by the same operations.
+    With one stage a turn fills it, waits and consumes. With a first region all
+    stages are filled ahead of the loop; the region reads stage 0, and the stage
+    that is consumed first is the next one. The protocol of the stages is spelled
+    out, for warps of one role to be split off by the same operations.
 
     ```mlir
     // before
@@ -120,18 +120,11 @@ def NvAssignRoles : Pass<"nv-assign-roles", "::mlir::ModuleOp"> {
     } consume {
     ^bb0(%slot: !llvm.ptr<3>, %k: i64, %c: f32, %z: f32):
     // after
-    %w:7 = scf.while (%stage = %c1, %turns = %c2, %k = %s, %c = %x, %z = %zero) {
-      …
-      %d:2 = scf.if %consumes {
-        …
-      } else {
-        %last = arith.cmpi eq, %turns, %c1
-        %y = scf.if %last {
-          %live, %tile, %slot = nv.wait %ring[%c0] behind 1
-          … // %y
-          nv.release %ring[%c0]
-        } else { … } // %z
-      } // %c, %y
+    %s2 = scf.for %i = %c0 to %c2 step %c1 iter_args(%k = %s) -> i64 { … }
+    %live, %tile, %slot = nv.wait %ring[%c0] behind 1
+    … // %y
+    nv.release %ring[%c0]
+    %w:6 = scf.while (%stage = %c1, %k = %s2, %c = %x, %z = %y) {
     ```
   }];
   let dependentDialects = [

@@ -25,14 +25,14 @@
 // CHECK: } do {
 // CHECK: ^bb0(%{{.*}}: index, %[[READ:.*]]: !llvm.ptr<3>, %[[NOW:.*]]: i32, %[[LEFT:.*]]: i32, %[[AT:.*]]: index, %[[BEFORE:.*]]: f32):
 // CHECK: arith.addi %[[NOW]], %{{.*}} : i32
-// CHECK: %[[NEXT:.*]] = arith.select
-// CHECK: arith.addi %[[NOW]], %{{.*}} : i32
 // CHECK: %[[FILLED:.*]] = arith.select
 // CHECK: nv.acquire %[[RING]][%[[FILLED]]]
 // CHECK: %[[LIVE0:.*]] = arith.cmpi slt, %[[AT]], %[[N]]
 // CHECK: %[[THEN:.*]] = arith.addi %[[AT]]
 // CHECK: nv.publish %[[RING]][%[[FILLED]]], %[[LIVE0]] tile(%[[AT]] : index)
 // CHECK: nv.commit %[[RING]][%[[FILLED]]]
+// CHECK: arith.addi %[[NOW]], %{{.*}} : i32
+// CHECK: %[[NEXT:.*]] = arith.select
 // CHECK: %[[AGAIN:.*]] = arith.cmpi eq, %[[LEFT]], %{{.*}} : i32
 // CHECK: %[[CARRIED:.*]] = scf.if %[[AGAIN]]
 // CHECK: llvm.load %[[READ]]
@@ -93,38 +93,30 @@ func.func @one(%n: index) {
   return
 }
 
-// With a region for the first stage there is one more turn that only fills. At
-// its end that stage is read, and filled again when the next one has arrived.
-// What the region yields is carried, and is no result.
+// With a region for the first stage all of them are filled ahead: that stage is
+// read before the loop, which fills it again when the next one has arrived. What
+// the region yields is carried, and is no result.
 
 // CHECK-LABEL: func.func @first
 // CHECK-SAME: %[[N:.*]]: index, %[[X:.*]]: f32
 // CHECK: %[[RING:.*]] = nv.ring at 0
-// CHECK: %[[NOTHING:.*]] = arith.constant 0.0{{.*}} : f32
-// CHECK: %[[ONE:.*]] = arith.constant 1 : i32
 // CHECK: %[[STAGES:.*]] = arith.constant 2 : i32
-// CHECK: %[[END:.*]]:{{.*}} = scf.while (%[[STAGE:.*]] = %[[ONE]], %[[TURNS:.*]] = %[[STAGES]], %{{.*}} = %{{.*}}, %[[SUM:.*]] = %[[X]], %[[CARRIED:.*]] = %[[NOTHING]])
-// CHECK: nv.wait %[[RING]][%[[STAGE]]] :
-// CHECK: } do {
-// CHECK: ^bb0(%{{.*}}: index, %[[READ:.*]]: !llvm.ptr<3>, %[[NOW:.*]]: i32, %[[LEFT:.*]]: i32, %{{.*}}: index, %[[SUM:.*]]: f32, %[[CARRIED:.*]]: f32):
-// CHECK: nv.commit
-// CHECK: %[[MADE:.*]]:2 = scf.if
-// CHECK: %[[NEXT:.*]] = llvm.load %[[READ]]
-// CHECK: %[[ADDED:.*]] = arith.addf %[[SUM]], %[[CARRIED]]
-// CHECK: nv.release %[[RING]][%[[NOW]]]
-// CHECK: scf.yield %[[ADDED]], %[[NEXT]]
-// CHECK: } else {
-// CHECK: %[[LAST:.*]] = arith.cmpi eq, %[[LEFT]], %{{.*}} : i32
-// CHECK: %[[AHEAD:.*]] = scf.if %[[LAST]]
+// CHECK: %[[AHEAD:.*]] = scf.for %[[I:.*]] = %{{.*}} to %[[STAGES]] step
+// CHECK: nv.commit %[[RING]][%[[I]]]
 // CHECK: %{{.*}}, %{{.*}}, %[[SLOT:.*]] = nv.wait %[[RING]][%[[ZERO:.*]]] behind 1
 // CHECK: %[[BEFORE:.*]] = llvm.load %[[SLOT]]
 // CHECK: nv.release %[[RING]][%[[ZERO]]]
-// CHECK: scf.yield %[[BEFORE]]
-// CHECK: } else {
-// CHECK: scf.yield %[[CARRIED]]
-// CHECK: scf.yield %[[SUM]], %[[AHEAD]]
-// CHECK: scf.yield %{{.*}}, %{{.*}}, %{{.*}}, %[[MADE]]#0, %[[MADE]]#1
-// CHECK: return %[[END]]#5
+// CHECK: %[[ONE:.*]] = arith.constant 1 : i32
+// CHECK: %[[END:.*]]:{{.*}} = scf.while (%[[STAGE:.*]] = %[[ONE]], %{{.*}} = %[[AHEAD]], %[[SUM:.*]] = %[[X]], %[[CARRIED:.*]] = %[[BEFORE]])
+// CHECK: nv.wait %[[RING]][%[[STAGE]]] :
+// CHECK: } do {
+// CHECK: ^bb0(%{{.*}}: index, %[[READ:.*]]: !llvm.ptr<3>, %[[NOW:.*]]: i32, %{{.*}}: index, %[[SUM:.*]]: f32, %[[CARRIED:.*]]: f32):
+// CHECK: nv.acquire
+// CHECK: %[[NEXT:.*]] = llvm.load %[[READ]]
+// CHECK: %[[ADDED:.*]] = arith.addf %[[SUM]], %[[CARRIED]]
+// CHECK: nv.release %[[RING]][%[[NOW]]]
+// CHECK: scf.yield %{{.*}}, %{{.*}}, %[[ADDED]], %[[NEXT]]
+// CHECK: return %[[END]]#4
 !first = !nv.ring<stages = 2, slots = [128], tile = [index]>
 func.func @first(%n: index, %x: f32) -> f32 {
   %c0 = arith.constant 0 : index
