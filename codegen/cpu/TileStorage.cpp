@@ -62,6 +62,8 @@ Buffer TileLowering::stored(Value V) {
 void TileLowering::scale(const Tile &T, const Buffer &To) {
   ScaledRows S{T.features(), rowLength(B, T.Type), T.Data.Base, T.Factor,
                To.Base};
+  if (T.Factor.All && tile::isLinear(Kernel))
+    return emitScaledRows(B, S);
   Shared.call(B, "scale", {S.Rows, S.Length},
               {&S.From, &S.By.PerQuery, &S.By.PerFeature.Base,
                &S.By.PerFeature.Stride, &S.By.All, &S.To},
@@ -89,8 +91,13 @@ KeySide TileLowering::keySide(Value V, bool AllExist) {
 // Rows
 //===----------------------------------------------------------------------===//
 
+// A recurrence turns tiles in its loop, chunk by chunk: there the call, and
+// what the procedure does not know, cost a few percent.
+
 void TileLowering::transposeIn(RankedTensorType Type, RowSource From,
                                Buffer To) {
+  if (tile::isLinear(Kernel))
+    return emitTransposeIn(B, Type, From, To);
   SmallVector<int64_t> Sizes(Type.getShape());
   Sizes.push_back(codeOf(From.Element));
   Shared.call(
@@ -102,6 +109,8 @@ void TileLowering::transposeIn(RankedTensorType Type, RowSource From,
 
 void TileLowering::transposeOut(RankedTensorType Type, Buffer From,
                                 RowSource To) {
+  if (tile::isLinear(Kernel))
+    return emitTransposeOut(B, Type, From, To);
   SmallVector<int64_t> Sizes(Type.getShape());
   Sizes.push_back(codeOf(To.Element));
   Shared.call(
