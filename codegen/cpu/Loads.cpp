@@ -86,9 +86,8 @@ void TileLowering::lower(tile::LoadOp Op) {
   if (llvm::any_of(Result.getUses(), wantsLanes)) {
     T.Data = allocate(Result);
     transposeIn(T.Type, From, T.Data);
-  } else if (isFetchedByRotation(Op) || isFetchedByProduct(Op)) {
-    T.Unfetched = From;
-  } else if (!From.isStretchOfF32() && isCopiedByProduct(Op)) {
+  } else if (isFetchedByRotation(Op) || isFetchedByProduct(Op) ||
+             (!From.isStretchOfF32() && isCopiedByProduct(Op))) {
     T.Unfetched = From;
   } else {
     T.InPlace = fetch(T.Type, From);
