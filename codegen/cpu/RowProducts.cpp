@@ -16,7 +16,8 @@ static constexpr int64_t ScoreRows = 4;
 /// Values that are read by one group of rows after the other, from the first
 /// level after the first.
 static constexpr int64_t ValuesAtOnce = 16;
-/// Lines of adjacent rows of which one is asked for.
+/// Lines of adjacent rows of which one is asked for, where there is little to
+/// compute for each.
 static constexpr int64_t LinesApart = 8;
 /// Lanes within which sums are formed first: whatever is wider moves such
 /// pieces as a whole.
@@ -70,7 +71,8 @@ static int64_t wholeVectors(KernelBuilder &B, int64_t Width) {
 /// Asks for a row that is needed later. Where rows follow one another the
 /// memory knows by itself what comes next: it only has to be told early, and
 /// every line asked for takes one of the few places for lines on their way.
-static void emitFetch(KernelBuilder &B, const RowsAhead &Ahead, Value Row) {
+static void emitFetch(KernelBuilder &B, const RowsAhead &Ahead, Type Element,
+                      Value Row) {
   Value Address = Ahead.address(B, Row);
   auto Ask = [&](int64_t Bytes) {
     for (int64_t At = 0; At < Ahead.Bytes; At += Bytes)
@@ -79,7 +81,8 @@ static void emitFetch(KernelBuilder &B, const RowsAhead &Ahead, Value Row) {
   Value AreAdjacent = arith::CmpIOp::create(B, arith::CmpIPredicate::eq,
                                             Ahead.Stride, B.i64(Ahead.Bytes));
   B.branch(
-      AreAdjacent, [&] { Ask(LinesApart * LineBytes); },
+      AreAdjacent,
+      [&] { Ask(Element.isF32() ? LinesApart * LineBytes : LineBytes); },
       [&] { Ask(LineBytes); });
 }
 
@@ -216,7 +219,7 @@ void heddle::cpu::emitRowScores(KernelBuilder &B, const RowScores &P) {
       Keys.push_back(P.K.row(B, Number));
       B.storeVector(B.splat(0.0F), B.offset(To, I * B.lanes()));
       if (P.Ahead.Base)
-        emitFetch(B, P.Ahead, Number);
+        emitFetch(B, P.Ahead, P.K.Element, Number);
     }
     forEachRowBlock(B, P.Count, ScoreRows, [&](Value FirstRow, int64_t Rows) {
       if (Rows == 1)
@@ -330,8 +333,9 @@ void heddle::cpu::emitRowSums(KernelBuilder &B, const RowSums &P) {
   emitScaledSums(B, P);
   B.loop(P.Keys, AtOnce, [&](Value First) {
     if (P.Ahead.Base)
-      B.loop(AtOnce, 1,
-             [&](Value I) { emitFetch(B, P.Ahead, B.add(First, I)); });
+      B.loop(AtOnce, 1, [&](Value I) {
+        emitFetch(B, P.Ahead, P.V.Element, B.add(First, I));
+      });
     forEachRowBlock(B, P.Count, SumRows, [&](Value FirstRow, int64_t Rows) {
       // Sums and the values of one key, beside a weight.
       int64_t Vectors = largestDivisor(
