@@ -31,7 +31,8 @@ struct Pass {
   double Loads, Stores;
 };
 
-// Softmax.cpp: the largest score, then x - m, exp2 and the sum.
+// Softmax.cpp, MicroKernel.cpp: the largest score, where it is asked for, then
+// x - m, exp2 and the sum.
 constexpr Pass LargestPass = {1, 0, 1, 0};
 constexpr Pass WeightPass = {7, 6, 1, 1};
 /// Vectors of queries whose chains run at the same time.
@@ -84,7 +85,8 @@ private:
     return static_cast<double>(Sizes.Keys * Sizes.vectors());
   }
 
-  Cost weights() const;
+  /// `IsLazy`: nobody looks for the largest score.
+  Cost weights(bool IsLazy) const;
   Cost mask() const;
   Cost fetch() const;
   Cost copies(bool IsGathered) const;
@@ -162,14 +164,15 @@ double cpu::fetchSlots(const Machine &M, int64_t Bytes, int64_t KeyBytes) {
 }
 
 /// Scores to weights.
-Cost Estimate::weights() const {
+Cost Estimate::weights(bool IsLazy) const {
   Cost Result;
   const auto Vectors = static_cast<double>(Sizes.vectors());
   if (Shape.HasSoftmax) {
     const double Largest =
         std::max(slots(LargestPass), M.Latency / M.Arithmetic / SoftmaxChains);
     Result[Work::Softmax] =
-        scores() * (Largest + slots(WeightPass)) + Vectors * StateSlots;
+        scores() * slots(WeightPass) +
+        (IsLazy ? 0 : scores() * Largest + Vectors * StateSlots);
   }
   if (Shape.ScoreOperations > 0)
     // Beside its own operations the region loads and stores.
@@ -250,9 +253,12 @@ KernelCost Estimate::run() const {
       M, tileBytes(Shape.V) + tileBytes(Shape.Qk) + tileBytes(Sizes.Keys));
   Step[Work::Edges] +=
       TileSlots + OutputMisses * M.LineL2 * lines(tileBytes(Shape.V));
-  Step.add(weights());
   const auto Parts = static_cast<double>(Sizes.Parts);
-  Result.Full.add(Step, Parts);
+  // LazySoftmax.cpp.
+  Cost Full = Step;
+  Full.add(weights(/*IsLazy=*/Shape.ScoreOperations == 0));
+  Result.Full.add(Full, Parts);
+  Step.add(weights(/*IsLazy=*/false));
   Step.add(mask());
   Result.Partial.add(Step, Parts);
   Result.Gathered.add(Step, Parts);

@@ -24,6 +24,8 @@ struct Shape {
   int64_t ProductScratch;
   /// Conversions between f16 and f32 are instructions.
   bool ConvertsHalf;
+  /// x 2^n of a vector is an instruction.
+  bool ScalesBy2;
 
   /// `Elements` in whole vectors.
   int64_t vectors(int64_t Elements) const {

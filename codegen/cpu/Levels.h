@@ -30,6 +30,8 @@ struct CpuLevel {
   int64_t ProductScratch;
   /// Conversions between f16 and f32 are instructions.
   bool ConvertsHalf;
+  /// x 2^n of a vector register is an instruction.
+  bool ScalesBy2;
   /// The schedule that measurements favour, all else being equal.
   int64_t QueryTile, KeyTile, Rows, Unroll;
 

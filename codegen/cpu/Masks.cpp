@@ -170,16 +170,46 @@ Value heddle::cpu::emitCount(KernelBuilder &B, const Tile &Bits, Value Rows) {
   })[0];
 }
 
+KeySpan heddle::cpu::emitKeySpan(KernelBuilder &B, RankedTensorType Type,
+                                 const Buffer &Bits, int64_t Granule) {
+  int64_t Keys = Type.getDimSize(1);
+  int64_t Bytes = tileBytes(B, Type) / Keys * Granule;
+  // Several words at once where they fit.
+  IntegerType Piece = Bytes % 8 == 0 ? B.getI64Type() : wordType(B);
+  int64_t Pieces = Bytes * 8 / Piece.getWidth();
+  KernelBuilder::Values None = {B.i64(Keys), B.i64(0)};
+  KernelBuilder::Values Span =
+      B.loop(Keys / Granule, 1, None, [&](Value Index, ValueRange Known) {
+        Value Base = B.offset(Bits.Base, B.mul(Index, Pieces), Piece);
+        Value Ones;
+        for (int64_t I = 0; I < Pieces; ++I) {
+          Value Here = B.loadScalar(B.offset(Base, I, Piece), Piece);
+          Ones = Ones ? arith::OrIOp::create(B, Ones, Here) : Here;
+        }
+        Value IsLive = arith::CmpIOp::create(B, arith::CmpIPredicate::ne, Ones,
+                                             B.like(Ones, 0));
+        Value First = B.mul(Index, Granule);
+        return KernelBuilder::Values{
+            B.select(IsLive, B.min(Known[0], First), Known[0]),
+            B.select(IsLive, B.add(First, Granule), Known[1])};
+      });
+  return {Span[0], Span[1]};
+}
+
 void heddle::cpu::emitMask(KernelBuilder &B, RankedTensorType Type,
-                           const Buffer &Scores, const Buffer &Bits,
-                           const Buffer &To) {
+                           const KeySpan &Keys, const Buffer &Scores,
+                           const Buffer &Bits, const Buffer &To) {
   Value Minus = B.splat(-std::numeric_limits<float>::infinity());
   // Words lie in the same order as vectors.
-  int64_t Vectors = tileBytes(B, Type) / (4 * B.lanes());
-  B.loop(Vectors, 1, [&](Value Index) {
+  int64_t PerKey = rowLength(B, Type) / B.lanes();
+  auto Each = [&](Value Index) {
     Value Mask = loadMask(B, B.offset(Bits.Base, Index, wordType(B)));
     Value At = B.mul(Index, B.lanes());
     Value S = B.loadVector(B.offset(Scores.Base, At));
     B.storeVector(B.select(Mask, S, Minus), B.offset(To.Base, At));
-  });
+  };
+  if (Keys.First)
+    B.loop(B.mul(Keys.First, PerKey), B.mul(Keys.End, PerKey), 1, Each);
+  else
+    B.loop(Type.getDimSize(1) * PerKey, 1, Each);
 }

@@ -33,12 +33,18 @@ mlir::Value emitCount(KernelBuilder &B, const Tile &Bits, mlir::Value Rows);
 mlir::Value emitCountOfOnes(KernelBuilder &B, mlir::RankedTensorType Type,
                             mlir::Value Rows);
 
+/// The keys of a tile that have ones, rounded to multiples of `Granule`, which
+/// divides their number.
+KeySpan emitKeySpan(KernelBuilder &B, mlir::RankedTensorType Type,
+                    const Buffer &Bits, int64_t Granule);
+
 /// The mask of the vector at `Word`, which points to a mask word.
 mlir::Value loadMask(KernelBuilder &B, mlir::Value Word);
 
-/// Scores with -inf where the bit is zero.
+/// Scores with -inf where the bit is zero, for some of the keys.
 void emitMask(KernelBuilder &B, mlir::RankedTensorType Type,
-              const Buffer &Scores, const Buffer &Bits, const Buffer &To);
+              const KeySpan &Keys, const Buffer &Scores, const Buffer &Bits,
+              const Buffer &To);
 
 } // namespace heddle::cpu
 

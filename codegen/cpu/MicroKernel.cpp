@@ -5,7 +5,9 @@
 #include "codegen/cpu/Machine.h"
 #include "codegen/cpu/Masks.h"
 #include "codegen/cpu/Panels.h"
+#include "codegen/cpu/Softmax.h"
 #include "codegen/lanes/Ramp.h"
+#include "codegen/lanes/Structured.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -38,6 +40,8 @@ private:
     return B.offset(Matrix, At);
   }
   KernelBuilder::Values initial();
+  /// Weights in place of the scores at `Base`.
+  void weigh(Value Base);
   /// Steps [Step, Step + Count) of the reduction, for vectors from `First` on.
   /// With `Diagonal` step `Diagonal` is the first lane of vector `First`, and
   /// earlier lanes take no part.
@@ -143,6 +147,12 @@ KernelBuilder::Values RegisterTile::reduce(ArrayRef<Value> RowPointers,
           });
         });
   }
+  if (P.StepSpan.First && !P.Copied && P.Depth % Unroll == 0)
+    return emitLoop(B, P.StepSpan.First, P.StepSpan.End, B.i64(Unroll),
+                    initial(), [&](Value Step, ValueRange Carried) {
+                      Beside(Step);
+                      return advance(RowPointers, Step, Unroll, Carried);
+                    });
   int64_t Main = P.Depth / Unroll * Unroll;
   KernelBuilder::Values Sums =
       B.loop(Main, Unroll, initial(), [&](Value Step, ValueRange Carried) {
@@ -187,6 +197,34 @@ void RegisterTile::emit(ArrayRef<Value> RowPointers, Doing Beside,
     for (int64_t J = 0; J < Vectors; ++J)
       B.storeVector(Sums[I * Vectors + J],
                     B.offset(Base, I * P.Length + J * B.lanes()));
+  if (P.Weigh.Reference)
+    B.branch(P.Weigh.IsOff, [] {}, [&] { weigh(Base); });
+}
+
+// By way of memory: they are still on their way there when they are read again,
+// and a loop is a fraction of the code.
+void RegisterTile::weigh(Value Base) {
+  Value Offset = B.mul(FirstVector, B.lanes());
+  Value Reference = B.offset(P.Weigh.Reference, Offset);
+  Value To = B.offset(P.Weigh.Sums, Offset);
+  KernelBuilder::Values References, Totals;
+  for (int64_t J = 0; J < Vectors; ++J) {
+    References.push_back(B.loadVector(B.offset(Reference, J * B.lanes())));
+    Totals.push_back(B.loadVector(B.offset(To, J * B.lanes())));
+  }
+  Totals = B.loop(Rows, 1, Totals, [&](Value Row, ValueRange Carried) {
+    KernelBuilder::Values Next;
+    Value Scores = B.offset(Base, B.mul(Row, P.Length));
+    for (int64_t J = 0; J < Vectors; ++J) {
+      Value At = B.offset(Scores, J * B.lanes());
+      Value Weight = emitWeight(B, B.fsub(B.loadVector(At), References[J]));
+      B.storeVector(Weight, At);
+      Next.push_back(B.fadd(Carried[J], Weight));
+    }
+    return Next;
+  });
+  for (int64_t J = 0; J < Vectors; ++J)
+    B.storeVector(Totals[J], B.offset(To, J * B.lanes()));
 }
 
 //===----------------------------------------------------------------------===//
@@ -393,9 +431,18 @@ static void emitStair(KernelBuilder &B, const Product &P, int64_t First,
   });
 }
 
+static int64_t rowsAtOnce(const Shape &S) {
+  int64_t Fit = (S.Registers - 3 - S.ProductScratch) / 2;
+  return largestDivisor(S.Rows, std::max<int64_t>(Fit, 1));
+}
+
 int64_t heddle::cpu::stripeRows(const Shape &S, const Product &P) {
-  int64_t Fit = std::max<int64_t>(1, (S.Registers - 3 - S.ProductScratch) / 2);
-  return std::min(P.Rows, largestDivisor(S.Rows, Fit));
+  return std::min(P.Rows, rowsAtOnce(S));
+}
+
+int64_t heddle::cpu::keyGranule(const Shape &S, int64_t Keys) {
+  int64_t Both = std::lcm(std::min(Keys, rowsAtOnce(S)), S.Unroll);
+  return Keys % Both == 0 ? Both : Keys;
 }
 
 void heddle::cpu::emitProduct(KernelBuilder &B, const Product &P) {
@@ -411,6 +458,11 @@ void heddle::cpu::emitProduct(KernelBuilder &B, const Product &P) {
   if (P.Copied)
     PanelCopies(B, P, stripeRows(B.shape(), P)).emitFirst();
   int64_t AtOnce = stripeRows(B.shape(), P);
+  if (P.RowSpan.First && !P.Copied && P.Rows % AtOnce == 0) {
+    B.loop(P.RowSpan.First, P.RowSpan.End, AtOnce,
+           [&](Value FirstRow) { emitRows(B, P, FirstRow, AtOnce); });
+    return;
+  }
   int64_t Main = P.Rows / AtOnce * AtOnce;
   B.loop(Main, AtOnce,
          [&](Value FirstRow) { emitRows(B, P, FirstRow, AtOnce); });

@@ -53,6 +53,17 @@ struct RowsCopied {
   explicit operator bool() const { return static_cast<bool>(From.Element); }
 };
 
+/// Scores that become weights, register tile by register tile: C = 2^(C - m).
+struct Weighing {
+  /// i1: nothing of all this after all.
+  mlir::Value IsOff;
+  /// A row: m. None of this without.
+  mlir::Value Reference;
+  /// A row, to which the sum over the rows of C is added. Infinite or NaN where
+  /// a weight is.
+  mlir::Value Sums;
+};
+
 /// C[i][:] = C0[i][:] * factor(i, :) + sum over t < Depth of a(i, t) * B[t][:],
 /// for i < Rows. Matrices B, C0, C have rows of `Length` elements.
 struct Product {
@@ -74,6 +85,10 @@ struct Product {
   mlir::Value C;
   Part Counting = Part::All;
   RowsCopied Copied = {};
+  Weighing Weigh = {};
+  /// Rows that are wanted, and steps that need to be looked at. Multiples of
+  /// `keyGranule`.
+  KeySpan RowSpan = {}, StepSpan = {};
   RowsAhead Ahead = {};
   /// Rows that are needed much later: some of their lines before every stripe.
   llvm::SmallVector<RowsAhead, 2> Later = {};
@@ -83,6 +98,9 @@ struct Product {
 int64_t stripeRows(const Shape &S, const Product &P);
 
 void emitProduct(KernelBuilder &B, const Product &P);
+
+/// Keys that products take at once, as rows or as steps: a divisor of `Keys`.
+int64_t keyGranule(const Shape &S, int64_t Keys);
 
 } // namespace heddle::cpu
 

@@ -52,6 +52,9 @@ BitsSource TileLowering::bitsSource(tile::BitsOp Op) {
 }
 
 void TileLowering::lower(tile::BitsOp Op) {
+  // With the scores.
+  if (Spans.contains(Op.getBits()))
+    return;
   // Their users know them without looking.
   if (isCausal(Op.getBits()) &&
       llvm::all_of(Op.getBits().getUsers(), llvm::IsaPred<tile::AccumulateOp>))
@@ -78,6 +81,9 @@ void TileLowering::lower(tile::BitsOp Op) {
   Shared.call(B, "bits", Sizes, Inputs,
               [&](KernelBuilder &Inside) { emitBits(Inside, Bits, To); });
   define(Op.getBits(), To);
+  if (llvm::is_contained(llvm::make_second_range(SpannedBy), Op.getBits()))
+    Spans[Op.getBits()] = emitKeySpan(
+        B, Bits.Type, To, keyGranule(B.shape(), Bits.Type.getDimSize(1)));
 }
 
 void TileLowering::lower(tile::CountOp Op) {
@@ -95,9 +101,14 @@ void TileLowering::lower(tile::MaskOp Op) {
   Buffer Bits = stored(Op.getBits());
   Buffer To = successor(Op.getS(), Op);
   auto Type = cast<RankedTensorType>(Op.getResult().getType());
-  Shared.call(
-      B, "mask", Type.getShape(), {&From.Base, &Bits.Base, &To.Base},
-      [&](KernelBuilder &Inside) { emitMask(Inside, Type, From, Bits, To); });
+  KeySpan Keys;
+  if (SpannedBy.contains(Op))
+    Keys = keySpan(Op, Type.getDimSize(1));
+  Shared.call(B, "mask", Type.getShape(),
+              {&From.Base, &Bits.Base, &Keys.First, &Keys.End, &To.Base},
+              [&](KernelBuilder &Inside) {
+                emitMask(Inside, Type, Keys, From, Bits, To);
+              });
   define(Op.getResult(), To);
 }
 

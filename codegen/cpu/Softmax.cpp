@@ -3,6 +3,7 @@
 #include "codegen/cpu/Softmax.h"
 
 #include "codegen/lanes/LaneMath.h"
+#include "codegen/lanes/Structured.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include <limits>
@@ -43,6 +44,11 @@ void heddle::cpu::emitSoftmaxStep(KernelBuilder &B, const SoftmaxStep &Step) {
   int64_t Length = rowLength(B, Step.Scores);
   int64_t Keys = Step.Scores.getDimSize(1);
   Value Minus = B.splat(-std::numeric_limits<float>::infinity());
+  auto EachKey = [&](ValueRange Inits, KernelBuilder::LoopBody Body) {
+    return Step.Keys.First ? emitLoop(B, Step.Keys.First, Step.Keys.End,
+                                      B.i64(1), Inits, Body)
+                           : B.loop(Keys, 1, Inits, Body);
+  };
   forEachGroup(B, Length, [&](Value Offset, int64_t Vectors) {
     auto RowAt = [&](Value Base, Value Key) {
       return B.offset(Base, B.add(B.mul(Key, Length), Offset));
@@ -50,7 +56,7 @@ void heddle::cpu::emitSoftmaxStep(KernelBuilder &B, const SoftmaxStep &Step) {
     KernelBuilder::Values OldM =
         loadVectors(B, B.offset(Step.M, Offset), Vectors);
     KernelBuilder::Values NewM =
-        B.loop(Keys, 1, OldM, [&](Value Key, ValueRange Carried) {
+        EachKey(OldM, [&](Value Key, ValueRange Carried) {
           KernelBuilder::Values Max;
           KernelBuilder::Values S = loadVectors(B, RowAt(Step.S, Key), Vectors);
           // A NaN score loses here and reaches p below.
@@ -58,6 +64,11 @@ void heddle::cpu::emitSoftmaxStep(KernelBuilder &B, const SoftmaxStep &Step) {
             Max.push_back(B.select(B.cmp(CmpFPredicate::OGT, X, M), X, M));
           return Max;
         });
+
+    if (Step.Margin)
+      for (auto [Old, New] : llvm::zip_equal(OldM, NewM))
+        New = B.select(B.cmp(CmpFPredicate::OGT, New, Old),
+                       B.fadd(New, B.splat(Step.Margin)), New);
 
     // A row without a finite score yet is measured from 0: p = 2^-inf = 0.
     KernelBuilder::Values Reference, Alpha, Zero;
@@ -70,7 +81,7 @@ void heddle::cpu::emitSoftmaxStep(KernelBuilder &B, const SoftmaxStep &Step) {
       Zero.push_back(B.splat(0.0F));
     }
     KernelBuilder::Values Sums =
-        B.loop(Keys, 1, Zero, [&](Value Key, ValueRange Carried) {
+        EachKey(Zero, [&](Value Key, ValueRange Carried) {
           KernelBuilder::Values P, Sum;
           KernelBuilder::Values S = loadVectors(B, RowAt(Step.S, Key), Vectors);
           for (auto [X, R, Before] : llvm::zip_equal(S, Reference, Carried)) {
@@ -88,6 +99,62 @@ void heddle::cpu::emitSoftmaxStep(KernelBuilder &B, const SoftmaxStep &Step) {
     storeVectors(B, NewM, B.offset(Step.NewM, Offset));
     storeVectors(B, NewL, B.offset(Step.NewL, Offset));
     storeVectors(B, Alpha, B.offset(Step.Alpha, Offset));
+  });
+}
+
+/// x times 2^floor(n).
+static Value emitScaleBy2(KernelBuilder &B, Value X, Value N) {
+  // All lanes, rounding as usual.
+  Value Mask = B.constant(B.getI16IntegerAttr(-1));
+  Value Usual = B.constant(B.getI32IntegerAttr(4));
+  return LLVM::CallIntrinsicOp::create(
+             B, X.getType(),
+             B.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+             ValueRange{X, N, X, Mask, Usual})
+      .getResult(0);
+}
+
+Value heddle::cpu::emitWeight(KernelBuilder &B, Value X) {
+  if (B.shape().ScalesBy2) {
+    // Both ends take care of themselves: floor(n) is the exponent, however far
+    // out of range.
+    Value N = LLVM::RoundEvenOp::create(B, X);
+    Value P = emitFractionalExp2(B, B.fsub(X, N));
+    return emitScaleBy2(B, P, N);
+  }
+  // Infinite from there on. The comparison lets NaN pass.
+  Value Top = B.splat(128.0F);
+  return emitExp2(B, B.select(B.cmp(CmpFPredicate::OGT, X, Top), Top, X));
+}
+
+/// i1: `Holds` for every vector of a row.
+static Value emitHoldsForAll(KernelBuilder &B, int64_t Length, Value Row,
+                             function_ref<Value(Value)> Holds) {
+  Value All;
+  for (int64_t At = 0; At < Length; At += B.lanes()) {
+    Value Here = Holds(B.loadVector(B.offset(Row, At)));
+    All = All ? arith::AndIOp::create(B, All, Here) : Here;
+  }
+  auto Word = B.getIntegerType(B.lanes());
+  Value Bits = LLVM::BitcastOp::create(B, Word, All);
+  Value Ones =
+      B.constant(B.getIntegerAttr(Word, APInt::getAllOnes(Word.getWidth())));
+  return arith::CmpIOp::create(B, arith::CmpIPredicate::eq, Bits, Ones);
+}
+
+Value heddle::cpu::emitHasReferences(KernelBuilder &B, int64_t Length,
+                                     Value M) {
+  Value Minus = B.splat(-std::numeric_limits<float>::infinity());
+  return emitHoldsForAll(B, Length, M, [&](Value X) {
+    return B.cmp(CmpFPredicate::OGT, X, Minus);
+  });
+}
+
+Value heddle::cpu::emitIsWithin(KernelBuilder &B, int64_t Length, Value Row,
+                                float Limit) {
+  Value Bound = B.splat(Limit);
+  return emitHoldsForAll(B, Length, Row, [&](Value X) {
+    return B.cmp(CmpFPredicate::OLE, X, Bound);
   });
 }
 

@@ -22,6 +22,7 @@ TileLowering::TileLowering(func::FuncOp Kernel, Block *Entry, KernelKind Kind,
 LogicalResult TileLowering::run() {
   mapArguments();
   findFewRows();
+  findSpans();
   return lowerBlock(Kernel.getBody().front());
 }
 
@@ -139,7 +140,14 @@ void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
                                  &P.Factor.PerFeature.Stride,
                                  &P.Factor.All,
                                  &P.Words,
-                                 &P.C};
+                                 &P.C,
+                                 &P.Weigh.IsOff,
+                                 &P.Weigh.Reference,
+                                 &P.Weigh.Sums,
+                                 &P.RowSpan.First,
+                                 &P.RowSpan.End,
+                                 &P.StepSpan.First,
+                                 &P.StepSpan.End};
   auto Append = [&](RowsAhead &Rows) {
     Sizes.append({Rows.Rows, Rows.Bytes});
     Inputs.append({&Rows.Base, &Rows.Stride, &Rows.Last, &Rows.Positions});
@@ -165,7 +173,7 @@ bool TileLowering::copiesRows(Product &P, Value V, bool ReduceOverRows) {
   return true;
 }
 
-void TileLowering::callScores(tile::ScoresOp Op, const Buffer &To) {
+Product TileLowering::productOf(tile::ScoresOp Op) {
   auto Type = cast<RankedTensorType>(Op.getS().getType());
   Product P;
   P.Rows = Type.getDimSize(1);
@@ -179,17 +187,33 @@ void TileLowering::callScores(tile::ScoresOp Op, const Buffer &To) {
     P.ReduceOverRows = Keys.ByColumns;
   }
   P.B = stored(Op.getQ()).Base;
-  P.C = To.Base;
   if (needsLowerOnly(Op.getS()))
     P.Counting = Part::RowsToLane;
   else if (isOfChunk(Op))
     P.Later = rowsForNext(Op);
   else
     P.Ahead = valuesAhead(Op);
+  if (P.Counting == Part::All)
+    P.RowSpan = keySpan(Op, P.Rows);
+  return P;
+}
+
+void TileLowering::callScores(tile::ScoresOp Op, const Buffer &To) {
+  Product P = productOf(Op);
+  P.C = To.Base;
+  if (Weighs)
+    leaveUnweighed(P);
   callProduct("scores", P);
 }
 
 void TileLowering::lower(tile::ScoresOp Op) {
+  if (std::optional<LazyStep> Lazy = lazyStep(Op)) {
+    lowerLazily(Op, *Lazy);
+    return;
+  }
+  // Asked before the scores, the bits say which of them nobody needs.
+  if (Value Bits = SpannedBy.lookup(Op))
+    lower(Bits.getDefiningOp<tile::BitsOp>());
   Buffer To = allocate(Op.getS());
   byRows([&] { callRowScores(Op, To); }, [&] { callScores(Op, To); });
   define(Op.getS(), To);
@@ -223,6 +247,8 @@ void TileLowering::callAccumulate(tile::AccumulateOp Op, const Tile &Before,
     P.Later = rowsForNext(Op);
   else if (P.Counting == Part::All)
     P.Ahead = keysAhead(Op);
+  if (SpannedBy.contains(Op))
+    P.StepSpan = keySpan(Op, P.Depth);
   callProduct("accumulate", P);
 }
 
@@ -236,7 +262,17 @@ void TileLowering::lower(tile::AccumulateOp Op) {
   define(Op.getResult(), To);
 }
 
+void TileLowering::callSoftmaxStep(SoftmaxStep Step) {
+  Shared.call(B, "softmax_step", Step.Scores.getShape(),
+              {&Step.S, &Step.M, &Step.L, &Step.P, &Step.NewM, &Step.NewL,
+               &Step.Alpha, &Step.Keys.First, &Step.Keys.End, &Step.Margin},
+              [&](KernelBuilder &Inside) { emitSoftmaxStep(Inside, Step); });
+}
+
 void TileLowering::lower(tile::SoftmaxStepOp Op) {
+  // With the scores.
+  if (Tiles.contains(Op.getP()))
+    return;
   SoftmaxStep Step;
   Step.Scores = cast<RankedTensorType>(Op.getS().getType());
   Step.S = stored(Op.getS()).Base;
@@ -250,10 +286,9 @@ void TileLowering::lower(tile::SoftmaxStepOp Op) {
   Step.NewM = M.Base;
   Step.NewL = L.Base;
   Step.Alpha = Alpha.Base;
-  Shared.call(
-      B, "softmax_step", Step.Scores.getShape(),
-      {&Step.S, &Step.M, &Step.L, &Step.P, &Step.NewM, &Step.NewL, &Step.Alpha},
-      [&](KernelBuilder &Inside) { emitSoftmaxStep(Inside, Step); });
+  Step.Margin = marginOf(Op);
+  Step.Keys = keySpan(Op, Step.Scores.getDimSize(1));
+  callSoftmaxStep(Step);
   define(Op.getP(), P);
   define(Op.getNewM(), M);
   define(Op.getNewL(), L);
@@ -261,6 +296,10 @@ void TileLowering::lower(tile::SoftmaxStepOp Op) {
 }
 
 void TileLowering::lower(tile::RescaleOp Op) {
+  if (Rescaled.contains(Op)) {
+    define(Op.getResult(), stored(Op.getO()));
+    return;
+  }
   TileFactor Factor;
   Factor.PerQuery = stored(Op.getAlpha()).Base;
   defineProduct(Op.getResult(), Op.getO(), Op.getAlpha(), Factor);

@@ -25,6 +25,7 @@
 namespace heddle::cpu {
 
 struct MapRegion;
+struct SoftmaxStep;
 
 using tile::isTableOrSet;
 using tile::isTile;
@@ -141,6 +142,9 @@ private:
   void defineView(mlir::Value V, const RowView &View, bool ByColumns);
   /// True if `User`, which uses `V`, is the last to see what is stored there.
   static bool endsLife(mlir::Operation *User, mlir::Value V);
+  /// True if no operation between two of one block sees the tile.
+  static bool isUntouched(mlir::Value V, mlir::Operation *From,
+                          mlir::Operation *To);
   /// Where a result of `User` goes that has the shape of its operand `V`.
   Buffer successor(mlir::Value V, mlir::Operation *User);
   void define(mlir::Value V, const Buffer &Data);
@@ -178,6 +182,29 @@ private:
   /// One of two ways to compute a product, where there are two.
   void byRows(llvm::function_ref<void()> OfFew,
               llvm::function_ref<void()> OfAny);
+  Product productOf(tile::ScoresOp Op);
+  void callSoftmaxStep(SoftmaxStep Step);
+  // Keys of a partial tile that nobody keeps (LiveKeys.cpp).
+  /// Finds out which tiles of bits say that, and for which verbs.
+  void findSpans();
+  /// That of the keys a verb works on; of no tile of bits, all of them.
+  KeySpan keySpan(mlir::Operation *Verb, int64_t Keys);
+  // Weights as soon as there are scores (LazySoftmax.cpp).
+  /// What follows scores whose weights may have any reference.
+  struct LazyStep {
+    tile::SoftmaxStepOp Step;
+    tile::RescaleOp Rescale;
+  };
+  /// The step that takes these scores as they are, where the code before it
+  /// allows that.
+  std::optional<LazyStep> lazyStep(tile::ScoresOp Op);
+  /// The scores, the step, and what it does to the sums.
+  void lowerLazily(tile::ScoresOp Op, LazyStep Lazy);
+  /// By how much a step moves m beyond the largest score, in a kernel that has
+  /// lazy ones.
+  mlir::Value marginOf(tile::SoftmaxStepOp Step);
+  /// Has a product that is weighed elsewhere use the same code.
+  void leaveUnweighed(Product &P);
   /// What the products of a key tile ask the memory for (Ahead.cpp): `scores`
   /// for the values of the tile, `accumulate` for the keys of the next one.
   RowsAhead valuesAhead(tile::ScoresOp Op);
@@ -275,6 +302,14 @@ private:
   llvm::DenseMap<mlir::Value, Tile> Tiles;
   /// Bits that are all one and of which nobody wants more than the number.
   llvm::DenseSet<mlir::Value> CountedOnes;
+  /// The bits that say which keys a verb need not look at, and which keys these
+  /// are.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> SpannedBy;
+  llvm::DenseMap<mlir::Value, KeySpan> Spans;
+  /// Some scores are weighed as they are computed.
+  bool Weighs = false;
+  /// What the step before it has done already.
+  llvm::DenseSet<mlir::Operation *> Rescaled;
   /// Rows of chunks to come that no product has asked for yet.
   llvm::DenseMap<mlir::Block *, mlir::SmallVector<RowsAhead, 4>> Wanted;
   llvm::DenseSet<mlir::Block *> WantsOutputs;

@@ -207,8 +207,7 @@ Buffer TileLowering::successor(Value V, Operation *User) {
   return allocate(V);
 }
 
-/// True if no operation between two of one block sees the tile.
-static bool isUntouched(Value V, Operation *From, Operation *To) {
+bool TileLowering::isUntouched(Value V, Operation *From, Operation *To) {
   for (Value Each : tile::tilesSharing(V))
     for (Operation *User : Each.getUsers()) {
       Operation *There = From->getBlock()->findAncestorOpInBlock(*User);

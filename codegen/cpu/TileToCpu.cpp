@@ -40,6 +40,7 @@ static Shape shapeFor(const CpuLevel &Level, attn::ScheduleAttr Schedule) {
   S.Registers = Level.Registers / PerVector;
   S.ProductScratch = Level.ProductScratch;
   S.ConvertsHalf = Level.ConvertsHalf;
+  S.ScalesBy2 = Level.ScalesBy2 && S.Lanes == Level.Lanes;
   return S;
 }
 

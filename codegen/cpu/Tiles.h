@@ -85,6 +85,11 @@ struct TileFactor {
                                 mlir::Value Offset, int64_t Count) const;
 };
 
+/// Keys [First, End) of a tile, i64; null for all of them.
+struct KeySpan {
+  mlir::Value First, End;
+};
+
 /// Rows of a stored tile times their factors.
 struct ScaledRows {
   int64_t Rows, Length;

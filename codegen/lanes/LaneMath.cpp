@@ -28,9 +28,9 @@ static Value polynomial(LaneBuilder &B, Value X, ArrayRef<float> Terms) {
   return P;
 }
 
-/// 2^f for |f| <= 1/2: 1 + f c(f), the minimax fit that is exact at 0. Relative
-/// error 9e-8 before rounding.
-static Value fractionalExp2(LaneBuilder &B, Value Fraction) {
+// 1 + f c(f), the minimax fit that is exact at 0. Relative error 9e-8 before
+// rounding.
+Value heddle::emitFractionalExp2(LaneBuilder &B, Value Fraction) {
   return polynomial(B, Fraction,
                     {0x1.5bba08p-10F, 0x1.3cea88p-7F, 0x1.c6b752p-5F,
                      0x1.ebf9bcp-3F, 0x1.62e42ap-1F, 1.0F});
@@ -48,7 +48,7 @@ Value heddle::emitExp2(LaneBuilder &B, Value X) {
   Value Fraction = B.fsub(X, B.fsub(Shifted, Magic));
   Value Power =
       asFloat(B, arith::ShLIOp::create(B, asInt(B, Shifted), splatI32(B, 23)));
-  return B.fmul(fractionalExp2(B, Fraction), Power);
+  return B.fmul(emitFractionalExp2(B, Fraction), Power);
 }
 
 Value heddle::emitLog2(LaneBuilder &B, Value X) {
@@ -128,7 +128,7 @@ static Value scaledExp2(LaneBuilder &B, Value Fraction, Value N) {
     return asFloat(B, arith::ShLIOp::create(B, Biased, splatI32(B, 23)));
   };
   Value Half = arith::ShRSIOp::create(B, N, splatI32(B, 1));
-  Value P = B.fmul(fractionalExp2(B, Fraction), Power(Half));
+  Value P = B.fmul(emitFractionalExp2(B, Fraction), Power(Half));
   return B.fmul(P, Power(arith::SubIOp::create(B, N, Half)));
 }
 

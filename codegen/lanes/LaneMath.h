@@ -14,8 +14,11 @@ namespace heddle {
 // For the online softmax.
 
 /// 2^x for x <= 0, relative error below 2e-7; exactly 1 at 0, exactly 0 below
-/// -126.5 and at -inf, NaN at NaN.
+/// -126.5 and at -inf, NaN at NaN. The same up to 127.5, then infinite up to
+/// 128.
 mlir::Value emitExp2(LaneBuilder &B, mlir::Value X);
+/// The same for |x| <= 1/2.
+mlir::Value emitFractionalExp2(LaneBuilder &B, mlir::Value Fraction);
 
 /// log2 x for finite normal x > 0, absolute error below 2e-7 + 1e-7 |log2 x|;
 /// NaN at NaN, anything at 0.

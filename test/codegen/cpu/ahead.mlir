@@ -14,13 +14,13 @@ attn.pattern @dense keep(%b, %h, %q, %k) {
 }
 
 // CHECK-LABEL: llvm.func hidden @wide_task(
-// CHECK: llvm.call @wide_task.scores(%{{.*}}) : (!llvm.ptr, i64, i64, !llvm.ptr, !llvm.ptr, !llvm.ptr, i64, i64) -> ()
+// CHECK: llvm.call @wide_task.scores(%{{.*}}) : (!llvm.ptr, i64, i64, !llvm.ptr, !llvm.ptr, i1, !llvm.ptr, !llvm.ptr, i64, i64, !llvm.ptr, i64, i64) -> ()
 // CHECK: %[[LAST:.*]] = arith.cmpi sge, %[[NEXT:.*]], %{{.*}} : i64
 // CHECK-NEXT: arith.select %[[LAST]], %{{.*}}, %[[NEXT]] : i64
 // CHECK: llvm.call @wide_task.accumulate(
 // CHECK-LABEL: llvm.func internal @wide_task.scores(
 // CHECK: %[[ROW:.*]] = arith.divui %[[LINE:.*]], %c4_i64
-// CHECK: arith.minsi %[[ROW]], %arg7
+// CHECK: arith.minsi %[[ROW]], %arg12
 // CHECK: arith.remui %[[LINE]], %c4_i64
 // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
 // CHECK: arith.minsi %{{.*}}, %arg2
