@@ -27,7 +27,7 @@ attn.pattern @causal keep(%b, %h, %q, %k) {
 // CHECK: } else {
 // CHECK: llvm.call @lazy_task.scores(%{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %{{[^,]*}}, %[[P]], %true,
 // CHECK: llvm.call @lazy_task.softmax_step(%[[P]], %[[M]], %[[L:.*]], %[[P]], %[[M]], %[[L]], %[[SUMS]], %c0_i64, %c64_i64, %[[MARGIN:.*]]) :
-// CHECK: llvm.call @lazy_task.scale(%[[O:.*]], %[[SUMS]], %[[O]]) :
+// CHECK: llvm.call @lazy_task.scale_0(%[[O:.*]], %[[SUMS]], %[[O]]) :
 // CHECK: llvm.call @lazy_task.accumulate(%{{[^,]*}}, %{{[^,]*}}, %[[P]], %[[O]], %[[O]],
 // CHECK: scf.for
 // A partial tile asks for its bits first, and looks only at keys between the
