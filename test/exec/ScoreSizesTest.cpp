@@ -45,7 +45,12 @@ std::vector<Profile> profiles() {
       {"all the same and large", [](int64_t) { return -1e4F; }, 0},
       {"with one that is huge",
        [](int64_t Key) { return Key == 500 ? 1e4F : 0.0F; }, 1},
-      {"in steps of 10", [](int64_t Key) { return float(Key / 64 * 10); }, 1},
+      {"in steps of 10",
+       [](int64_t Key) {
+         const int64_t Tile = Key / 64;
+         return 10 * static_cast<float>(Tile);
+       },
+       1},
       {"that end far up, once",
        [](int64_t Key) { return Key < 640 ? 0.0F : 90.0F; }, 1},
       {"of which some are -infinity",
