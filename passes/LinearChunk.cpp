@@ -67,8 +67,8 @@ ChunkKeys LinearChunk::loadKeys(const TokenTile &tokens) {
   ChunkKeys keys;
   keys.size = tokens.size;
   loadFactors(keys, tokens);
-  Value k = frame.load(frame.k(), tokens.size, tokens.row);
-  Value v = frame.load(frame.v(), tokens.size, tokens.row);
+  Value k = frame.load(frame.k(), tokens);
+  Value v = frame.load(frame.v(), tokens);
 
   // Keys are used as rows, which is how they lie in memory. Only what combines
   // features wants the tokens along the lanes.
@@ -310,7 +310,7 @@ FeatureParts LinearChunk::loadQueries(const TokenTile &queries) {
   // Rows that don't exist aren't stored.
   all.end = Value();
   RowMap map{&frame.recurrence().getQuery(), TokenAxis::Rows, frame.scale};
-  Value q = frame.load(frame.q, queries.size, queries.row);
+  Value q = frame.load(frame.q, queries);
   return buildFeatures(frame, map, q, all);
 }
 

@@ -3,6 +3,7 @@
 #include "passes/LinearFrame.h"
 
 #include "codegen/Target.h"
+#include "dialect/tile/Views.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
@@ -113,6 +114,13 @@ Value LinearFrame::load(ViewValue view, int64_t rows, Value row) {
   Value at = view == k() || view == v() ? keyHead(0) : head;
   int64_t width = view.getType().getWidth();
   return tile::LoadOp::create(b, tileType({rows, width}), view, batch, at, row);
+}
+
+Value LinearFrame::load(ViewValue view, const TokenTile &tokens) {
+  Value result = load(view, tokens.size, tokens.row);
+  if (!tokens.end)
+    result.getDefiningOp()->setAttr(tile::kAllExistAttr, b.getUnitAttr());
+  return result;
 }
 
 void LinearFrame::store(Value tile, ViewValue view, Value row) {

@@ -74,6 +74,8 @@ public:
       llvm::function_ref<Carried(const TokenTile &, mlir::ValueRange)> body);
 
   mlir::Value load(ViewValue view, int64_t rows, mlir::Value row);
+  /// The rows of tokens.
+  mlir::Value load(ViewValue view, const TokenTile &tokens);
   void store(mlir::Value tile, ViewValue view, mlir::Value row);
   mlir::Value transpose(mlir::Value tile);
   /// A vector as one row.

@@ -5,6 +5,7 @@
 #include "codegen/cpu/Causal.h"
 #include "codegen/cpu/Panels.h"
 #include "codegen/cpu/TileLowering.h"
+#include "dialect/tile/Views.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace heddle;
@@ -81,6 +82,7 @@ void TileLowering::lower(tile::LoadOp Op) {
   RowSource From = rowSource(Op.getView(), Op.getB(), Op.getH(), Op.getRow());
   if (isOfChunk(Op) && From.First)
     wantNext(Op->getBlock(), cast<RankedTensorType>(Result.getType()), From);
+  From.AllExist = Op->hasAttr(tile::kAllExistAttr);
   Tile T;
   T.Type = cast<RankedTensorType>(Result.getType());
   if (llvm::any_of(Result.getUses(), wantsLanes)) {

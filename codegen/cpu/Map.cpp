@@ -2,9 +2,13 @@
 
 #include "codegen/cpu/Map.h"
 
+#include "codegen/cpu/Convert.h"
 #include "codegen/cpu/TileLowering.h"
 #include "codegen/lanes/Ramp.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/STLExtras.h"
+
+#include <algorithm>
 
 using namespace heddle;
 using namespace heddle::cpu;
@@ -27,35 +31,80 @@ void MapRegion::appendSizes(SmallVectorImpl<int64_t> &Sizes) const {
   Code.appendSizes(Sizes);
 }
 
+/// The operations up to where `B` builds, from behind the one that was last.
+static SmallVector<Operation *> builtSince(KernelBuilder &B, Operation *Last) {
+  SmallVector<Operation *> Result;
+  for (Operation &Op :
+       llvm::make_range(std::next(Last->getIterator()), B.getInsertionPoint()))
+    Result.push_back(&Op);
+  return Result;
+}
+
+/// Lets pieces of code that have nothing to do with each other take turns.
+static void interleave(KernelBuilder &B,
+                       ArrayRef<SmallVector<Operation *>> Pieces) {
+  size_t Longest = 0;
+  for (const auto &Piece : Pieces)
+    Longest = std::max(Longest, Piece.size());
+  for (size_t I = 0; I < Longest; ++I)
+    for (const auto &Piece : Pieces)
+      if (I < Piece.size())
+        Piece[I]->moveBefore(B.getInsertionBlock(), B.getInsertionPoint());
+}
+
+/// Vectors that are worked on at once. A function is a chain of operations each
+/// of which waits for the one before, and several times as long as what the
+/// machine looks ahead.
+static int64_t vectorsAtOnce(const MapRegion &Map) {
+  bool HasFunctions = llvm::any_of(*Map.Code.Body, [](Operation &Op) {
+    return isa<math::MathDialect>(Op.getDialect());
+  });
+  return HasFunctions ? 2 : 1;
+}
+
 LogicalResult heddle::cpu::emitMap(KernelBuilder &B, const MapRegion &Map) {
   int64_t Length = rowLength(B, Map.Type);
   int64_t Columns = Map.Type.getRank() == 2 ? Map.Type.getDimSize(1) : 1;
+  int64_t AtOnce = largestDivisor(Columns, vectorsAtOnce(Map));
   RegionLifter Lifter(B, Map.Code, "cpu");
   LogicalResult Ok = success();
+  auto EmitVector = [&](Value Row, Value Offset, Value Column) {
+    Value At = B.add(B.mul(Column, Length), Offset);
+    SmallVector<Value> Arguments;
+    for (const MapRegion::Input &Each : Map.Inputs) {
+      if (Each.Of == MapRegion::Input::PerColumn)
+        Arguments.push_back(B.loadScalar(Each.View.row(B, Column)));
+      else if (Each.Of == MapRegion::Input::Columns)
+        Arguments.push_back(
+            loadWidened(B, B.offset(Each.View.row(B, Column), Offset),
+                        B.getF32Type(), B.lanes()));
+      else
+        Arguments.push_back(B.loadVector(
+            B.offset(Each.View.Base,
+                     Each.Of == MapRegion::Input::PerRow ? Offset : At)));
+    }
+    Arguments.append(
+        {Map.Batch, Map.Head, Row, B.add(Map.FirstColumn, Column)});
+    llvm::append_range(Arguments, Map.Params);
+    for (auto [Known, Base] : llvm::zip_equal(Map.Known, Map.KnownTiles))
+      Lifter.give(Known, B.loadVector(B.offset(Base, At)));
+    auto Results = Lifter.lift(Arguments);
+    Ok = success(Results.has_value());
+    if (failed(Ok))
+      return;
+    for (auto [Result, Base] : llvm::zip_equal(*Results, Map.Results))
+      B.storeVector(Result, B.offset(Base, At));
+  };
   B.loop(Length, B.lanes(), [&](Value Offset) {
     Value Row = B.add(B.splat(B.add(Map.FirstRow, Offset)), iota(B));
-    B.loop(Columns, 1, [&](Value Column) {
-      Value At = B.add(B.mul(Column, Length), Offset);
-      SmallVector<Value> Arguments;
-      for (const MapRegion::Input &Each : Map.Inputs) {
-        if (Each.Of == MapRegion::Input::PerColumn)
-          Arguments.push_back(B.loadScalar(Each.View.row(B, Column)));
-        else
-          Arguments.push_back(B.loadVector(
-              B.offset(Each.View.Base,
-                       Each.Of == MapRegion::Input::PerRow ? Offset : At)));
+    B.loop(Columns, AtOnce, [&](Value First) {
+      SmallVector<SmallVector<Operation *>> Pieces;
+      for (int64_t I = 0; I < AtOnce && succeeded(Ok); ++I) {
+        Value Column = B.add(First, B.i64(I));
+        EmitVector(Row, Offset, Column);
+        Pieces.push_back(builtSince(B, Column.getDefiningOp()));
       }
-      Arguments.append(
-          {Map.Batch, Map.Head, Row, B.add(Map.FirstColumn, Column)});
-      llvm::append_range(Arguments, Map.Params);
-      for (auto [Known, Base] : llvm::zip_equal(Map.Known, Map.KnownTiles))
-        Lifter.give(Known, B.loadVector(B.offset(Base, At)));
-      auto Results = Lifter.lift(Arguments);
-      Ok = success(Results.has_value());
-      if (failed(Ok))
-        return;
-      for (auto [Result, Base] : llvm::zip_equal(*Results, Map.Results))
-        B.storeVector(Result, B.offset(Base, At));
+      interleave(B, Pieces);
     });
     if (Columns > 1)
       moveInvariants(B);
@@ -86,11 +135,20 @@ static bool isProduct(tile::MapOp Op) {
          Product.getRhs() == Body.getArgument(1);
 }
 
+bool TileLowering::takesColumns(tile::MapOp Op, Value Input) {
+  auto Type = cast<RankedTensorType>(Input.getType());
+  return Type == Op.getResult(0).getType() &&
+         Type.getDimSize(0) % B.lanes() == 0;
+}
+
 bool TileLowering::lowerAsProduct(tile::MapOp Op) {
   if (!isProduct(Op))
     return false;
   Value Tile = Op.getInputs()[0], Factors = Op.getInputs()[1];
   if (Tile.getType() != Op.getResult(0).getType() || isColumnInput(Op, Tile))
+    return false;
+  // A copy of the columns would be a pass of its own.
+  if (Tiles.lookup(Tile).Columns && takesColumns(Op, Tile))
     return false;
   TileFactor Factor;
   if (isColumnInput(Op, Factors)) {
@@ -126,6 +184,11 @@ LogicalResult TileLowering::lower(tile::MapOp Op) {
   for (Value Input : Op.getInputs()) {
     if (isColumnInput(Op, Input)) {
       Map.Inputs.push_back({MapRegion::Input::PerColumn, columns(Input)});
+      continue;
+    }
+    if (const Tile &T = Tiles.lookup(Input);
+        T.Columns && takesColumns(Op, Input)) {
+      Map.Inputs.push_back({MapRegion::Input::Columns, *T.Columns});
       continue;
     }
     Buffer From = stored(Input);

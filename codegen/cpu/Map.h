@@ -15,9 +15,10 @@ namespace heddle::cpu {
 struct MapRegion {
   /// Where an element comes from.
   struct Input {
-    enum Kind : int64_t { Elements, PerRow, PerColumn };
+    enum Kind : int64_t { Elements, Columns, PerRow, PerColumn };
     Kind Of;
-    /// A stored tile or vector; for `PerColumn` the first element of every row.
+    /// A stored tile or vector; for `Columns` the columns of the tile, each in
+    /// one piece, and for `PerColumn` the first element of each.
     RowView View;
   };
 

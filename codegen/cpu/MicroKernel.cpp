@@ -2,6 +2,7 @@
 
 #include "codegen/cpu/MicroKernel.h"
 
+#include "codegen/cpu/Convert.h"
 #include "codegen/cpu/Machine.h"
 #include "codegen/cpu/Masks.h"
 #include "codegen/cpu/Panels.h"
@@ -52,6 +53,10 @@ private:
   KernelBuilder::Values reduce(ArrayRef<Value> RowPointers, Doing Beside,
                                int64_t Stretches, Doing Between);
   KernelBuilder::Values reduceToLanes(ArrayRef<Value> RowPointers);
+  /// For a single vector, whose steps would wait for each other.
+  KernelBuilder::Values reduceToPartialSums(ArrayRef<Value> RowPointers,
+                                            Doing Beside);
+  static constexpr int64_t PartialSums = 8;
 
   KernelBuilder &B;
   const Product &P;
@@ -86,7 +91,8 @@ KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
                                             ValueRange Carried, int64_t First,
                                             Value Diagonal) {
   KernelBuilder::Values Sums = llvm::to_vector_of<Value>(Carried);
-  Value BRow = matrixRow(P.B, Step);
+  Value FirstLane = B.mul(FirstVector, B.lanes());
+  Value BRow = P.StrideOfB ? Value() : matrixRow(P.B, Step);
   Value WordRow;
   int64_t WordLength = P.Length / B.lanes();
   if (P.Words)
@@ -99,8 +105,14 @@ KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
 
   for (int64_t U = 0; U < Count; ++U) {
     KernelBuilder::Values Right(Vectors), Masks(Vectors);
+    Value Row;
+    if (P.StrideOfB)
+      Row = B.offset(P.B, B.add(B.mul(B.add(Step, U), P.StrideOfB), FirstLane));
     for (int64_t J = First; J < Vectors; ++J) {
-      Right[J] = B.loadVector(B.offset(BRow, U * P.Length + J * B.lanes()));
+      Right[J] =
+          Row ? loadWidened(B, B.offset(Row, J * B.lanes()), B.getF32Type(),
+                            B.lanes())
+              : B.loadVector(B.offset(BRow, U * P.Length + J * B.lanes()));
       if (P.Words)
         Masks[J] =
             loadMask(B, B.offset(WordRow, U * WordLength + J, wordType(B)));
@@ -109,12 +121,12 @@ KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
       Masks[First] =
           lanesThat(B, arith::CmpIPredicate::sge,
                     arith::SubIOp::create(B, B.add(Step, U), Diagonal));
-    Value Row;
+    Value LeftRow;
     if (P.ReduceOverRows)
-      Row = B.offset(P.A.row(B, B.add(Step, U)), FirstRow);
+      LeftRow = B.offset(P.A.row(B, B.add(Step, U)), FirstRow);
     for (int64_t I = 0; I < Rows; ++I) {
       Value Pointer =
-          P.ReduceOverRows ? B.offset(Row, I) : B.offset(AtStep[I], U);
+          P.ReduceOverRows ? B.offset(LeftRow, I) : B.offset(AtStep[I], U);
       Value Left = B.splat(B.loadScalar(Pointer));
       for (int64_t J = First; J < Vectors; ++J) {
         Value &Sum = Sums[I * Vectors + J];
@@ -153,6 +165,8 @@ KernelBuilder::Values RegisterTile::reduce(ArrayRef<Value> RowPointers,
                       Beside(Step);
                       return advance(RowPointers, Step, Unroll, Carried);
                     });
+  if (Rows * Vectors == 1 && !P.Copied && P.Depth % PartialSums == 0)
+    return reduceToPartialSums(RowPointers, Beside);
   int64_t Main = P.Depth / Unroll * Unroll;
   KernelBuilder::Values Sums =
       B.loop(Main, Unroll, initial(), [&](Value Step, ValueRange Carried) {
@@ -161,6 +175,28 @@ KernelBuilder::Values RegisterTile::reduce(ArrayRef<Value> RowPointers,
       });
   if (Main < P.Depth)
     Sums = advance(RowPointers, B.i64(Main), P.Depth - Main, Sums);
+  return Sums;
+}
+
+KernelBuilder::Values
+RegisterTile::reduceToPartialSums(ArrayRef<Value> RowPointers, Doing Beside) {
+  KernelBuilder::Values Inits(PartialSums, B.splat(0.0F));
+  Inits.front() = initial().front();
+  KernelBuilder::Values Sums =
+      B.loop(P.Depth, PartialSums, Inits, [&](Value Step, ValueRange Carried) {
+        KernelBuilder::Values Next;
+        for (int64_t I = 0; I < PartialSums; ++I) {
+          Value At = B.add(Step, I);
+          if (I % B.shape().Unroll == 0)
+            Beside(At);
+          Next.push_back(advance(RowPointers, At, 1, Carried[I]).front());
+        }
+        return Next;
+      });
+  for (size_t Left = Sums.size() / 2; Left > 0; Left /= 2)
+    for (size_t I = 0; I < Left; ++I)
+      Sums[I] = B.fadd(Sums[I], Sums[I + Left]);
+  Sums.resize(1);
   return Sums;
 }
 

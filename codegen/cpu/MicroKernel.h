@@ -74,6 +74,9 @@ struct Product {
   RowView A;
   bool ReduceOverRows;
   mlir::Value B;
+  /// Elements from one row of `B` to the next, which then lies where it was
+  /// given; null for a stored tile.
+  mlir::Value StrideOfB = {};
   /// Null for zero.
   mlir::Value InitialC;
   /// Of C0.

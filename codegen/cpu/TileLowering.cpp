@@ -134,6 +134,7 @@ void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
                                  &P.Copied.Memory,
                                  &P.Copied.Length,
                                  &P.B,
+                                 &P.StrideOfB,
                                  &P.InitialC,
                                  &P.Factor.PerQuery,
                                  &P.Factor.PerFeature.Base,
@@ -219,6 +220,11 @@ void TileLowering::lower(tile::ScoresOp Op) {
   define(Op.getS(), To);
 }
 
+bool TileLowering::takesColumns(tile::AccumulateOp Op, const RowView &View) {
+  auto Type = cast<RankedTensorType>(Op.getP().getType());
+  return !View.Last && Type.getDimSize(0) % B.lanes() == 0;
+}
+
 void TileLowering::callAccumulate(tile::AccumulateOp Op, const Tile &Before,
                                   const Buffer &To) {
   auto Type = cast<RankedTensorType>(Op.getResult().getType());
@@ -235,7 +241,13 @@ void TileLowering::callAccumulate(tile::AccumulateOp Op, const Tile &Before,
     P.A = Values.View;
     P.ReduceOverRows = !Values.ByColumns;
   }
-  P.B = stored(Op.getP()).Base;
+  if (const Tile &T = Tiles.lookup(Op.getP());
+      T.Columns && takesColumns(Op, *T.Columns)) {
+    P.B = T.Columns->Base;
+    P.StrideOfB = T.Columns->Stride;
+  } else {
+    P.B = stored(Op.getP()).Base;
+  }
   P.Factor = Before.Factor;
   P.InitialC = Before.Data.Base;
   if (isCausal(Op.getBits()))

@@ -137,6 +137,10 @@ private:
   static bool wantsLanes(mlir::OpOperand &Use);
   /// True if a `tile.map` reads the input as one value per column.
   static bool isColumnInput(tile::MapOp Op, mlir::Value Input);
+  /// True if a map takes its input as columns where they lie.
+  bool takesColumns(tile::MapOp Op, mlir::Value Input);
+  /// The same of the weights of a sum.
+  bool takesColumns(tile::AccumulateOp Op, const RowView &View);
   /// Gives a tile its value: rows where they lie, of it or with `ByColumns` of
   /// its transposed tile, or a copy along the lanes, whichever its users want.
   void defineView(mlir::Value V, const RowView &View, bool ByColumns);

@@ -99,7 +99,7 @@ void TileLowering::transposeIn(RankedTensorType Type, RowSource From,
   if (tile::isLinear(Kernel))
     return emitTransposeIn(B, Type, From, To);
   SmallVector<int64_t> Sizes(Type.getShape());
-  Sizes.push_back(codeOf(From.Element));
+  Sizes.append({codeOf(From.Element), From.AllExist});
   Shared.call(
       B, "rows_in", Sizes,
       {&From.Base, &From.Stride, &From.Length, &From.First, &From.Positions,
@@ -182,7 +182,15 @@ void TileLowering::defineView(Value V, const RowView &View, bool ByColumns) {
   T.Type = cast<RankedTensorType>(V.getType());
   (ByColumns ? T.Columns : T.InPlace) = View;
   Tiles[V] = T;
-  if (llvm::any_of(V.getUses(), wantsLanes))
+  auto Wants = [&](OpOperand &Use) {
+    if (!ByColumns || !wantsLanes(Use))
+      return wantsLanes(Use);
+    if (auto Map = dyn_cast<tile::MapOp>(Use.getOwner()))
+      return !takesColumns(Map, V);
+    auto Sum = dyn_cast<tile::AccumulateOp>(Use.getOwner());
+    return !Sum || &Use != &Sum.getPMutable() || !takesColumns(Sum, View);
+  };
+  if (llvm::any_of(V.getUses(), Wants))
     define(V, stored(V));
 }
 

@@ -26,8 +26,10 @@ Value RowSource::row(KernelBuilder &B, Value Position) const {
 }
 
 RowView RowSource::view(KernelBuilder &B) const {
-  return {row(B, First), Stride,
-          B.add(arith::SubIOp::create(B, Length, First), -1)};
+  Value Last;
+  if (!AllExist)
+    Last = B.add(arith::SubIOp::create(B, Length, First), -1);
+  return {row(B, First), Stride, Last};
 }
 
 Value RowView::row(KernelBuilder &B, Value Row) const {

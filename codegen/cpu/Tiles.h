@@ -58,6 +58,8 @@ struct RowSource {
   mlir::Value First;
   /// One i64 per row.
   mlir::Value Positions;
+  /// Those of all rows are known to exist.
+  bool AllExist = false;
 
   /// True for rows that are ready where they are.
   bool isStretchOfF32() const { return First && Element.isF32(); }

@@ -95,26 +95,28 @@ void Transposition::emit() {
   B.loop(Main, Side, [&](Value Query) {
     SmallVector<Value> Positions;
     Value AllExist;
+    auto EmitSquares = [&] {
+      SmallVector<Value> RowAt;
+      for (Value Position : Positions)
+        RowAt.push_back(Rows.row(B, Position));
+      B.loop(Squares, Side,
+             [&](Value Feature) { emitSquare(Query, RowAt, Feature); });
+      if (Squares < Features)
+        emitSingly(Query, Side, Squares);
+    };
     for (int64_t I = 0; I < Side; ++I) {
       Positions.push_back(Rows.position(B, B.add(Query, I)));
       // Of a stretch the ends will do.
-      if (!Rows.Positions && I != 0 && I != Side - 1)
+      if (Rows.AllExist || (!Rows.Positions && I != 0 && I != Side - 1))
         continue;
       Value Exists = Rows.exists(B, Positions.back());
       AllExist = AllExist ? arith::AndIOp::create(B, AllExist, Exists) : Exists;
     }
-    B.branch(
-        AllExist,
-        [&] {
-          SmallVector<Value> RowAt;
-          for (Value Position : Positions)
-            RowAt.push_back(Rows.row(B, Position));
-          B.loop(Squares, Side,
-                 [&](Value Feature) { emitSquare(Query, RowAt, Feature); });
-          if (Squares < Features)
-            emitSingly(Query, Side, Squares);
-        },
-        [&] { emitSingly(Query, Side, 0); });
+    if (Rows.AllExist) {
+      EmitSquares();
+      return;
+    }
+    B.branch(AllExist, EmitSquares, [&] { emitSingly(Query, Side, 0); });
   });
   if (Main < Queries)
     emitSingly(B.i64(Main), Queries - Main, 0);

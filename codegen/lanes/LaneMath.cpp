@@ -36,6 +36,9 @@ Value heddle::emitFractionalExp2(LaneBuilder &B, Value Fraction) {
                      0x1.ebf9bcp-3F, 0x1.62e42ap-1F, 1.0F});
 }
 
+/// 1.5 * 2^23: a sum with a number that is much smaller is an integer.
+static constexpr float Magic = 12582912.0F;
+
 Value heddle::emitExp2(LaneBuilder &B, Value X) {
   // At -127 the exponent field below becomes 0 and with it the result. The
   // comparison is false for NaN, which therefore passes.
@@ -43,9 +46,9 @@ Value heddle::emitExp2(LaneBuilder &B, Value X) {
   X = B.select(B.cmp(CmpFPredicate::OLT, X, Floor), Floor, X);
   // Adding 1.5 * 2^23 rounds to an integer n and leaves it in the low bits of
   // the sum, where the extra 127 makes it the exponent field of 2^n.
-  Value Magic = B.splat(12582912.0F + 127.0F);
-  Value Shifted = B.fadd(X, Magic);
-  Value Fraction = B.fsub(X, B.fsub(Shifted, Magic));
+  Value Offset = B.splat(Magic + 127.0F);
+  Value Shifted = B.fadd(X, Offset);
+  Value Fraction = B.fsub(X, B.fsub(Shifted, Offset));
   Value Power =
       asFloat(B, arith::ShLIOp::create(B, asInt(B, Shifted), splatI32(B, 23)));
   return B.fmul(emitFractionalExp2(B, Fraction), Power);
@@ -97,13 +100,6 @@ static Value withSign(LaneBuilder &B, Value Magnitude, Value X) {
   return asFloat(B, arith::OrIOp::create(B, asInt(B, Magnitude), Sign));
 }
 
-/// Into [-Limit, Limit]; NaN passes.
-static Value clamp(LaneBuilder &B, Value X, float Limit) {
-  Value Low = B.splat(-Limit), High = B.splat(Limit);
-  X = B.select(B.cmp(CmpFPredicate::OLT, X, Low), Low, X);
-  return B.select(B.cmp(CmpFPredicate::OGT, X, High), High, X);
-}
-
 namespace {
 /// The integer next to a number of less than 22 bits, as both types.
 struct Rounded {
@@ -113,7 +109,6 @@ struct Rounded {
 
 static Rounded roundToInt(LaneBuilder &B, Value X) {
   // See emitExp2.
-  constexpr float Magic = 12582912.0F;
   constexpr int32_t MagicBits = 0x4b400000;
   Value Shifted = B.fadd(X, B.splat(Magic));
   return {B.fsub(Shifted, B.splat(Magic)),
@@ -132,20 +127,59 @@ static Value scaledExp2(LaneBuilder &B, Value Fraction, Value N) {
   return B.fmul(P, Power(arith::SubIOp::create(B, N, Half)));
 }
 
-Value heddle::emitAnyExp2(LaneBuilder &B, Value X) {
-  X = clamp(B, X, 200.0F);
-  Rounded N = roundToInt(B, X);
-  return scaledExp2(B, B.fsub(X, N.Float), N.Int);
+/// 2^n x for 0.7 < x < 1.5, of which `Shifted` holds n in its low bits; 0 for
+/// arguments below `Low`, infinity above `High`, NaN at NaN.
+static Value timesPower(LaneBuilder &B, Value X, Value Shifted, Value Argument,
+                        float Low, float High) {
+  Value Power = arith::ShLIOp::create(B, asInt(B, Shifted), splatI32(B, 23));
+  Value Result = asFloat(B, arith::AddIOp::create(B, asInt(B, X), Power));
+  Value Fits = B.cmp(CmpFPredicate::OLE, Argument, B.splat(High));
+  Value Beyond = B.fmul(Argument, B.splat(Infinity));
+  Result = B.select(Fits, Result, Beyond);
+  return B.select(B.cmp(CmpFPredicate::OLT, Argument, B.splat(Low)),
+                  B.splat(0.0F), Result);
 }
 
-Value heddle::emitAnyExp(LaneBuilder &B, Value X) {
-  X = clamp(B, X, 130.0F);
-  Value Log2E = B.splat(0x1.715476p+0F);
-  Rounded N = roundToInt(B, B.fmul(X, Log2E));
+Value heddle::emitAnyExp2(LaneBuilder &B, Value X) {
+  // See emitExp2.
+  Value Shifted = B.fadd(X, B.splat(Magic));
+  Value Fraction = B.fsub(X, B.fsub(Shifted, B.splat(Magic)));
+  return timesPower(B, emitFractionalExp2(B, Fraction), Shifted, X, -126.0F,
+                    0x1.fffffep+6F);
+}
+
+/// e^x = 2^n p: p, for `Shifted` the sum of `Offset` and x log2 e, in whose low
+/// bits n is.
+static Value fractionalExp(LaneBuilder &B, Value X, Value Shifted,
+                           float Offset) {
+  Value N = B.fsub(Shifted, B.splat(Offset));
   // x - n ln 2 in two steps: n times the upper part of ln 2 is exact.
-  Value Rest = B.fma(N.Float, B.splat(-0x1.62e4p-1F), X);
-  Rest = B.fma(N.Float, B.splat(-0x1.7f7d1cp-20F), Rest);
-  return scaledExp2(B, B.fmul(Rest, Log2E), N.Int);
+  Value Rest = B.fma(N, B.splat(-0x1.62e4p-1F), X);
+  Rest = B.fma(N, B.splat(-0x1.7f7d1cp-20F), Rest);
+  // 1 + r c(r), the minimax fit that is exact at 0, relative error 9e-8.
+  return polynomial(B, Rest,
+                    {0x1.0fa318p-7F, 0x1.573a1cp-5F, 0x1.555a7ap-3F,
+                     0x1.fffdc6p-2F, 0x1.fffff6p-1F, 1.0F});
+}
+
+static constexpr float Log2E = 0x1.715476p+0F;
+
+Value heddle::emitAnyExp(LaneBuilder &B, Value X) {
+  Value Shifted = B.fma(X, B.splat(Log2E), B.splat(Magic));
+  // ln 2^-126, and the last one below ln 2^128.
+  return timesPower(B, fractionalExp(B, X, Shifted, Magic), Shifted, X,
+                    -0x1.5d589ep+6F, 0x1.62e42ep+6F);
+}
+
+Value heddle::emitExp(LaneBuilder &B, Value X) {
+  // As in emitExp2; -127 ln 2.
+  Value Floor = B.splat(-0x1.601e68p+6F);
+  X = B.select(B.cmp(CmpFPredicate::OLT, X, Floor), Floor, X);
+  constexpr float Offset = Magic + 127.0F;
+  Value Shifted = B.fma(X, B.splat(Log2E), B.splat(Offset));
+  Value Power =
+      asFloat(B, arith::ShLIOp::create(B, asInt(B, Shifted), splatI32(B, 23)));
+  return B.fmul(fractionalExp(B, X, Shifted, Offset), Power);
 }
 
 Value heddle::emitAnyLog2(LaneBuilder &B, Value X) {

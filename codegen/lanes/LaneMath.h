@@ -11,7 +11,7 @@
 
 namespace heddle {
 
-// For the online softmax.
+// For the online softmax, and where a map is known to keep to such arguments.
 
 /// 2^x for x <= 0, relative error below 2e-7; exactly 1 at 0, exactly 0 below
 /// -126.5 and at -inf, NaN at NaN. The same up to 127.5, then infinite up to
@@ -19,6 +19,8 @@ namespace heddle {
 mlir::Value emitExp2(LaneBuilder &B, mlir::Value X);
 /// The same for |x| <= 1/2.
 mlir::Value emitFractionalExp2(LaneBuilder &B, mlir::Value Fraction);
+/// The same of e^x, but for x <= 0 alone.
+mlir::Value emitExp(LaneBuilder &B, mlir::Value X);
 
 /// log2 x for finite normal x > 0, absolute error below 2e-7 + 1e-7 |log2 x|;
 /// NaN at NaN, anything at 0.

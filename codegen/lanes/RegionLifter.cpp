@@ -127,6 +127,19 @@ static Value emitFma(LaneBuilder &B, Value X, Value Y, Value Z) {
   return B.fma(X, Y, Z);
 }
 
+/// True for a value that is NaN or at most 0, as far as a look at what makes it
+/// tells. Maps are short.
+static bool isNotPositive(Value V) {
+  if (APFloat Constant(0.0F); matchPattern(V, m_ConstantFloat(&Constant)))
+    return Constant.isNegative() || Constant.isZero();
+  Operation *Op = V.getDefiningOp();
+  if (isa_and_present<arith::MinimumFOp, arith::MinNumFOp>(Op))
+    return llvm::any_of(Op->getOperands(), isNotPositive);
+  if (auto Negated = dyn_cast_if_present<arith::NegFOp>(Op))
+    return bool(Negated.getOperand().getDefiningOp<math::AbsFOp>());
+  return false;
+}
+
 /// Division by what may be zero would stop the program.
 static bool dividesSafely(Operation &Op) {
   APInt Divisor;
@@ -146,6 +159,9 @@ Value RegionLifter::lifted(Operation &Op) {
   auto As = [&](auto Function) {
     return [this, &Op, Function](auto) { return function(Op, Function); };
   };
+  if (isa<math::ExpOp, math::Exp2Op>(Op) && isNotPositive(Op.getOperand(0)))
+    return isa<math::ExpOp>(Op) ? function(Op, emitExp)
+                                : function(Op, emitExp2);
   bool Native =
       llvm::all_of(Op.getResultTypes(), isNative) && dividesSafely(Op);
   return llvm::TypeSwitch<Operation *, Value>(&Op)

@@ -7,8 +7,12 @@
 
 #include "mlir/IR/Operation.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
 
 namespace heddle::tile {
+
+/// On a `tile.load`, where it is known: all of its rows exist.
+inline constexpr llvm::StringLiteral kAllExistAttr = "tile.all_exist";
 
 /// The tile whose elements `V` shows in another order, or a part of; null where
 /// `V` has elements of its own.

@@ -44,17 +44,22 @@ struct Spread {
 };
 
 /// A function `op %x` or `op %x, %p`, compiled for every level of this machine.
+/// With `IsCapped` it is one of min(x, 0).
 class Function {
 public:
-  explicit Function(const std::string &Name, bool HasPower = false) {
+  explicit Function(const std::string &Name, bool HasPower = false,
+                    bool IsCapped = false) {
+    std::string Operand = IsCapped ? "%least" : "%x";
     std::string Body = R"(
   %c16 = arith.constant 16 : index
   %row = arith.muli %tile, %c16 : index
   %s = tile.load %q[%b, %h, %row] : !attn.view<8xf32> -> tensor<16x8xf32>
   %r = tile.modify %s at(%b, %h) queries(%row) keys(%tile) params(%p : f32) {
   ^bb0(%x: f32, %bb: index, %hh: index, %i: index, %j: index, %e: f32):
-    %y = )" + Name + (HasPower ? " %x, %e" : " %x") +
-                       R"( : f32
+    %zero = arith.constant 0.0 : f32
+    %least = arith.minimumf %x, %zero : f32
+    %y = )" + Name + " " +
+                       Operand + (HasPower ? ", %e" : "") + R"( : f32
     tile.yield %y : f32
   } : tensor<16x8xf32> -> tensor<16x8xf32>
   tile.store %r, %o[%b, %h, %row] : tensor<16x8xf32>, !attn.view<8xf32>
@@ -145,6 +150,17 @@ TEST(Functions, Exponentials) {
   Want.Exact = [](double X) { return std::exp2(X); };
   Exp2.check(Want, Spread{-127, 127.9});
   Exp2.check(Want, corners());
+  // Of arguments that are known not to be positive.
+  auto Least = [](double X) { return X > 0 ? 0 : X; };
+  Function Fading("math.exp", /*HasPower=*/false, /*IsCapped=*/true);
+  Want = {[&](double X) { return std::exp(Least(X)); }, 2e-7};
+  Fading.check(Want, Spread{-90, 1});
+  Fading.check(Want, Spread{-1, 0});
+  Fading.check(Want, corners());
+  Function Fading2("math.exp2", /*HasPower=*/false, /*IsCapped=*/true);
+  Want.Exact = [&](double X) { return std::exp2(Least(X)); };
+  Fading2.check(Want, Spread{-130, 1});
+  Fading2.check(Want, corners());
 }
 
 TEST(Functions, Logarithms) {
