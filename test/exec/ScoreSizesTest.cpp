@@ -26,12 +26,12 @@ struct Profile {
   float Noise;
 };
 
-constexpr int64_t Keys = 650;
+constexpr int64_t NumScores = 650;
 
 std::vector<Profile> profiles() {
   auto Along = [](float End) {
     return [End](int64_t Key) {
-      return End * static_cast<float>(Key) / static_cast<float>(Keys);
+      return End * static_cast<float>(Key) / static_cast<float>(NumScores);
     };
   };
   return {
@@ -67,8 +67,8 @@ struct Row {
 };
 
 Row expected(const Operands &Data, const KernelSpec &Spec, int64_t Query) {
-  std::vector<double> Scores(Keys);
-  for (int64_t J = 0; J < Keys; ++J) {
+  std::vector<double> Scores(NumScores);
+  for (int64_t J = 0; J < NumScores; ++J) {
     for (int64_t T = 0; T < Spec.HeadDim; ++T)
       Scores[J] +=
           double(Data.Q.at(0, 0, Query, T)) * double(Data.K.at(0, 0, J, T));
@@ -78,7 +78,7 @@ Row expected(const Operands &Data, const KernelSpec &Spec, int64_t Query) {
   Result.O.resize(Spec.valueDim());
   Result.Largest = *std::max_element(Scores.begin(), Scores.end());
   double Sum = 0;
-  for (int64_t J = 0; J < Keys; ++J) {
+  for (int64_t J = 0; J < NumScores; ++J) {
     const double Weight = std::exp(Scores[J] - Result.Largest);
     Sum += Weight;
     for (int64_t T = 0; T < Spec.valueDim(); ++T)
@@ -94,7 +94,7 @@ Row expected(const Operands &Data, const KernelSpec &Spec, int64_t Query) {
 /// twice, is one of the weight.
 double allowed(const Profile &P) {
   double Size = 0;
-  for (int64_t J = 0; J < Keys; ++J)
+  for (int64_t J = 0; J < NumScores; ++J)
     if (std::isfinite(P.Score(J)))
       Size = std::max<double>(Size, std::abs(P.Score(J)));
   return 2e-5 + 2 * 0x1p-23 * Size;
@@ -113,14 +113,14 @@ TEST_P(ScoreSizes, DoNotMatter) {
     Spec.Outputs.RowMax = WantsLargest;
     std::optional<Program> Kernel = compile(Host, What, Spec);
     ASSERT_TRUE(Kernel);
-    const Sizes Of = {1, 1, 1, 70, Keys, {}, {}};
+    const Sizes Of = {1, 1, 1, 70, NumScores, {}, {}};
     for (const Profile &P : profiles()) {
       Operands Data(Of, Spec);
       Data.Scale = 0.25F;
       for (int64_t I = 0; I < Of.SeqQ; ++I)
         for (int64_t T = 0; T < Spec.HeadDim; ++T)
           Data.Q.at(0, 0, I, T) = T == 0 ? 4 : P.Noise * Data.Q.at(0, 0, I, T);
-      for (int64_t J = 0; J < Keys; ++J)
+      for (int64_t J = 0; J < NumScores; ++J)
         Data.K.at(0, 0, J, 0) = P.Score(J);
       ASSERT_TRUE(launch(*Kernel, Of, Data));
       const double Allowed = allowed(P);
