@@ -141,6 +141,7 @@ def run(options: argparse.Namespace, command: str) -> int:
     with tempfile.TemporaryDirectory(prefix="heddle-bench-") as scratch:
         facts = machine.facts(build, SOURCE)
         session = Session(session_options(options, Path(scratch)))
+        facts["generation"] = session.hello["processor"]
         try:
             counts = sorted({1, 2, options.threads})
             bandwidth = {str(n): session.worker("").ask(do="bandwidth", threads=n)["gb_per_s"]

@@ -85,7 +85,9 @@ def facts(build: Path, source: Path) -> dict[str, Any]:
 
 
 def slug(found: dict[str, Any]) -> str:
-    """A file name for the machine: "amd-epyc-2-cores"."""
+    """A file name for the machine: "amd-epyc-znver5-2-cores". The model's name alone may
+    be that of several generations."""
     name = re.sub(r"\((r|tm)\)|\bcpu\b|@.*$|processor", " ", str(found["cpu"]).lower())
+    name += " " + found["generation"]
     name = re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "unknown"
     return f"{name}-{found['cores']}-cores"

@@ -111,7 +111,8 @@ def suite_section(name: str, suite: dict[str, Any]) -> list[str]:
 
 def machine_section(report: dict[str, Any]) -> list[str]:
     facts = report["machine"]
-    rows = [["processor", f"{facts['cpu']}, {facts['architecture']}, {facts['cores']} cores"
+    rows = [["processor", f"{facts['cpu']} ({facts['generation']}), {facts['architecture']}, "
+             f"{facts['cores']} cores"
              + (", virtual machine" if facts["virtual"] else "")],
             ["caches, memory", f"{facts['caches']}; {facts['memory']}"],
             ["governor, huge pages", f"{facts['governor']}; {facts['huge_pages']}"],

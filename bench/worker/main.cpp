@@ -10,6 +10,7 @@
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/TargetParser/Host.h"
 
 #include <chrono>
 #include <fmt/format.h>
@@ -108,6 +109,7 @@ ErrorText Worker::answer(const json::Object &Asked, json::Object &Out) {
   if (What == "hello") {
     Out["version"] = heddle_version();
     Out["levels"] = describeLevels();
+    Out["processor"] = llvm::sys::getHostCPUName();
     return std::nullopt;
   }
   if (What == "peak") {

@@ -13,7 +13,7 @@ with open(prefix + ".json", encoding="utf-8") as file:
 for key in ("command", "started", "machine", "heddle", "read_gb_per_s", "fma_peak_gflops", "peers",
             "threads", "rounds", "sample_ms", "suites"):
     assert key in report, key
-for key in ("cpu", "cores", "caches", "memory", "governor", "kernel", "compiler", "revision"):
+for key in ("cpu", "generation", "cores", "caches", "memory", "governor", "kernel", "compiler", "revision"):
     assert report["machine"][key], key
 assert all(value > 0 for value in report["fma_peak_gflops"].values())
 
