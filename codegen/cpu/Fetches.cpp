@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/cpu/Fetches.h"
+
+#include "codegen/cpu/Machine.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace heddle::cpu;
+using namespace mlir;
+
+static int64_t linesPerRow(const RowsAhead &Rows) {
+  return llvm::divideCeil(Rows.Bytes, LineBytes);
+}
+
+Value RowsAhead::address(KernelBuilder &B, Value Row) const {
+  Row = B.min(Row, Positions ? B.i64(Rows - 1) : Last);
+  if (Positions)
+    Row =
+        B.loadScalar(B.offset(Positions, Row, B.getI64Type()), B.getI64Type());
+  return B.offset(Base, B.mul(Row, Stride), B.getI8Type());
+}
+
+Fetches::Fetches(KernelBuilder &B, const Product &P, Value FirstRow,
+                 int64_t Rows)
+    : B(B), P(P), Stripe(arith::DivUIOp::create(B, FirstRow, B.i64(Rows))),
+      Stripes(llvm::divideCeil(P.Rows, Rows)) {
+  for (const RowsAhead &Rows : P.Later)
+    Spread.push_back({Rows, Stripe});
+  if (P.Copied) {
+    // Between the steps, as the copies are: a step has registers for no more
+    // addresses.
+    if (P.Ahead.Base)
+      Spread.push_back({P.Ahead, Stripe});
+    return;
+  }
+  if (P.Ahead.Base)
+    Wanted.push_back({P.Ahead, Stripe});
+  // Rows that all exist are copies, just made.
+  if (P.ReduceOverRows || !P.A.Last)
+    return;
+  RowsAhead Own;
+  Own.Rows = P.Rows;
+  Own.Bytes = P.Depth * 4;
+  Own.Base = P.A.Base;
+  Own.Stride = B.mul(P.A.Stride, 4);
+  Own.Last = P.A.Last;
+  Wanted.push_back({Own, B.add(Stripe, 1)});
+}
+
+void Fetches::emitLater(Value Number, int64_t Parts) {
+  for (const Want &W : Spread) {
+    const RowsAhead &Rows = W.Rows;
+    int64_t PerRow = linesPerRow(Rows);
+    int64_t Share = llvm::divideCeil(Rows.Rows * PerRow, Stripes * Parts);
+    // Lines count over all rows.
+    Value First = B.mul(B.add(B.mul(W.Stripe, Parts), Number), Share);
+    B.loop(Share, 1, [&](Value I) {
+      Value Line = B.add(First, I);
+      Value Row =
+          Rows.address(B, arith::DivUIOp::create(B, Line, B.i64(PerRow)));
+      Value Column = arith::RemUIOp::create(B, Line, B.i64(PerRow));
+      B.prefetch(B.offset(Row, B.mul(Column, LineBytes), B.getI8Type()));
+    });
+  }
+}
+
+void Fetches::emitAll() {
+  for (const Want &W : Wanted) {
+    int64_t Share = llvm::divideCeil(W.Rows.Rows, Stripes);
+    Value First = B.mul(W.Stripe, Share);
+    B.loop(Share, 1, [&](Value I) {
+      Value Row = W.Rows.address(B, B.add(First, I));
+      for (int64_t Line = 0; Line < linesPerRow(W.Rows); ++Line)
+        B.prefetch(B.offset(Row, Line * LineBytes, B.getI8Type()));
+    });
+  }
+}
+
+void Fetches::emitPart(Value Step) {
+  int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
+  for (const Want &W : Wanted) {
+    int64_t PerRow = linesPerRow(W.Rows);
+    int64_t Share = llvm::divideCeil(W.Rows.Rows * PerRow, Stripes);
+    int64_t PerStep = llvm::divideCeil(Share, P.Depth / Unroll);
+    // Lines count over all rows.
+    Value First =
+        B.add(B.mul(W.Stripe, Share),
+              B.mul(arith::DivUIOp::create(B, Step, B.i64(Unroll)), PerStep));
+    for (int64_t I = 0; I < PerStep; ++I) {
+      Value Line = B.add(First, I);
+      Value Row =
+          W.Rows.address(B, arith::DivUIOp::create(B, Line, B.i64(PerRow)));
+      Value Column = arith::RemUIOp::create(B, Line, B.i64(PerRow));
+      B.prefetch(B.offset(Row, B.mul(Column, LineBytes), B.getI8Type()));
+    }
+  }
+}
