@@ -2,8 +2,8 @@
 
 #include "dialect/tile/Tile.h"
 #include "frontends/common/Run.h"
-#include "frontends/heddle/Explanation.h"
 #include "frontends/heddle/KernelArguments.h"
+#include "frontends/heddle/PatternExplanation.h"
 #include "frontends/heddle/RecurrenceExplanation.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -73,23 +73,17 @@ static std::string formulaText(attn::FormulaAttr Formula) {
   return Text;
 }
 
-/// What the kernel is and why it is built as it is.
+/// What the kernel is and why it is built as it is, but for its formulas.
 static void describe(const ExplainArguments &Args, const Scheduled &Kernel,
-                     const Asked &What, Explanation &Out) {
+                     const Asked &What, KernelShape Shape,
+                     KernelExplanation &Out) {
   const KernelSpec &Spec = Kernel.Spec;
-  Out.Pattern = What.Loaded.Name;
+  Out.Name = What.Loaded.Name;
   Out.Level = Spec.entry.getLevel().str();
   Out.Dtype = Args.Dtype;
-  llvm::SmallVector<attn::PatternOp> Patterns;
-  for (const KernelSource &Source : Spec.sources) {
-    attn::PatternOp Pattern = Source.pattern;
-    Patterns.push_back(Pattern);
-    Out.Formulas.push_back(formulaText(Pattern.getFormulaAttr()));
-  }
   Out.Sizes = What.Sizes;
   Out.Origin = Args.Run.Origin;
-  Out.Shape = describeKernel(Patterns, Spec.entry.getQk(), Spec.entry.getV(),
-                             Spec.entry.getInputType());
+  Out.Shape = std::move(Shape);
   Out.Schedule = Spec.entry.getSchedule();
   Out.IsGiven = !Args.Schedule.empty();
   Out.Choices = Kernel.Of->weighSchedules(Out.Schedule.getContext(), Out.Level,
@@ -190,8 +184,18 @@ static ErrorText measure(const ExplainArguments &Args, const Scheduled &Kernel,
 static int explainPattern(const ExplainArguments &Args, const Scheduled &Kernel,
                           const Asked &What, const TensorTypes &Types,
                           Runner &Main) {
-  Explanation Out;
-  describe(Args, Kernel, What, Out);
+  const KernelSpec &Spec = Kernel.Spec;
+  PatternExplanation Out;
+  llvm::SmallVector<attn::PatternOp> Patterns;
+  for (const KernelSource &Source : Spec.sources) {
+    attn::PatternOp Pattern = Source.pattern;
+    Patterns.push_back(Pattern);
+    Out.Formulas.push_back(formulaText(Pattern.getFormulaAttr()));
+  }
+  describe(Args, Kernel, What,
+           describeKernel(Patterns, Spec.entry.getQk(), Spec.entry.getV(),
+                          Spec.entry.getInputType()),
+           Out);
   if (ErrorText Bad =
           toText(heddle_plan_stats(Main.plan(), Main.pool(), &Out.Stats)))
     return fail(*Bad);
@@ -214,22 +218,13 @@ static int explainRecurrence(const ExplainArguments &Args,
   const KernelSpec &Spec = Kernel.Spec;
   attn::RecurrenceOp Op = Spec.recurrence;
   RecurrenceExplanation Out;
-  Out.Name = What.Loaded.Name;
-  Out.Level = Spec.entry.getLevel().str();
-  Out.Dtype = Args.Dtype;
-  Out.Equations = equationsOf(Op);
-  Out.Sizes = What.Sizes;
-  Out.Origin = Args.Run.Origin;
-  Out.Shape = describeKernel(Op, Spec.entry.getQk(), Spec.entry.getV(),
-                             Spec.entry.getInputType());
+  Out.Formulas = equationsOf(Op);
+  describe(Args, Kernel, What,
+           describeKernel(Op, Spec.entry.getQk(), Spec.entry.getV(),
+                          Spec.entry.getInputType()),
+           Out);
   if (std::optional<unsigned> Window = Op.getWindowParam())
     Out.Window = What.Values.operand(*Window).Value.integer;
-  Out.Schedule = Spec.entry.getSchedule();
-  Out.IsGiven = !Args.Schedule.empty();
-  Out.Choices = Kernel.Of->weighSchedules(Out.Schedule.getContext(), Out.Level,
-                                          Out.Shape);
-  Out.Machine = Kernel.Of->describeMachine(Out.Level);
-  Out.FlopPerSlot = Kernel.Of->flopPerSlot(Out.Level);
   heddle_stats Stats = {};
   if (ErrorText Bad =
           toText(heddle_plan_stats(Main.plan(), Main.pool(), &Stats)))
