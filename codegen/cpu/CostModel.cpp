@@ -56,6 +56,8 @@ constexpr double PanelSlots = 0.3;
 constexpr double StageSlots = 3, StageRowSlots = 12;
 /// Cos, sin and four products per pair of vectors.
 constexpr double TurnSlots = 6;
+/// Where a row of a list is.
+constexpr double AddressSlots = 3.5;
 /// Finding one gathered key in its list.
 constexpr double CollectSlots = 60;
 /// Rows and features of a square that is turned in registers, at most.
@@ -207,8 +209,7 @@ Cost Estimate::copies(bool IsGathered) const {
     const int64_t Count = llvm::divideCeil(Features, Sizes.Lanes);
     return static_cast<double>(Count);
   };
-  // Boxes of a grid are lists of positions.
-  const bool All = IsGathered || Shape.ElementBytes < 4 || Shape.Axes > 0;
+  const bool All = Shape.ElementBytes < 4;
   auto CopyOf = [&](int64_t Features, bool InProduct) {
     return Keys * VectorsOf(Features) *
            (InProduct ? PanelSlots
@@ -222,6 +223,9 @@ Cost Estimate::copies(bool IsGathered) const {
     Slots += CopyOf(Shape.V, InProducts);
   if (Shape.Rotates)
     Slots += Keys * VectorsOf(Shape.Qk) * TurnSlots;
+  // Boxes of a grid are lists of positions.
+  if (!All && (IsGathered || Shape.Axes > 0))
+    Slots += Keys * 2 * AddressSlots;
   if (IsGathered)
     Slots += Keys * CollectSlots;
   Result[Work::Copies] = Slots;

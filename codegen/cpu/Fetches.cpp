@@ -13,7 +13,9 @@ static int64_t linesPerRow(const RowsAhead &Rows) {
 }
 
 Value RowsAhead::address(KernelBuilder &B, Value Row) const {
-  Row = B.min(Row, Positions ? B.i64(Rows - 1) : Last);
+  Row = B.min(Row, Last ? Last : B.i64(Rows - 1));
+  if (Addresses)
+    return B.loadScalar(B.offset(Addresses, Row, B.ptrType()), B.ptrType());
   if (Positions)
     Row =
         B.loadScalar(B.offset(Positions, Row, B.getI64Type()), B.getI64Type());
@@ -36,14 +38,17 @@ Fetches::Fetches(KernelBuilder &B, const Product &P, Value FirstRow,
   if (P.Ahead.Base)
     Wanted.push_back({P.Ahead, Stripe});
   // Rows that all exist are copies, just made.
-  if (P.ReduceOverRows || !P.A.Last)
+  if (P.ReduceOverRows || (!P.A.Last && !P.A.Addresses))
     return;
   RowsAhead Own;
   Own.Rows = P.Rows;
   Own.Bytes = P.Depth * 4;
-  Own.Base = P.A.Base;
-  Own.Stride = B.mul(P.A.Stride, 4);
-  Own.Last = P.A.Last;
+  Own.Addresses = P.A.Addresses;
+  if (!Own.Addresses) {
+    Own.Base = P.A.Base;
+    Own.Stride = B.mul(P.A.Stride, 4);
+    Own.Last = P.A.Last;
+  }
   Wanted.push_back({Own, B.add(Stripe, 1)});
 }
 

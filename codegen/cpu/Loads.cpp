@@ -50,8 +50,9 @@ static bool isFetchedByRotation(tile::LoadOp Op) {
          Rotate.getRow() == Op.getRow();
 }
 
-bool TileLowering::isCopiedByProduct(tile::LoadOp Op) const {
-  if (isOfChunk(Op) || !Op.getTile().hasOneUse())
+bool TileLowering::isReadByProduct(tile::LoadOp Op,
+                                   const RowSource &From) const {
+  if (isOfChunk(Op) || !Op.getTile().hasOneUse() || From.isStretchOfF32())
     return false;
   Operation *User = *Op.getTile().user_begin();
   if (User->getBlock() != Op->getBlock())
@@ -59,18 +60,21 @@ bool TileLowering::isCopiedByProduct(tile::LoadOp Op) const {
   auto Size = [](Value Tile, unsigned Axis) {
     return cast<RankedTensorType>(Tile.getType()).getDimSize(Axis);
   };
+  auto Fits = [&](const Product &P) {
+    return From.isListOfF32() || panelElements(B.shape(), P) != 0;
+  };
   Product P = {};
   if (auto Scores = dyn_cast<tile::ScoresOp>(User)) {
     P.Rows = Size(Scores.getS(), 1);
     P.Depth = Size(Scores.getQ(), 1);
     P.ReduceOverRows = false;
-    return !needsLowerOnly(Scores.getS()) && panelElements(B.shape(), P) != 0;
+    return !needsLowerOnly(Scores.getS()) && Fits(P);
   }
   if (auto Accumulate = dyn_cast<tile::AccumulateOp>(User)) {
     P.Rows = Size(Accumulate.getResult(), 1);
     P.Depth = Size(Accumulate.getP(), 1);
     P.ReduceOverRows = true;
-    return !isCausal(Accumulate.getBits()) && panelElements(B.shape(), P) != 0;
+    return !isCausal(Accumulate.getBits()) && Fits(P);
   }
   return false;
 }
@@ -89,7 +93,7 @@ void TileLowering::lower(tile::LoadOp Op) {
     T.Data = allocate(Result);
     transposeIn(T.Type, From, T.Data);
   } else if (isFetchedByRotation(Op) || isFetchedByProduct(Op) ||
-             (!From.isStretchOfF32() && isCopiedByProduct(Op))) {
+             isReadByProduct(Op, From)) {
     T.Unfetched = From;
   } else {
     T.InPlace = fetch(T.Type, From);

@@ -25,6 +25,8 @@ struct RowsAhead {
   mlir::Value Last;
   /// Instead of `Last`: the position of every row, one i64 each.
   mlir::Value Positions;
+  /// Instead of all these: that of every row.
+  mlir::Value Addresses;
 
   /// The address of a row, that of the last one behind it.
   mlir::Value address(KernelBuilder &B, mlir::Value Row) const;

@@ -126,6 +126,7 @@ void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
   SmallVector<Value *> Inputs = {&P.A.Base,
                                  &P.A.Stride,
                                  &P.A.Last,
+                                 &P.A.Addresses,
                                  &P.Copied.From.Base,
                                  &P.Copied.From.Stride,
                                  &P.Copied.From.Length,
@@ -162,7 +163,7 @@ void TileLowering::callProduct(llvm::StringRef Verb, Product P) {
 
 bool TileLowering::copiesRows(Product &P, Value V, bool ReduceOverRows) {
   Tile T = Tiles.lookup(V);
-  if (!T.Unfetched || T.Unfetched->isStretchOfF32())
+  if (!T.Unfetched || T.Unfetched->Element.isF32())
     return false;
   P.ReduceOverRows = ReduceOverRows;
   int64_t Elements = panelElements(B.shape(), P);

@@ -128,6 +128,8 @@ private:
   void transposeOut(mlir::RankedTensorType Type, Buffer From, RowSource To);
   /// Rows in f32: where they lie, if they are a stretch of it, or copies.
   RowView fetch(mlir::RankedTensorType Type, const RowSource &From);
+  /// Rows of f32 of a list where they lie, for a product.
+  RowView listed(mlir::RankedTensorType Type, const RowSource &From);
   void stageRows(const RowSource &From, const StagedShape &Shape,
                  const Rotation &Turn, mlir::Value To);
   /// Copies of rows in scratch memory, in f32.
@@ -164,8 +166,8 @@ private:
   template <typename Op> TileCoordinates coordinates(Op Verb);
   void callProduct(llvm::StringRef Verb, Product P);
   /// True if the one user of the rows is a product that follows in the same
-  /// block and can copy them itself.
-  bool isCopiedByProduct(tile::LoadOp Op) const;
+  /// block and can copy them itself, or read them where they lie.
+  bool isReadByProduct(tile::LoadOp Op, const RowSource &From) const;
   /// Has a product whose sizes are known copy the rows of a tile that nobody
   /// fetched; false for other tiles.
   bool copiesRows(Product &P, mlir::Value V, bool ReduceOverRows);

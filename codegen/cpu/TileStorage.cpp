@@ -80,7 +80,8 @@ RowView TileLowering::columns(Value V) {
 KeySide TileLowering::keySide(Value V, bool AllExist) {
   Tile T = Tiles.lookup(V);
   if (T.Unfetched)
-    T.InPlace = fetch(T.Type, *T.Unfetched);
+    T.InPlace = T.Unfetched->isListOfF32() ? listed(T.Type, *T.Unfetched)
+                                           : fetch(T.Type, *T.Unfetched);
   KeySide Side{T.InPlace ? *T.InPlace : columns(V), !T.InPlace};
   if (AllExist)
     Side.View.Last = {};
@@ -142,6 +143,22 @@ RowView TileLowering::stage(RankedTensorType Type, const RowSource &From,
   Value To = Scratch->allocate(Rows * Width * 4).Base;
   stageRows(From, {Rows, Width, Width}, Turn, To);
   return {To, B.i64(Width), {}};
+}
+
+RowView TileLowering::listed(RankedTensorType Type, const RowSource &From) {
+  RowAddresses A;
+  A.Rows = Type.getDimSize(0);
+  A.Width = Type.getDimSize(1);
+  A.From = From;
+  A.Zeros = Scratch->allocate(B.shape().vectors(A.Width) * B.lanes() * 4).Base;
+  A.To = Scratch->allocate(A.Rows * 8).Base;
+  Shared.call(B, "addresses", {A.Rows, A.Width},
+              {&A.From.Base, &A.From.Stride, &A.From.Length, &A.From.Positions,
+               &A.Zeros, &A.To},
+              [&](KernelBuilder &Inside) { emitAddresses(Inside, A); });
+  RowView View;
+  View.Addresses = A.To;
+  return View;
 }
 
 RowSource TileLowering::rowsAsSource(Value V) {

@@ -33,6 +33,8 @@ RowView RowSource::view(KernelBuilder &B) const {
 }
 
 Value RowView::row(KernelBuilder &B, Value Row) const {
+  if (Addresses)
+    return B.loadScalar(B.offset(Addresses, Row, B.ptrType()), B.ptrType());
   if (Last)
     Row = B.min(Row, Last);
   return B.offset(Base, B.mul(Row, Stride));
@@ -153,6 +155,18 @@ void heddle::cpu::emitScaledRows(KernelBuilder &B, const ScaledRows &S) {
       Scale(B.add(B.mul(Row, S.Length), Offset),
             S.By.vectors(B, Row, Offset, 1).front());
     });
+  });
+}
+
+void heddle::cpu::emitAddresses(KernelBuilder &B, const RowAddresses &A) {
+  B.loop(A.Width, B.lanes(), [&](Value At) {
+    B.storeVector(B.splat(0.0F), B.offset(A.Zeros, At));
+  });
+  B.loop(A.Rows, 1, [&](Value Number) {
+    Value Position = A.From.position(B, Number);
+    Value Row =
+        B.select(A.From.exists(B, Position), A.From.row(B, Position), A.Zeros);
+    B.storeScalar(Row, B.offset(A.To, Number, B.ptrType()));
   });
 }
 

@@ -3,9 +3,9 @@
 // Where tile values live. Queries run along the lanes: a tile of n x d elements
 // that was computed, or that a query-side verb wants, is stored as [d][n] in
 // the task's workspace, so that no reduction crosses lanes. Rows of keys and
-// values are used as rows: those of a stretch of f32 where they are, so that
-// such a tile is only an address, all others as copies in the workspace, of the
-// whole tile or of what a product is at (Panels.h).
+// values are used as rows: those of f32 where they are, so that such a tile is
+// only an address, or of a list one per row; all others as copies in the
+// workspace, of the whole tile or of what a product is at (Panels.h).
 
 #ifndef HEDDLE_CODEGEN_CPU_TILES_H
 #define HEDDLE_CODEGEN_CPU_TILES_H
@@ -38,6 +38,9 @@ struct RowView {
   /// The last row that may be read, relative to row 0; null when every row of
   /// the tile exists.
   mlir::Value Last;
+  /// Instead of all these: pointer to the address of every row, and all rows
+  /// can be read.
+  mlir::Value Addresses = {};
 
   /// The address of a row of f32; that of the last one for a row that does not
   /// exist.
@@ -63,6 +66,9 @@ struct RowSource {
 
   /// True for rows that are ready where they are.
   bool isStretchOfF32() const { return First && Element.isF32(); }
+  /// True for rows that are ready where they are once their addresses are
+  /// known.
+  bool isListOfF32() const { return Positions && Element.isF32(); }
   mlir::Value position(KernelBuilder &B, mlir::Value Row) const;
   mlir::Value exists(KernelBuilder &B, mlir::Value Position) const;
   /// The address of a position that exists.
@@ -175,6 +181,14 @@ void forEachVector(KernelBuilder &B, mlir::RankedTensorType Type,
 void copyBuffer(KernelBuilder &B, mlir::RankedTensorType Type,
                 const Buffer &From, const Buffer &To);
 void emitScaledRows(KernelBuilder &B, const ScaledRows &S);
+/// The addresses of the rows of a list. Rows that do not exist are all where
+/// `Zeros` is: `Width` elements, in whole vectors.
+struct RowAddresses {
+  int64_t Rows, Width;
+  RowSource From;
+  mlir::Value Zeros, To;
+};
+void emitAddresses(KernelBuilder &B, const RowAddresses &A);
 
 } // namespace heddle::cpu
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: heddle-opt %s --tile-to-cpu | FileCheck %s
 
-// Lists of tokens are i64 in the workspace. Keys of a list are copied to where
-// the product finds them row by row; those of a stretch stay where they are.
+// Lists of tokens are i64 in the workspace. Keys of a list of f32 stay where they
+// are, as those of a stretch do: the product finds the address of each in a list.
 
 #entry = #attn.entry<"f", @any, "cpu-baseline", qk = 8, v = 8, types = f32 to f32,
   <row_max = false, column_sums = false, block_max = 0 by 0>,
@@ -10,9 +10,10 @@
 
 // CHECK-LABEL: llvm.func hidden @f(
 // CHECK: llvm.call @f.positions(
-// The queries of the box, then its keys, of which one copy is made.
+// The queries of the box, then where its keys are; no copy is made.
 // CHECK: llvm.call @f.rows_in(
-// CHECK: llvm.call @f.stage(
+// CHECK-NOT: llvm.call @f.stage(
+// CHECK: llvm.call @f.addresses(
 // CHECK-NOT: llvm.call @f.stage(
 // CHECK: llvm.call @f.scores(
 // CHECK-NOT: llvm.call @f.stage(
@@ -33,6 +34,21 @@
 // CHECK: scf.for
 // CHECK:   %[[P:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i64
 // CHECK:   arith.cmpi ult, %[[P]]
+// One that does not exist is where zeros are.
+// CHECK: llvm.func internal @f.addresses(
+// CHECK: scf.for
+// CHECK:   llvm.store %{{.*}}, %{{.*}} : vector<
+// CHECK: scf.for
+// CHECK:   %[[KEY:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i64
+// CHECK:   %[[EXISTS:.*]] = arith.cmpi ult, %[[KEY]]
+// CHECK:   %[[ROW:.*]] = arith.select %[[EXISTS]], %{{.*}}, %{{.*}} : !llvm.ptr
+// CHECK:   llvm.store %[[ROW]], %{{.*}} : !llvm.ptr
+// The rows of a register tile, once for all steps.
+// CHECK: llvm.func internal @f.scores(
+// CHECK: scf.for
+// CHECK-COUNT-4: llvm.load %{{.*}} : !llvm.ptr -> !llvm.ptr
+// CHECK-NOT: -> !llvm.ptr
+// CHECK: scf.for {{.*}} iter_args(
 
 func.func @f(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
     %k: !attn.view<8xf32>, %v: !attn.view<8xf32>, %o: !attn.view<8xf32>,
