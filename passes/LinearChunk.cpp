@@ -314,25 +314,53 @@ FeatureParts LinearChunk::loadQueries(const TokenTile &queries) {
   return buildFeatures(frame, map, q, all);
 }
 
+bool LinearChunk::areValuesLanes() const {
+  // The window's sums are softmax's, of queries along the lanes.
+  return !frame.isForDevice() && !frame.window() &&
+         frame.sizes.values % frame.spec.entry.getSchedule().getLanes() == 0 &&
+         frame.sizes.values >= frame.chunk();
+}
+
+Value LinearChunk::outputsOfState(const LinearState &state,
+                                  const FeatureParts &phi,
+                                  const ChunkKeys *keys) {
+  bool fades = keys && keys->fromStart;
+  if (areValuesLanes()) {
+    Value result = buildScores(frame, state.s, phi);
+    return fades ? timesColumns(result, keys->fromStart) : result;
+  }
+  Value result = buildScores(frame, phi, state.s);
+  return fades ? Value(tile::RescaleOp::create(b, result, keys->fromStart))
+               : result;
+}
+
+Value LinearChunk::addPairs(Value num, Value weights, Value v, Value vT) {
+  if (!areValuesLanes())
+    return frame.product(
+        num, weights, v,
+        causalBits(cast<RankedTensorType>(v.getType()).getDimSize(0)));
+  return tile::AccumulateOp::create(b, num.getType(), num, vT,
+                                    frame.transpose(weights), Value(),
+                                    /*upper=*/true);
+}
+
 ChunkSums LinearChunk::sumUp(const LinearState &state, const ChunkKeys *keys,
                              const TokenTile &queries) {
   FeatureParts x = loadQueries(queries);
   FeatureParts phi = fromStart(buildExpansion(frame, x), keys);
   bool fades = keys && keys->fromStart;
 
-  ChunkSums sums;
-  sums.num = buildScores(frame, phi, state.s);
-  if (fades)
-    sums.num = tile::RescaleOp::create(b, sums.num, keys->fromStart);
+  Value num = outputsOfState(state, phi, keys);
   Value weights;
   if (keys) {
     weights = pairWeights(x, *keys);
-    sums.num =
-        frame.product(sums.num, weights, keys->v, causalBits(keys->size));
+    num = addPairs(num, weights, keys->v, keys->vT);
     if (const ChunkErasure &erasure = keys->erasure; erasure.v)
-      sums.num = frame.product(sums.num, buildPairs(x, erasure.y, *keys),
-                               erasure.v, causalBits(keys->size));
+      num =
+          addPairs(num, buildPairs(x, erasure.y, *keys), erasure.v, erasure.vT);
   }
+  ChunkSums sums;
+  (areValuesLanes() ? sums.numT : sums.num) = num;
   if (frame.hasSums()) {
     FeatureParts rows = llvm::to_vector<2>(
         llvm::map_range(state.z, [&](Value z) { return frame.asRow(z); }));
@@ -350,7 +378,8 @@ ChunkSums LinearChunk::sumUp(const LinearState &state, const ChunkKeys *keys,
 }
 
 void LinearChunk::storeOutput(const ChunkSums &sums, const TokenTile &queries) {
-  Value result = sums.num;
+  bool areLanes = sums.numT != nullptr;
+  Value result = areLanes ? sums.numT : sums.num;
   int64_t size = queries.size;
   auto divide = [&](Value x, Value y) {
     SmallVector<Value> inputs = {y};
@@ -362,22 +391,29 @@ void LinearChunk::storeOutput(const ChunkSums &sums, const TokenTile &queries) {
     });
   };
   if (sums.z) {
-    SmallVector<Value> inputs = {sums.num, sums.z, divide(Value(), sums.z)};
+    SmallVector<Value> inputs = {sums.z, divide(Value(), sums.z)};
     if (sums.v)
       inputs.append({sums.v, divide(sums.z, sums.n)});
-    result = frame.map(
-        {size, frame.sizes.values}, inputs, [&](ValueRange in, Value, Value) {
-          QuotientParts parts{in[0], in[1], in[2], Value(), Value()};
-          if (sums.v)
-            parts.v = in[3], parts.ratio = in[4];
-          return buildQuotient(frame, parts);
-        });
+    // Vectors have an element per token, the tile of sums a row.
+    if (areLanes)
+      for (Value &input : inputs)
+        input = frame.transpose(input);
+    inputs.insert(inputs.begin(), result);
+    result =
+        frame.map(cast<RankedTensorType>(result.getType()).getShape(), inputs,
+                  [&](ValueRange in, Value, Value) {
+                    QuotientParts parts{in[0], in[1], in[2], Value(), Value()};
+                    if (sums.v)
+                      parts.v = in[3], parts.ratio = in[4];
+                    return buildQuotient(frame, parts);
+                  });
   }
   TokenTile all = queries;
   all.end = Value();
-  RowMap map{&frame.recurrence().getOutput(), TokenAxis::Rows, Value()};
-  frame.store(buildFeatures(frame, map, result, all).front(), frame.o,
-              queries.row);
+  RowMap map{&frame.recurrence().getOutput(),
+             areLanes ? TokenAxis::Columns : TokenAxis::Rows, Value()};
+  Value rows = buildFeatures(frame, map, result, all).front();
+  frame.store(areLanes ? frame.transpose(rows) : rows, frame.o, queries.row);
 }
 
 LinearState LinearChunk::advanceOver(Value begin, Value end, Value zero,

@@ -53,10 +53,11 @@ struct ChunkKeys {
 
 /// The sums over keys that outputs are made of, for every row of queries.
 struct ChunkSums {
-  mlir::Value num; ///< tokens x values.
-  mlir::Value z;   ///< Vector; null without a normaliser.
-  mlir::Value v;   ///< tokens x values; null but with `magnitude`.
-  mlir::Value n;   ///< Vector.
+  mlir::Value num;  ///< tokens x values,
+  mlir::Value numT; ///< or values x tokens; the other one is null.
+  mlir::Value z;    ///< Vector; null without a normaliser.
+  mlir::Value v;    ///< tokens x values; null but with `magnitude`.
+  mlir::Value n;    ///< Vector.
 };
 
 class LinearChunk {
@@ -100,6 +101,16 @@ private:
   mlir::Value buildPairs(const FeatureParts &x, const FeatureParts &y,
                          const ChunkKeys &keys, bool before = false);
   void eraseFirst(ChunkKeys &keys, const LinearState &state);
+  /// True if outputs have their values along the lanes, of which there are then
+  /// as many vectors as of tokens or more: an element of a query, or of the
+  /// weights, serves more of them, and outputs are rows as they are.
+  bool areValuesLanes() const;
+  /// What the state gives, tokens x values or the other way.
+  mlir::Value outputsOfState(const LinearState &state, const FeatureParts &phi,
+                             const ChunkKeys *keys);
+  /// Adds values with the weights of a chunk, queries x keys.
+  mlir::Value addPairs(mlir::Value num, mlir::Value weights, mlir::Value v,
+                       mlir::Value vT);
   /// Rows with the factors up to their tokens, where these differ by feature.
   FeatureParts fromStart(FeatureParts rows, const ChunkKeys *keys);
   void loadFactors(ChunkKeys &keys, const TokenTile &tokens);

@@ -72,6 +72,15 @@ static bool seesLowerOnly(OpOperand &Use) {
         return Number == Op.getPMutable().getOperandNumber() &&
                cpu::isCausal(Op.getBits());
       })
+      // Turned, what is lower is upper.
+      .Case([&](tile::TransposeOp Op) {
+        return llvm::all_of(Op.getResult().getUses(), [](OpOperand &Turned) {
+          auto Sum = dyn_cast<tile::AccumulateOp>(Turned.getOwner());
+          return Sum && Sum.getUpper() &&
+                 Turned.getOperandNumber() ==
+                     Sum.getVMutable().getOperandNumber();
+        });
+      })
       .Case([&](tile::SolveOp Op) {
         return Number == Op.getAMutable().getOperandNumber();
       })

@@ -5,6 +5,9 @@
 #include "codegen/cpu/Machine.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <algorithm>
+#include <numeric>
+
 using namespace heddle::cpu;
 using namespace mlir;
 
@@ -57,14 +60,18 @@ void Fetches::emitLater(Value Number, int64_t Parts) {
     const RowsAhead &Rows = W.Rows;
     int64_t PerRow = linesPerRow(Rows);
     int64_t Share = llvm::divideCeil(Rows.Rows * PerRow, Stripes * Parts);
-    // Lines count over all rows.
+    // Lines count over all rows; this many at a time are of one row, which has
+    // one address.
+    int64_t Together = std::gcd(Share, PerRow);
     Value First = B.mul(B.add(B.mul(W.Stripe, Parts), Number), Share);
-    B.loop(Share, 1, [&](Value I) {
+    B.loop(Share, Together, [&](Value I) {
       Value Line = B.add(First, I);
       Value Row =
           Rows.address(B, arith::DivUIOp::create(B, Line, B.i64(PerRow)));
       Value Column = arith::RemUIOp::create(B, Line, B.i64(PerRow));
-      B.prefetch(B.offset(Row, B.mul(Column, LineBytes), B.getI8Type()));
+      Value At = B.offset(Row, B.mul(Column, LineBytes), B.getI8Type());
+      for (int64_t J = 0; J < Together; ++J)
+        B.prefetch(B.offset(At, J * LineBytes, B.getI8Type()));
     });
   }
 }

@@ -58,6 +58,17 @@ public:
 
 private:
   int64_t tokens() const { return Sizes.Queries; }
+  /// True where outputs have their values along the lanes, as the pass decides.
+  bool areValuesLanes() const {
+    return Shape.V % Sizes.Lanes == 0 && Shape.V >= tokens();
+  }
+  /// Outputs, summed up over `Depth` steps.
+  void addOutputs(int64_t Depth, bool HasSum, Cost &Out) const {
+    if (areValuesLanes())
+      addProduct(M, Sideways, tokens(), Depth, HasSum, Depth * LineBytes, Out);
+    else
+      addProduct(M, Sizes, Shape.V, Depth, HasSum, Depth * LineBytes, Out);
+  }
   double vectors(int64_t Elements) const {
     return static_cast<double>(llvm::divideCeil(Elements, Sizes.Lanes));
   }
@@ -75,8 +86,7 @@ private:
                  Sizes.Rows * Shape.Mapped * 4, Out);
       Out[Work::Factors] += Scores * FactorSlots;
     }
-    addProduct(M, Sizes, Shape.V, tokens(), /*HasSum=*/true,
-               tokens() * LineBytes, Out);
+    addOutputs(tokens(), /*HasSum=*/true, Out);
   }
 
   /// Dot products of pairs with a factor per feature: one feature at a time, a
@@ -90,8 +100,7 @@ private:
 
   /// Out of the state and into it.
   void addState(Cost &Out) const {
-    addProduct(M, Sizes, Shape.V, Shape.State, /*HasSum=*/false,
-               Shape.State * LineBytes, Out);
+    addOutputs(Shape.State, /*HasSum=*/false, Out);
     addProduct(M, Sideways, Shape.State, tokens(), /*HasSum=*/true,
                tokens() * LineBytes, Out);
     // It is read twice and written once.
@@ -112,7 +121,8 @@ private:
     else
       addProduct(M, Sizes, tokens(), Shape.Mapped, /*HasSum=*/false,
                  Sizes.Rows * Shape.Mapped * 4, Out);
-    addProduct(M, Sizes, Shape.V, Shape.State, /*HasSum=*/false,
+    // Asking the state about keys: values along the lanes, like the state.
+    addProduct(M, Sideways, tokens(), Shape.State, /*HasSum=*/false,
                Shape.State * LineBytes, Out);
     // Half a square of substitutions, of which each waits for the one before.
     const double Steps =
@@ -127,8 +137,7 @@ private:
   void addErasure(Cost &Out) const {
     for (int Each = 0; Each < 2; ++Each) {
       addWalk(Out);
-      addProduct(M, Sizes, Shape.V, tokens(), /*HasSum=*/true,
-                 tokens() * LineBytes, Out);
+      addOutputs(tokens(), /*HasSum=*/true, Out);
     }
     addProduct(M, Sideways, Shape.State, tokens(), /*HasSum=*/true,
                tokens() * LineBytes, Out);

@@ -62,18 +62,38 @@ static int64_t vectorsAtOnce(const MapRegion &Map) {
   return HasFunctions ? 2 : 1;
 }
 
+/// True where a column is better worked off in one piece than all columns of a
+/// vector: it has a number of its own, or lies in one piece, and vectors have
+/// nothing of theirs.
+static bool goesByColumns(const MapRegion &Map) {
+  auto Is = [](MapRegion::Input::Kind Kind) {
+    return [Kind](const MapRegion::Input &Each) { return Each.Of == Kind; };
+  };
+  return (llvm::any_of(Map.Inputs, Is(MapRegion::Input::PerColumn)) ||
+          llvm::any_of(Map.Inputs, Is(MapRegion::Input::Columns))) &&
+         llvm::none_of(Map.Inputs, Is(MapRegion::Input::PerRow));
+}
+
 LogicalResult heddle::cpu::emitMap(KernelBuilder &B, const MapRegion &Map) {
   int64_t Length = rowLength(B, Map.Type);
   int64_t Columns = Map.Type.getRank() == 2 ? Map.Type.getDimSize(1) : 1;
-  int64_t AtOnce = largestDivisor(Columns, vectorsAtOnce(Map));
   RegionLifter Lifter(B, Map.Code, "cpu");
   LogicalResult Ok = success();
-  auto EmitVector = [&](Value Row, Value Offset, Value Column) {
+  auto LoadNumbers = [&](Value Column) {
+    SmallVector<Value> Numbers;
+    for (const MapRegion::Input &Each : Map.Inputs)
+      Numbers.push_back(Each.Of == MapRegion::Input::PerColumn
+                            ? B.loadScalar(Each.View.row(B, Column))
+                            : Value());
+    return Numbers;
+  };
+  auto EmitVector = [&](Value Row, Value Offset, Value Column,
+                        ArrayRef<Value> Numbers) {
     Value At = B.add(B.mul(Column, Length), Offset);
     SmallVector<Value> Arguments;
-    for (const MapRegion::Input &Each : Map.Inputs) {
-      if (Each.Of == MapRegion::Input::PerColumn)
-        Arguments.push_back(B.loadScalar(Each.View.row(B, Column)));
+    for (auto [Each, Number] : llvm::zip_equal(Map.Inputs, Numbers)) {
+      if (Number)
+        Arguments.push_back(Number);
       else if (Each.Of == MapRegion::Input::Columns)
         Arguments.push_back(
             loadWidened(B, B.offset(Each.View.row(B, Column), Offset),
@@ -95,16 +115,40 @@ LogicalResult heddle::cpu::emitMap(KernelBuilder &B, const MapRegion &Map) {
     for (auto [Result, Base] : llvm::zip_equal(*Results, Map.Results))
       B.storeVector(Result, B.offset(Base, At));
   };
+  auto RowsFrom = [&](Value Offset) {
+    return B.add(B.splat(B.add(Map.FirstRow, Offset)), iota(B));
+  };
+  // Several vectors in turn, `Step` rows or columns apart.
+  auto EmitInTurn = [&](Value First, int64_t AtOnce, int64_t Step,
+                        function_ref<void(Value)> Emit) {
+    SmallVector<SmallVector<Operation *>> Pieces;
+    for (int64_t I = 0; I < AtOnce && succeeded(Ok); ++I) {
+      Value At = B.add(First, B.i64(I * Step));
+      Emit(At);
+      Pieces.push_back(builtSince(B, At.getDefiningOp()));
+    }
+    interleave(B, Pieces);
+  };
+  if (Length > B.lanes() && goesByColumns(Map)) {
+    int64_t AtOnce = largestDivisor(Length / B.lanes(), vectorsAtOnce(Map));
+    B.loop(Columns, 1, [&](Value Column) {
+      SmallVector<Value> Numbers = LoadNumbers(Column);
+      B.loop(Length, AtOnce * B.lanes(), [&](Value First) {
+        EmitInTurn(First, AtOnce, B.lanes(), [&](Value Offset) {
+          EmitVector(RowsFrom(Offset), Offset, Column, Numbers);
+        });
+      });
+      moveInvariants(B);
+    });
+    return Ok;
+  }
+  int64_t AtOnce = largestDivisor(Columns, vectorsAtOnce(Map));
   B.loop(Length, B.lanes(), [&](Value Offset) {
-    Value Row = B.add(B.splat(B.add(Map.FirstRow, Offset)), iota(B));
+    Value Row = RowsFrom(Offset);
     B.loop(Columns, AtOnce, [&](Value First) {
-      SmallVector<SmallVector<Operation *>> Pieces;
-      for (int64_t I = 0; I < AtOnce && succeeded(Ok); ++I) {
-        Value Column = B.add(First, B.i64(I));
-        EmitVector(Row, Offset, Column);
-        Pieces.push_back(builtSince(B, Column.getDefiningOp()));
-      }
-      interleave(B, Pieces);
+      EmitInTurn(First, AtOnce, 1, [&](Value Column) {
+        EmitVector(Row, Offset, Column, LoadNumbers(Column));
+      });
     });
     if (Columns > 1)
       moveInvariants(B);

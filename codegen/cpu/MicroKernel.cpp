@@ -45,14 +45,16 @@ private:
   void weigh(Value Base);
   /// Steps [Step, Step + Count) of the reduction, for vectors from `First` on.
   /// With `Diagonal` step `Diagonal` is the first lane of vector `First`, and
-  /// earlier lanes take no part.
+  /// earlier lanes take no part. Nor do rows before `OwnRow`.
   KernelBuilder::Values advance(ArrayRef<Value> RowPointers, Value Step,
                                 int64_t Count, ValueRange Sums,
-                                int64_t First = 0, Value Diagonal = {});
+                                int64_t First = 0, Value Diagonal = {},
+                                int64_t OwnRow = 0);
   /// The whole reduction, or steps up to each lane.
   KernelBuilder::Values reduce(ArrayRef<Value> RowPointers, Doing Beside,
                                int64_t Stretches, Doing Between);
   KernelBuilder::Values reduceToLanes(ArrayRef<Value> RowPointers);
+  KernelBuilder::Values reduceToRows(ArrayRef<Value> RowPointers);
   /// For a single vector, whose steps would wait for each other.
   KernelBuilder::Values reduceToPartialSums(ArrayRef<Value> RowPointers,
                                             Doing Beside);
@@ -89,7 +91,7 @@ KernelBuilder::Values RegisterTile::initial() {
 KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
                                             Value Step, int64_t Count,
                                             ValueRange Carried, int64_t First,
-                                            Value Diagonal) {
+                                            Value Diagonal, int64_t OwnRow) {
   KernelBuilder::Values Sums = llvm::to_vector_of<Value>(Carried);
   Value FirstLane = B.mul(FirstVector, B.lanes());
   Value BRow = P.StrideOfB ? Value() : matrixRow(P.B, Step);
@@ -124,7 +126,7 @@ KernelBuilder::Values RegisterTile::advance(ArrayRef<Value> RowPointers,
     Value LeftRow;
     if (P.ReduceOverRows)
       LeftRow = B.offset(P.A.row(B, B.add(Step, U)), FirstRow);
-    for (int64_t I = 0; I < Rows; ++I) {
+    for (int64_t I = OwnRow; I < Rows; ++I) {
       Value Pointer =
           P.ReduceOverRows ? B.offset(LeftRow, I) : B.offset(AtStep[I], U);
       Value Left = B.splat(B.loadScalar(Pointer));
@@ -145,6 +147,8 @@ KernelBuilder::Values RegisterTile::reduce(ArrayRef<Value> RowPointers,
     Between(B.i64(0));
   if (P.Counting == Part::StepsToLane)
     return reduceToLanes(RowPointers);
+  if (P.Counting == Part::StepsToRow)
+    return reduceToRows(RowPointers);
   int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
   if (Stretches > 1) {
     int64_t Steps = P.Depth / Stretches;
@@ -222,6 +226,17 @@ KernelBuilder::Values RegisterTile::reduceToLanes(ArrayRef<Value> RowPointers) {
     Value Left = arith::SubIOp::create(B, B.i64(P.Depth), Diagonal);
     Sums = B.loop(B.min(Left, B.i64(B.lanes())), Unroll, Sums, Steps);
   }
+  return Sums;
+}
+
+KernelBuilder::Values RegisterTile::reduceToRows(ArrayRef<Value> RowPointers) {
+  KernelBuilder::Values Sums =
+      B.loop(FirstRow, 1, initial(), [&](Value Step, ValueRange Carried) {
+        return advance(RowPointers, Step, 1, Carried);
+      });
+  for (int64_t I = 0; I < Rows; ++I)
+    Sums = advance(RowPointers, B.add(FirstRow, I), 1, Sums, /*First=*/0,
+                   /*Diagonal=*/{}, /*OwnRow=*/I);
   return Sums;
 }
 

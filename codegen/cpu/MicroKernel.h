@@ -32,13 +32,16 @@ struct RowsAhead {
   mlir::Value address(KernelBuilder &B, mlir::Value Row) const;
 };
 
-/// Which products of a square of tokens count; lanes are queries.
+/// Which products of a square of tokens count; lanes are queries, or none of
+/// the two.
 enum class Part : int64_t {
   All,
   /// Rows up to the lane: of scores, keys up to the query. The rest becomes 0.
   RowsToLane,
   /// Steps up to the lane: of weighted values, keys up to the query.
   StepsToLane,
+  /// Steps up to the row: the same where rows are queries.
+  StepsToRow,
 };
 
 /// Rows that a product makes copies of for itself (Panels.h): of f32, whatever

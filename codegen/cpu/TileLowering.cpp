@@ -251,7 +251,9 @@ void TileLowering::callAccumulate(tile::AccumulateOp Op, const Tile &Before,
   }
   P.Factor = Before.Factor;
   P.InitialC = Before.Data.Base;
-  if (isCausal(Op.getBits()))
+  if (Op.getUpper())
+    P.Counting = Part::StepsToRow;
+  else if (isCausal(Op.getBits()))
     P.Counting = Part::StepsToLane;
   else if (Op.getBits())
     P.Words = stored(Op.getBits()).Base;

@@ -38,6 +38,14 @@ LogicalResult KernelCode::lowerScalarOp(Operation *Op) {
   return success();
 }
 
+LogicalResult KernelCode::checkSum(tile::AccumulateOp Op) {
+  if (Op.getUpper())
+    return Op.emitOpError()
+           << "cannot be lowered to the nv target with 'upper': expected "
+              "queries along the rows of the sum, and bits";
+  return success();
+}
+
 void KernelCode::lower(tile::DimOp Op) {
   // Where the heads of a group are rows, those of the keys are left.
   Value View = Op.getAxis() == tile::Axis::Head && hasHeadRows(Op.getView())

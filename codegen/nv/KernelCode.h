@@ -95,6 +95,8 @@ protected:
     return V.getType().isIndex() ? scalarI64(V) : scalar(V);
   }
   mlir::LogicalResult lowerScalarOp(mlir::Operation *Op);
+  /// Fails, with a diagnostic, at a sum whose values would be upper triangular.
+  static mlir::LogicalResult checkSum(tile::AccumulateOp Op);
   /// The builder of elementwise code, where the kernel's stands.
   LaneBuilder &lanes();
   void lower(tile::DimOp Op);

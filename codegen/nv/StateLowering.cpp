@@ -68,10 +68,13 @@ LogicalResult StateLowering::lowerOp(Operation *Op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(Op)
       .Case<tile::DimOp, tile::LoadOp, tile::StoreOp, tile::LoadTableOp,
             tile::FillOp, tile::TransposeOp, tile::RowOp, tile::ElementOp,
-            tile::ScaleOp, tile::RescaleOp, tile::ScoresOp, tile::AccumulateOp,
-            tile::MaskOp, tile::SoftmaxStepOp, tile::FinishOp, tile::ReduceOp,
-            tile::DecaysOp, tile::DecayedScoresOp, tile::CumulateOp,
-            tile::SolveOp, tile::ExpandOp>(Verb)
+            tile::ScaleOp, tile::RescaleOp, tile::ScoresOp, tile::MaskOp,
+            tile::SoftmaxStepOp, tile::FinishOp, tile::ReduceOp, tile::DecaysOp,
+            tile::DecayedScoresOp, tile::CumulateOp, tile::SolveOp,
+            tile::ExpandOp>(Verb)
+      .Case([&](tile::AccumulateOp Sum) {
+        return failed(checkSum(Sum)) ? failure() : Verb(Sum);
+      })
       .Case<attn::AtOp, attn::SpanOp, attn::SeekOp, attn::ProbeOp, attn::RankOp,
             attn::MemberOp, attn::ExtentOp>(Verb)
       // Made where somebody wants them.

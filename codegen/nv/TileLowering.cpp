@@ -52,8 +52,11 @@ LogicalResult TileLowering::lowerOp(Operation *Op) {
       .Case<tile::PositionsOp, tile::DimOp, tile::LoadOp, tile::StoreOp,
             tile::FillOp, tile::ScaleOp, tile::RotateOp, tile::ScoresOp,
             tile::BitsOp, tile::MaskOp, tile::RegroupOp, tile::SoftmaxStepOp,
-            tile::RescaleOp, tile::AccumulateOp, tile::FinishOp,
-            tile::WeightsOp, tile::AddColumnsOp, tile::RaiseBlocksOp>(Verb)
+            tile::RescaleOp, tile::FinishOp, tile::WeightsOp,
+            tile::AddColumnsOp, tile::RaiseBlocksOp>(Verb)
+      .Case([&](tile::AccumulateOp Sum) {
+        return failed(checkSum(Sum)) ? failure() : Verb(Sum);
+      })
       .Case<attn::AtOp, attn::SpanOp, attn::SeekOp, attn::ProbeOp, attn::RankOp,
             attn::MemberOp, attn::ExtentOp>(Verb)
       // The loop over the tiles asks for them.

@@ -323,6 +323,10 @@ LogicalResult AccumulateOp::verify() {
   if (getBits() && tensorType(getBits()).getShape() != p.getShape())
     return emitOpError("[accumulate-2] expected bits of the shape of p, ")
            << p << ", found " << tensorType(getBits());
+  if (getUpper() && (getBits() || v.getDimSize(0) != v.getDimSize(1)))
+    return emitOpError("[accumulate-3] expected a square v and no bits with "
+                       "'upper', found ")
+           << v << (getBits() ? " and bits" : "");
   return success();
 }
 

@@ -606,10 +606,12 @@ def Tile_AccumulateOp : Tile_Op<"accumulate", [Pure, AllTypesMatch<["o", "result
   let description = [{
     `o[i, :] + sum over j of p[i, j] * v[j, :]`, in f32. With `where`, pairs whose
     bit is zero take no part at all, so that an infinity or NaN in a value row
-    reaches only the rows that keep it.
+    reaches only the rows that keep it. With `upper` elements v[j, c] with j > c
+    take no part, nor does what they are multiplied with: v is upper triangular.
 
     Rules: `[accumulate-1]` the extents of p are the first extents of o and v, and
-    o and v agree in the second; `[accumulate-2]` the bits have the shape of p.
+    o and v agree in the second; `[accumulate-2]` the bits have the shape of p;
+    `[accumulate-3]` with `upper`, v is square and there are no bits.
 
     Example:
 
@@ -623,10 +625,10 @@ def Tile_AccumulateOp : Tile_Op<"accumulate", [Pure, AllTypesMatch<["o", "result
     ```
   }];
   let arguments = (ins Tile_Tile:$o, Tile_Tile:$p, Tile_Tile:$v,
-                       Optional<Tile_Bits>:$bits);
+                       Optional<Tile_Bits>:$bits, UnitAttr:$upper);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $o `,` $p `,` $v (`where` $bits^)? attr-dict
+    $o `,` $p `,` (`upper` $upper^)? $v (`where` $bits^)? attr-dict
     `:` type($o) `,` type($p) `,` type($v) (`,` type($bits)^)?
   }];
   let hasVerifier = 1;

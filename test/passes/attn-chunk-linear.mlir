@@ -6,7 +6,8 @@
 // RUN: heddle-opt %s --attn-chunk-linear --attn-expand-tiles --tile-simplify --tile-to-cpu --split-input-file --verify-diagnostics -o /dev/null
 
 // A constant factor: its products are computed once, that of a chunk in the
-// exponent, keys are used where they are, and the last chunk, which may be short, is a loop of its own.
+// exponent, keys are used where they are, values run along the lanes of outputs
+// as of the state, and the last chunk, which may be short, is a loop of its own.
 
 // CHECK-LABEL: func.func @f_task(
 // CHECK-SAME: %[[B:[^:]+]]: index, %[[H:[^:]+]]: index, %{{[^:]+}}: index,
@@ -23,17 +24,19 @@
 // CHECK: %[[TIMES:.*]] = arith.mulf %[[LOG]], %cst
 // CHECK-NEXT: math.exp %[[TIMES]]
 // CHECK: %[[TOTAL:.*]] = tile.element
-// CHECK: %[[BITS:.*]] = tile.bits <q - k in interval<0, inf>>
 // CHECK: %[[MANY:.*]] = scf.for {{.*}} iter_args(%[[S:.*]] = %[[S0]])
 // CHECK: %[[KEYS:.*]] = tile.load %[[K]]
-// CHECK: %[[VALUES:.*]] = tile.load %[[V]]
+// CHECK: %[[ROWS:.*]] = tile.load %[[V]]
+// CHECK: %[[VALUES:.*]] = tile.transpose %[[ROWS]] : tensor<32x32xf32>
 // CHECK: %[[X:.*]] = tile.scale %{{.*}}, %[[SCALE]]
-// CHECK: %[[FAR:.*]] = tile.scores %[[X]], %[[S]]
-// CHECK: %[[FADED:.*]] = tile.rescale %[[FAR]], %[[FROM]]
+// CHECK: %[[FAR:.*]] = tile.scores %[[S]], %[[X]]
+// CHECK: %[[FADED:.*]] = tile.map %[[FAR]], %
 // CHECK: %[[PAIRS:.*]] = tile.scores %[[X]], %[[KEYS]]
 // CHECK: %[[P:.*]] = arith.mulf %[[PAIRS]], %[[W]]
-// CHECK: %[[R:.*]] = tile.accumulate %[[FADED]], %[[P]], %[[VALUES]] where %[[BITS]]
-// CHECK: tile.store %[[R]], %[[O]]
+// CHECK: %[[PT:.*]] = tile.transpose %[[P]]
+// CHECK: %[[R:.*]] = tile.accumulate %[[FADED]], %[[VALUES]], upper %[[PT]]
+// CHECK: %[[RT:.*]] = tile.transpose %[[R]]
+// CHECK: tile.store %[[RT]], %[[O]]
 // CHECK: %[[KEPT:.*]] = tile.scale %[[S]], %[[TOTAL]]
 // CHECK: %[[NEXT:.*]] = tile.accumulate %[[KEPT]], %{{.*}}, %[[KEYS]]
 // CHECK: scf.yield %[[NEXT]]
@@ -128,8 +131,9 @@ func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x
 
 // CHECK-LABEL: func.func @f_task(
 // CHECK: scf.for {{.*}} -> (tensor<32x64xf32>, tensor<32x64xf32>)
-// CHECK: %[[ONE:.*]] = tile.scores %[[X:[^#]+]]#0, %{{.*}} -> tensor<32x32xf32>
-// CHECK: tile.accumulate %[[ONE]], %[[X]]#1
+// CHECK: %[[ONE:.*]] = tile.scores %{{.*}}, %[[X:[^#]+]]#0 : {{.*}} -> tensor<32x32xf32>
+// CHECK: %[[XT:.*]] = tile.transpose %[[X]]#1
+// CHECK: tile.accumulate %[[ONE]], %{{.*}}, %[[XT]]
 attn.recurrence @both query(%x, %b, %h, %i, %c) {
   %m = arith.negf %x : f32
   attn.features %x, %m
@@ -157,7 +161,7 @@ func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x
 // CHECK: tile.scores %[[S]], %[[KEYS]]
 // CHECK: %[[R:.*]] = tile.map
 // CHECK: %[[U:.*]] = tile.solve %[[A]], %[[R]]
-// CHECK: tile.transpose %[[U]]
+// CHECK: tile.accumulate %{{.*}}, %[[U]], upper %
 // CHECK: tile.accumulate %[[S]], %[[U]], %[[KEYS]]
 // CHECK-NOT: func.func @f_state
 attn.recurrence @delta(%beta: tensor<?x?x?xf32>) delta(%b, %h, %i) {
@@ -223,12 +227,12 @@ func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x
 // CHECK: %[[ALL:.*]] = tile.accumulate %[[HELD]], %[[PAIRS]], %[[VALUES]] where
 // CHECK: tile.decayed_scores %[[KEYS]], %[[ERASED]], %[[FACTORS]] before
 // CHECK: %[[TAKEN:.*]] = tile.solve
-// CHECK: %[[ROWS:.*]] = tile.transpose %[[TAKEN]]
 // CHECK: arith.mulf %[[X:.*]], %[[FROM]]
 // CHECK: tile.decayed_scores %[[X]], %[[KEYS]], %[[FACTORS]] :
-// CHECK: %[[OF_VALUES:.*]] = tile.accumulate %{{.*}}, %[[VALUES]] where
+// CHECK: %[[OF_VALUES:.*]] = tile.accumulate %{{.*}}, %[[WRITTEN]], upper
 // CHECK: %[[LOST:.*]] = tile.decayed_scores %[[X]], %[[ERASED]], %[[FACTORS]] :
-// CHECK: tile.accumulate %[[OF_VALUES]], %[[LOST]], %[[ROWS]] where
+// CHECK: %[[LOST_T:.*]] = tile.transpose %[[LOST]]
+// CHECK: tile.accumulate %[[OF_VALUES]], %[[TAKEN]], upper %[[LOST_T]]
 // CHECK: %[[MORE:.*]] = tile.accumulate %{{.*}}, %[[WRITTEN]], %[[KEYS_TO]]
 // CHECK: tile.accumulate %[[MORE]], %[[TAKEN]], %[[ERASED_TO]]
 // CHECK-NOT: func.func @f_state

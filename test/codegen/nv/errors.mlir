@@ -103,3 +103,38 @@ func.func @function(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
   } : tensor<16x16xf32> -> tensor<16x16xf32>
   return
 }
+
+// -----
+
+// Sums with the values along the rows, which only processors have.
+
+#entry = #attn.entry<"f", @any, "sm_80", qk = 16, v = 16, types = f16 to f16,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
+  <query_tile = 16, key_tile = 16, rows = 16, lanes = 16, unroll = 1, stages = 1>>
+func.func @upper(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
+    %k: !attn.view<16xf16>, %v: !attn.view<16xf16>, %o: !attn.view<16xf16>,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32)
+    attributes {tile.kernel = "task", tile.entry = #entry} {
+  %z = tile.fill 0.0 : tensor<16x16xf32>
+  // expected-error @below {{cannot be lowered to the nv target with 'upper': expected queries along the rows of the sum, and bits}}
+  %r = tile.accumulate %z, %z, upper %z : tensor<16x16xf32>, tensor<16x16xf32>, tensor<16x16xf32>
+  return
+}
+
+// -----
+
+#entry = #attn.entry<"f", @any, "sm_80", qk = 16, v = 16, types = f16 to f16,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
+  <query_tile = 16, key_tile = 16, rows = 16, lanes = 16, unroll = 1, stages = 1>,
+  state = <rows = 16, sums = true, causal = true>>
+func.func @upper_of_a_chunk(%b: index, %h: index, %tile: index, %q: !attn.view<16xf16>,
+    %k: !attn.view<16xf16>, %v: !attn.view<16xf16>, %o: !attn.view<16xf16>,
+    %s0: !attn.view<16xf32>, %s1: !attn.view<16xf32>, %z0: !attn.view<1xf32>,
+    %z1: !attn.view<1xf32>, %factor: !attn.view<1xf32>, %origin: index, %scale: f32)
+    attributes {tile.kernel = "task", tile.entry = #entry} {
+  %z = tile.fill 0.0 : tensor<16x16xf32>
+  // expected-error @below {{cannot be lowered to the nv target with 'upper': expected queries along the rows of the sum, and bits}}
+  %r = tile.accumulate %z, %z, upper %z : tensor<16x16xf32>, tensor<16x16xf32>, tensor<16x16xf32>
+  return
+}

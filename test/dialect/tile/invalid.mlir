@@ -182,6 +182,24 @@ func.func @accumulate_bits(%o: tensor<48x64xf32>, %p: tensor<48x32xf32>, %v: ten
 
 // -----
 
+func.func @accumulate_upper(%o: tensor<48x64xf32>, %p: tensor<48x32xf32>, %v: tensor<32x64xf32>) {
+  // expected-error @below {{[accumulate-3] expected a square v and no bits with 'upper', found 'tensor<32x64xf32>'}}
+  %r = tile.accumulate %o, %p, upper %v : tensor<48x64xf32>, tensor<48x32xf32>, tensor<32x64xf32>
+  return
+}
+
+// -----
+
+func.func @accumulate_upper_bits(%o: tensor<48x32xf32>, %p: tensor<48x32xf32>, %v: tensor<32x32xf32>,
+                                 %bits: tensor<48x32xi1>) {
+  // expected-error @below {{[accumulate-3] expected a square v and no bits with 'upper', found 'tensor<32x32xf32>' and bits}}
+  %r = tile.accumulate %o, %p, upper %v where %bits
+    : tensor<48x32xf32>, tensor<48x32xf32>, tensor<32x32xf32>, tensor<48x32xi1>
+  return
+}
+
+// -----
+
 func.func @finish_rows(%o: tensor<48x64xf32>, %m: tensor<40xf32>) {
   // expected-error @below {{[finish-1] expected 'm' of rank 1 with one element per row of 'tensor<48x64xf32>', found 'tensor<40xf32>'}}
   %r, %lse = tile.finish %o, %m, %m : tensor<48x64xf32>, tensor<40xf32>

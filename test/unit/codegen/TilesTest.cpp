@@ -239,6 +239,37 @@ TEST_P(Tiles, SumsOfEarlierTokens) {
   }
 }
 
+TEST_P(Tiles, SumsOfAnUpperTriangle) {
+  // The same with values along the lanes, o: 10 x N. NaN of a later value, or
+  // below the diagonal, stays there. Weights turned, or as they are.
+  for (int64_t N : {16, 20, 48, 64})
+    for (bool Turned : {false, true}) {
+      Extent X{N, 12}, O{10, N};
+      std::string Square =
+          "tensor<" + std::to_string(N) + "x" + std::to_string(N) + "xf32>";
+      std::string Scores = Turned ? "  %s1 = tile.scores %x, %y : "
+                                  : "  %s = tile.scores %y, %x : ";
+      Scores += X.tile() + ", " + X.tile() + " -> " + Square + "\n";
+      if (Turned)
+        Scores +=
+            "  %s = tile.transpose %s1 : " + Square + " -> " + Square + "\n";
+      Verb V(GetParam(), X, X, O, O,
+             Scores + "  %z = tile.fill 0.0 : " + O.tile() +
+                 "\n  %r = tile.accumulate %z, %u, upper %s : " + O.tile() +
+                 ", " + O.tile() + ", " + Square);
+      V.U.at(3, N - 1) = std::nanf("");
+      if (!Turned)
+        V.Y.at(N - 1, 5) = std::nanf("");
+      V.expect([&](int64_t J, int64_t I) {
+        double Sum = 0;
+        for (int64_t K = 0; K <= I; ++K)
+          for (int64_t C = 0; C < 12; ++C)
+            Sum += V.x(I, C) * V.y(K, C) * V.u(J, K);
+        return Sum;
+      });
+    }
+}
+
 TEST_P(Tiles, MapsThatHideLaterTokens) {
   for (int64_t N : {20, 64}) {
     Extent X{N, 12}, R{N, N};
