@@ -185,8 +185,12 @@ Cost Estimate::weights(bool IsLazy) const {
 
 Cost Estimate::mask() const {
   Cost Result;
+  // BoxBits.cpp: of a box of keys, questions are asked once per coordinate.
+  const auto Keys = static_cast<double>(Sizes.Keys);
+  const double Asked =
+      Shape.Axes > 1 ? std::pow(Keys, 1.0 / Shape.Axes) / Keys : 1;
   const double PerPair =
-      static_cast<double>(Shape.Conditions) * slots(ConditionPass) +
+      static_cast<double>(Shape.Conditions) * slots(ConditionPass) * Asked +
       slots(WordPass) + slots(MaskPass);
   // Each register tile of the second product reads the bits again.
   const int64_t Rows = registerBlock(M, Sizes, Shape.V).Rows;

@@ -2,7 +2,7 @@
 
 #include "codegen/cpu/Masks.h"
 
-#include "codegen/lanes/IndexAccess.h"
+#include "codegen/cpu/BoxBits.h"
 #include "codegen/lanes/Ramp.h"
 #include "dialect/attn/Emit.h"
 #include "llvm/ADT/STLExtras.h"
@@ -40,32 +40,15 @@ Value heddle::cpu::loadMask(KernelBuilder &B, Value Word) {
                                  Bits);
 }
 
-namespace {
-/// Asks the formula of one tile.
-class BitsEmitter {
-public:
-  BitsEmitter(KernelBuilder &B, const BitsSource &Bits)
-      : B(B), Bits(Bits), Access(B, Bits.Params) {
-    for (Value Param : Bits.Params)
-      Integers.push_back(Param && Param.getType().isInteger(64) ? Param
-                                                                : Value());
-  }
+FormulaBits::FormulaBits(KernelBuilder &B, const BitsSource &Bits,
+                         attn::FormulaAttr Formula)
+    : B(B), Bits(Bits), Formula(Formula), Access(B, Bits.Params) {
+  for (Value Param : Bits.Params)
+    Integers.push_back(Param && Param.getType().isInteger(64) ? Param
+                                                              : Value());
+}
 
-  /// The words of one key for several vectors of queries.
-  KernelBuilder::Values words(ArrayRef<SmallVector<Value>> Queries, Value Key);
-
-private:
-  /// Whether the key exists; null where the formula says so itself.
-  Value exists(ArrayRef<Value> Key);
-
-  KernelBuilder &B;
-  const BitsSource &Bits;
-  ParameterAccess Access;
-  SmallVector<Value> Integers;
-};
-} // namespace
-
-Value BitsEmitter::exists(ArrayRef<Value> Key) {
+Value FormulaBits::exists(ArrayRef<Value> Key) {
   if (!Bits.At.KeyBox.empty())
     return {};
   // A token that is none, -1, is as far beyond all keys as can be.
@@ -74,9 +57,8 @@ Value BitsEmitter::exists(ArrayRef<Value> Key) {
   return arith::CmpIOp::create(B, Below, Key.front(), Bits.NumKeys);
 }
 
-KernelBuilder::Values BitsEmitter::words(ArrayRef<SmallVector<Value>> Queries,
-                                         Value KeyInTile) {
-  SmallVector<Value> Key = Bits.At.keys(B, KeyInTile);
+KernelBuilder::Values FormulaBits::words(ArrayRef<SmallVector<Value>> Queries,
+                                         const SmallVector<Value> &Key) {
   Value Exists = exists(Key);
   KernelBuilder::Values Words;
   Value Shared;
@@ -85,7 +67,7 @@ KernelBuilder::Values BitsEmitter::words(ArrayRef<SmallVector<Value>> Queries,
     if (!Word) {
       attn::Coordinates At{Bits.At.Batch, Bits.At.Head, Query,  Key,
                            Bits.NumKeys,  Integers,     &Access};
-      Value Kept = attn::emitContains(B, B.getLoc(), Bits.Formula, At);
+      Value Kept = attn::emitContains(B, B.getLoc(), Formula, At);
       if (isa<VectorType>(Kept.getType())) {
         Word = packMask(B, Kept);
       } else {
@@ -110,8 +92,12 @@ void heddle::cpu::emitBits(KernelBuilder &B, const BitsSource &Bits,
     });
     return;
   }
+  if (Bits.Parts) {
+    BoxBits::find(Bits)->emit(B, Bits.Parts, To.Base);
+    return;
+  }
   int64_t AtOnce = largestDivisor(Length, MaskedAtOnce);
-  BitsEmitter Emitter(B, Bits);
+  FormulaBits Emitter(B, Bits, Bits.Formula);
   B.loop(Length, AtOnce, [&](Value FirstVector) {
     SmallVector<SmallVector<Value>> Queries;
     for (int64_t J = 0; J < AtOnce; ++J)
@@ -122,7 +108,8 @@ void heddle::cpu::emitBits(KernelBuilder &B, const BitsSource &Bits,
     B.loop(Keys, 1, [&](Value Key) {
       Value At = B.add(B.mul(Key, Length), FirstVector);
       Value Pointer = B.offset(To.Base, At, wordType(B));
-      for (auto [J, Word] : llvm::enumerate(Emitter.words(Queries, Key)))
+      for (auto [J, Word] :
+           llvm::enumerate(Emitter.words(Queries, Bits.At.keys(B, Key))))
         B.storeScalar(Word,
                       B.offset(Pointer, static_cast<int64_t>(J), wordType(B)));
     });

@@ -8,6 +8,7 @@
 
 #include "codegen/cpu/TileCoordinates.h"
 #include "codegen/cpu/Tiles.h"
+#include "codegen/lanes/IndexAccess.h"
 #include "dialect/tile/Tile.h"
 
 namespace heddle::cpu {
@@ -22,6 +23,30 @@ struct BitsSource {
   mlir::SmallVector<mlir::Value> Params;
   /// Every bit is one.
   bool Full = false;
+  /// For what a formula is made of (BoxBits.h), where it is taken apart.
+  mlir::Value Parts;
+};
+
+/// Asks a formula, that of the tile or a part of it.
+class FormulaBits {
+public:
+  FormulaBits(KernelBuilder &B, const BitsSource &Bits,
+              attn::FormulaAttr Formula);
+
+  /// The words of one key for several vectors of queries, by coordinates.
+  KernelBuilder::Values
+  words(llvm::ArrayRef<llvm::SmallVector<mlir::Value>> Queries,
+        const llvm::SmallVector<mlir::Value> &Key);
+
+private:
+  /// Whether the key exists; null where the formula says so itself.
+  mlir::Value exists(llvm::ArrayRef<mlir::Value> Key);
+
+  KernelBuilder &B;
+  const BitsSource &Bits;
+  attn::FormulaAttr Formula;
+  ParameterAccess Access;
+  mlir::SmallVector<mlir::Value> Integers;
 };
 
 /// Writes the words of a tile: [key][vector].

@@ -156,14 +156,22 @@ KernelBuilder::Values RegisterTile::reduce(ArrayRef<Value> RowPointers,
         Stretches, 1, initial(), [&](Value Stretch, ValueRange Carried) {
           Between(Stretch);
           Value First = B.mul(Stretch, Steps);
-          return B.loop(Steps, Unroll, Carried, [&](Value I, ValueRange Sums) {
-            Value Step = B.add(First, I);
+          auto Body = [&](Value Step, ValueRange Sums) {
             Beside(Step);
             return advance(RowPointers, Step, Unroll, Sums);
-          });
+          };
+          if (!P.StepSpan.First)
+            return B.loop(Steps, Unroll, Carried,
+                          [&](Value I, ValueRange Sums) {
+                            return Body(B.add(First, I), Sums);
+                          });
+          // What is done between them is done whatever the span.
+          Value Begin = arith::MaxSIOp::create(B, First, P.StepSpan.First);
+          Value End = B.min(B.add(First, Steps), P.StepSpan.End);
+          return emitLoop(B, Begin, End, B.i64(Unroll), Carried, Body);
         });
   }
-  if (P.StepSpan.First && !P.Copied && P.Depth % Unroll == 0)
+  if (P.StepSpan.First && P.Depth % Unroll == 0)
     return emitLoop(B, P.StepSpan.First, P.StepSpan.End, B.i64(Unroll),
                     initial(), [&](Value Step, ValueRange Carried) {
                       Beside(Step);
@@ -388,10 +396,11 @@ void heddle::cpu::emitProduct(KernelBuilder &B, const Product &P) {
       emitStair(B, P, First, std::min(First + Width, Vectors));
     return;
   }
-  if (P.Copied)
-    PanelCopies(B, P, stripeRows(B.shape(), P)).emitFirst();
   int64_t AtOnce = stripeRows(B.shape(), P);
-  if (P.RowSpan.First && !P.Copied && P.Rows % AtOnce == 0) {
+  bool IsSpan = P.RowSpan.First && P.Rows % AtOnce == 0;
+  if (P.Copied)
+    PanelCopies(B, P, AtOnce).emitFirst(IsSpan ? P.RowSpan.First : B.i64(0));
+  if (IsSpan) {
     B.loop(P.RowSpan.First, P.RowSpan.End, AtOnce,
            [&](Value FirstRow) { emitRows(B, P, FirstRow, AtOnce); });
     return;

@@ -87,10 +87,11 @@ void PanelCopies::emitVectors(Value Panel, Value First, int64_t Count) {
   }
 }
 
-void PanelCopies::emitFirst() {
+void PanelCopies::emitFirst(Value FirstRow) {
   int64_t Count = S.wholeShare(std::min<int64_t>(4, S.vectors()));
+  Value Panel = panelOf(FirstRow);
   B.loop(S.vectors(), Count,
-         [&](Value First) { emitVectors(B.i64(0), First, Count); });
+         [&](Value First) { emitVectors(Panel, First, Count); });
 }
 
 void PanelCopies::emitPart(Value FirstRow, Value Number, int64_t Parts) {
@@ -100,11 +101,14 @@ void PanelCopies::emitPart(Value FirstRow, Value Number, int64_t Parts) {
   Value Inside = arith::RemUIOp::create(B, Stripe, B.i64(S.Stripes));
   Value First = B.mul(B.add(B.mul(Inside, Parts), Number), Count);
   Value Next = B.add(panelOf(FirstRow), 1);
-  auto IsBelow = [&](Value X, int64_t Limit) {
-    return arith::CmpIOp::create(B, arith::CmpIPredicate::ult, X, B.i64(Limit));
+  auto IsBelow = [&](Value X, Value Limit) {
+    return arith::CmpIOp::create(B, arith::CmpIPredicate::ult, X, Limit);
   };
-  Value IsThere = arith::AndIOp::create(B, IsBelow(Next, S.Panels),
-                                        IsBelow(First, S.vectors()));
+  Value Panels = P.RowSpan.End && P.Rows % StripeRows == 0
+                     ? panelOf(P.RowSpan.End)
+                     : B.i64(S.Panels);
+  Value IsThere = arith::AndIOp::create(B, IsBelow(Next, Panels),
+                                        IsBelow(First, B.i64(S.vectors())));
   B.branch(IsThere, [&] { emitVectors(Next, First, Count); });
 }
 

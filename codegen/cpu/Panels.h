@@ -46,8 +46,8 @@ public:
   PanelCopies(KernelBuilder &B, const Product &P, int64_t StripeRows)
       : B(B), P(P), StripeRows(StripeRows), S(B.shape(), P, StripeRows) {}
 
-  /// Makes the first panel.
-  void emitFirst();
+  /// Makes the panel of the stripe from `FirstRow` on.
+  void emitFirst(mlir::Value FirstRow);
   /// While the stripe from `FirstRow` on is worked on: part `Number` of `Parts`
   /// of what falls to it of the next panel.
   void emitPart(mlir::Value FirstRow, mlir::Value Number, int64_t Parts);

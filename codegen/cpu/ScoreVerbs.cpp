@@ -2,6 +2,7 @@
 //
 // Verbs on tiles of scores and weights that look at where their elements lie.
 
+#include "codegen/cpu/BoxBits.h"
 #include "codegen/cpu/Causal.h"
 #include "codegen/cpu/Columns.h"
 #include "codegen/cpu/Regroup.h"
@@ -70,7 +71,9 @@ void TileLowering::lower(tile::BitsOp Op) {
   // One formula for the kernel and for the function that counts.
   SmallVector<Value *> Inputs;
   Bits.At.appendInputs(Inputs);
-  Inputs.append({&Bits.NumKeys, &To.Base});
+  if (std::optional<BoxBits> Box = BoxBits::find(Bits))
+    Bits.Parts = Scratch->allocate(Box->bytes(B)).Base;
+  Inputs.append({&Bits.NumKeys, &Bits.Parts, &To.Base});
   for (Value &Param : Bits.Params)
     Inputs.push_back(&Param);
   const void *Formula = Bits.Formula.getAsOpaquePointer();
