@@ -19,11 +19,36 @@ namespace heddle {
 
 namespace {
 
+/// True if keys that are kept may lie behind others that are not, by the form
+/// of the formula: not for a conjunction of intervals of keys.
+bool hasGaps(attn::FormulaAttr formula) {
+  switch (formula.getKind()) {
+  case attn::FormulaKind::Never:
+  case attn::FormulaKind::Always:
+    return false;
+  case attn::FormulaKind::All:
+    return llvm::any_of(formula.getChildren(), hasGaps);
+  case attn::FormulaKind::Any:
+    return true;
+  case attn::FormulaKind::Between:
+    return llvm::any_of(
+        attn::linearize(formula.getForm()).terms, [](const auto &term) {
+          AffineExpr leaf = term.first;
+          return attn::uses(leaf, attn::DimK) &&
+                 leaf != getAffineDimExpr(attn::DimK, leaf.getContext());
+        });
+  case attn::FormulaKind::Member:
+    return attn::uses(formula, attn::DimK);
+  }
+  llvm_unreachable("all kinds are above");
+}
+
 /// Rewrites one loop.
 class Expander {
 public:
-  Expander(tile::ForeachOp loop, attn::TilesOp tiles)
-      : loop(loop), tiles(tiles), b(loop.getLoc(), loop),
+  /// With `asksAhead` whoever takes the loops asks the memory for keys ahead.
+  Expander(tile::ForeachOp loop, attn::TilesOp tiles, bool asksAhead)
+      : asksAhead(asksAhead), loop(loop), tiles(tiles), b(loop.getLoc(), loop),
         access(tiles.getParams()), keyBox(tiles.getKeyBox()),
         queryBox(tiles.getQueryBox()) {
     if (keyBox.empty()) {
@@ -65,6 +90,11 @@ private:
 
   SmallVector<Value> buildRuns(ValueRange state) {
     SmallVector<Value> inits = {index(0)};
+    bool isAhead = wantsNextRun();
+    if (isAhead)
+      // Nothing up to the first key.
+      llvm::append_range(inits,
+                         ArrayRef<Value>{index(0), constant(tile::Empty)});
     llvm::append_range(inits, state);
     auto runs = scf::WhileOp::create(
         b, ValueRange(inits).getTypes(), inits,
@@ -74,13 +104,31 @@ private:
           scf::ConditionOp::create(b, more, state);
         },
         [&](OpBuilder &, Location, ValueRange state) {
-          buildRun(state.front(), state.drop_front());
+          if (isAhead)
+            buildKnownRun(state);
+          else
+            buildRun(state.front(), state.drop_front());
         });
-    return llvm::to_vector_of<Value>(runs.getResults().drop_front());
+    return llvm::to_vector_of<Value>(
+        runs.getResults().drop_front(isAhead ? 3 : 1));
   }
 
-  /// Asks for the run that starts at `key` and covers it.
-  void buildRun(Value key, ValueRange state) {
+  /// True if the first keys of a run may lie behind others that nobody keeps,
+  /// and are loaded: who knows of them in time can ask the memory for them.
+  bool wantsNextRun() {
+    return asksAhead && keyBox.size() == 1 && hasGaps(tiles.getFormula()) &&
+           llvm::any_of(loop.getBodyRegion().getOps<tile::LoadOp>(),
+                        [&](tile::LoadOp load) {
+                          return load.getRow() == loop.getFirstKey().front();
+                        });
+  }
+
+  Value constant(int32_t status) {
+    return arith::ConstantOp::create(b, b.getI32IntegerAttr(status));
+  }
+
+  /// Asks for the run that starts at `key`.
+  attn::EmittedStatus ask(Value key) {
     attn::Coordinates at;
     at.b = tiles.getB(), at.h = tiles.getH();
     llvm::append_range(at.q, tiles.getQ0());
@@ -90,22 +138,59 @@ private:
     for (Value param : tiles.getParams())
       at.params.push_back(param.getType().isIndex() ? param : Value());
     at.access = &access;
-    attn::EmittedStatus answer = attn::emitStatus(
-        b, b.getLoc(), tiles.getFormula(), at, queryBox, keyBox);
-    Value end = arith::MinSIOp::create(b, answer.until, ends.back());
+    return attn::emitStatus(b, b.getLoc(), tiles.getFormula(), at, queryBox,
+                            keyBox);
+  }
+
+  /// Asks for the run that starts at `key` and covers it.
+  void buildRun(Value key, ValueRange state) {
+    attn::EmittedStatus answer = ask(key);
+    SmallVector<Value> next = {answer.until};
+    llvm::append_range(next, cover(key, answer, state));
+    scf::YieldOp::create(b, next);
+  }
+
+  /// Covers the run that the state begins with, its first key, its end and its
+  /// status, after the next one that keeps anything was found.
+  void buildKnownRun(ValueRange state) {
+    attn::EmittedStatus known{state[2], state[1]};
+    Value key = state.front();
+    Type index = b.getIndexType();
+    auto search = scf::WhileOp::create(
+        b, TypeRange{index, index, b.getI32Type()}, ValueRange{known.until},
+        [&](OpBuilder &, Location, ValueRange from) {
+          Value at = arith::MinSIOp::create(b, from.front(), ends.back());
+          attn::EmittedStatus answer = ask(at);
+          Value isEmpty =
+              arith::CmpIOp::create(b, arith::CmpIPredicate::eq, answer.status,
+                                    constant(tile::Empty));
+          Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at,
+                                             ends.back());
+          scf::ConditionOp::create(b, arith::AndIOp::create(b, isEmpty, more),
+                                   ValueRange{at, answer.until, answer.status});
+        },
+        [&](OpBuilder &, Location, ValueRange found) {
+          scf::YieldOp::create(b, found[1]);
+        });
+    SmallVector<Value> next = llvm::to_vector_of<Value>(search.getResults());
+    llvm::append_range(next, cover(key, known, state.drop_front(3)));
+    scf::YieldOp::create(b, next);
+  }
+
+  /// The loops over the tiles of a run.
+  SmallVector<Value> cover(Value key, const attn::EmittedStatus &run,
+                           ValueRange state) {
+    Value end = arith::MinSIOp::create(b, run.until, ends.back());
     // Of the two counted loops at most one runs: the other one's end is its
     // start. No branch, and no third place where the state is merged.
     SmallVector<Value> current(state);
     for (int32_t status : {tile::Full, tile::Partial}) {
-      Value is = arith::CmpIOp::create(
-          b, arith::CmpIPredicate::eq, answer.status,
-          arith::ConstantOp::create(b, b.getI32IntegerAttr(status)));
+      Value is = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, run.status,
+                                       constant(status));
       Value bodyEnd = arith::SelectOp::create(b, is, end, key);
       current = buildBody(key, bodyEnd, status, current);
     }
-    SmallVector<Value> next = {answer.until};
-    llvm::append_range(next, current);
-    scf::YieldOp::create(b, next);
+    return current;
   }
 
   /// A counted loop with a copy of the body for one status.
@@ -132,6 +217,7 @@ private:
     return llvm::to_vector_of<Value>(body.getResults());
   }
 
+  bool asksAhead;
   tile::ForeachOp loop;
   attn::TilesOp tiles;
   ImplicitLocOpBuilder b;
@@ -143,33 +229,40 @@ private:
   SmallVector<Value> outer;
 };
 
-/// The target of the kernel takes the loops as they are.
-bool keepsLoops(func::FuncOp function) {
+/// How the target of a kernel takes its loops.
+struct LoopUse {
+  bool keepsLoops = false; ///< As they are.
+  bool asksAhead = false;  ///< Asks the memory for keys of tiles to come.
+};
+
+LoopUse loopUse(func::FuncOp function) {
   auto entry = function->getAttrOfType<attn::EntryAttr>(tile::kEntryAttr);
   auto kind = function->getAttrOfType<StringAttr>(tile::kKernelAttr);
   // Kernels with a state have short loops only.
   if (!entry || !kind || entry.getState() ||
       (kind != "task" && kind != "columns"))
-    return false;
+    return {};
   const Target *target = findTargetOfLevel(entry.getLevel());
-  return target && target->keepsTileLoops();
+  bool keepsLoops = target && target->keepsTileLoops();
+  return {keepsLoops, !keepsLoops && kind == "task"};
 }
 
 struct AttnExpandTiles : impl::AttnExpandTilesBase<AttnExpandTiles> {
   void runOnOperation() override {
-    SmallVector<tile::ForeachOp> loops;
+    SmallVector<std::pair<tile::ForeachOp, bool>> loops;
     getOperation().walk([&](tile::ForeachOp loop) {
       auto function = loop->getParentOfType<func::FuncOp>();
-      if (!function || !keepsLoops(function))
-        loops.push_back(loop);
+      LoopUse use = function ? loopUse(function) : LoopUse();
+      if (!use.keepsLoops)
+        loops.emplace_back(loop, use.asksAhead);
     });
-    for (tile::ForeachOp loop : loops) {
+    for (auto [loop, asksAhead] : loops) {
       auto tiles = loop.getTiles().getDefiningOp<attn::TilesOp>();
       if (!tiles) {
         loop.emitOpError() << "expected tiles that come from 'attn.tiles'";
         return signalPassFailure();
       }
-      Expander(loop, tiles).run();
+      Expander(loop, tiles, asksAhead).run();
       if (tiles->use_empty())
         tiles.erase();
     }

@@ -418,7 +418,11 @@ def AttnExpandTiles : Pass<"attn-expand-tiles", "::mlir::ModuleOp"> {
     is asked where the run ends. There is one body for full tiles and one for
     partial tiles, each with a constant status; empty runs are one jump. On a
     token grid runs go along the innermost axis, and the outer axes are counted
-    loops over all boxes around them. Afterwards no `tile.foreach` and no `attn.tiles`
+    loops over all boxes around them. Where runs with keys that are loaded may
+    lie behind keys that nobody keeps, the loop is one run ahead: it carries the
+    first key, the end and the status of a run, finds the next run that keeps
+    anything, and then covers the one it has, whose last tile can ask the memory
+    for the first keys of the next one. Afterwards no `tile.foreach` and no `attn.tiles`
     is left but in the kernels "task" and "columns" of targets that take the loops
     as they are (`Target::keepsTileLoops`).
 

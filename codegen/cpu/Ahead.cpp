@@ -3,7 +3,8 @@
 // Which rows a product asks the memory for. Products read a few elements of
 // many rows at a time, which no hardware prefetcher follows far enough; their
 // time is just right to bring in the other tensor's rows of the same tile, or
-// the keys of the next one.
+// the keys of the next one: in the run, or the first of the next run, where the
+// loop over runs carries its first key ahead of everything else.
 
 #include "codegen/cpu/TileLowering.h"
 
@@ -58,8 +59,16 @@ RowsAhead TileLowering::valuesAhead(tile::ScoresOp Op) {
                    isTile(Load.getRow()) ? Value() : scalarI64(Load.getRow()));
 }
 
+Value TileLowering::firstKeyOfNextRun(scf::ForOp Run) {
+  auto Runs = dyn_cast<scf::WhileOp>(Run->getParentOp());
+  if (!Runs || Runs.getAfterArguments().empty() ||
+      Run.getLowerBound() != Runs.getAfterArguments().front())
+    return {};
+  Value Next = Runs.getYieldOp().getOperand(0);
+  return Scalars.contains(Next) ? Next : Value();
+}
+
 RowsAhead TileLowering::keysAhead(tile::AccumulateOp Op) {
-  // Only within a run of tiles is the next one known.
   auto Scores = findBeside<tile::ScoresOp>(Op);
   auto Loop = dyn_cast<scf::ForOp>(Op->getParentOp());
   tile::LoadOp Load = Scores ? loadOf(Scores.getK()) : tile::LoadOp();
@@ -67,8 +76,23 @@ RowsAhead TileLowering::keysAhead(tile::AccumulateOp Op) {
     return {};
   Value This = scalarI64(Loop.getInductionVar());
   Value Next = B.add(This, scalarI64(Loop.getStep()));
-  // After the last tile of the run its own rows, which cost nothing.
+  // After the last tile of the run, where no more is known, its own rows, which
+  // cost nothing.
+  Value Behind = firstKeyOfNextRun(Loop);
+  Value After = Behind ? scalarI64(Behind) : This;
   Value IsLast = arith::CmpIOp::create(B, arith::CmpIPredicate::sge, Next,
                                        scalarI64(Loop.getUpperBound()));
-  return rowsAhead(Load, B.select(IsLast, This, Next));
+  Next = B.select(IsLast, After, Next);
+  RowsAhead Keys = rowsAhead(Load, Next);
+  auto Values = Op.getV().getDefiningOp<tile::LoadOp>();
+  // From page to page within a run the processor follows by itself.
+  if (Behind && Values && Values.getRow() == Loop.getInductionVar())
+    B.branch(
+        IsLast,
+        [&] {
+          Keys.askForPages(B);
+          rowsAhead(Values, Next).askForPages(B);
+        },
+        [] {});
+  return Keys;
 }

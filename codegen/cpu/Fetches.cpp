@@ -3,6 +3,7 @@
 #include "codegen/cpu/Fetches.h"
 
 #include "codegen/cpu/Machine.h"
+#include "codegen/lanes/Structured.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
@@ -10,6 +11,9 @@
 
 using namespace heddle::cpu;
 using namespace mlir;
+
+/// Of the smallest pages.
+static constexpr int64_t PageBytes = 4096;
 
 static int64_t linesPerRow(const RowsAhead &Rows) {
   return llvm::divideCeil(Rows.Bytes, LineBytes);
@@ -23,6 +27,22 @@ Value RowsAhead::address(KernelBuilder &B, Value Row) const {
     Row =
         B.loadScalar(B.offset(Positions, Row, B.getI64Type()), B.getI64Type());
   return B.offset(Base, B.mul(Row, Stride), B.getI8Type());
+}
+
+void RowsAhead::askForPages(KernelBuilder &B) const {
+  if (!Base || Positions)
+    return;
+  Value Apart = arith::MaxSIOp::create(B, Stride, B.i64(1));
+  Value PerPage = arith::DivUIOp::create(B, B.i64(PageBytes), Apart);
+  // Rows with pages of their own are so many that they wait for memory.
+  Value Share =
+      arith::CmpIOp::create(B, arith::CmpIPredicate::sgt, PerPage, B.i64(1));
+  emitLoop(B, B.i64(0), B.select(Share, B.i64(Rows), B.i64(0)),
+           arith::MaxSIOp::create(B, PerPage, B.i64(1)), {},
+           [&](Value Row, ValueRange) -> SmallVector<Value> {
+             B.prefetch(address(B, Row));
+             return {};
+           });
 }
 
 Fetches::Fetches(KernelBuilder &B, const Product &P, Value FirstRow,

@@ -30,6 +30,10 @@ struct RowsAhead {
 
   /// The address of a row, that of the last one behind it.
   mlir::Value address(KernelBuilder &B, mlir::Value Row) const;
+  /// Asks for a line of every page, where pages hold several rows: whoever asks
+  /// for the first line of a page waits until the page is found, and pages are
+  /// found side by side.
+  void askForPages(KernelBuilder &B) const;
 };
 
 /// Which products of a square of tokens count; lanes are queries, or none of

@@ -216,6 +216,8 @@ private:
   RowsAhead valuesAhead(tile::ScoresOp Op);
   RowsAhead keysAhead(tile::AccumulateOp Op);
   RowsAhead rowsAhead(tile::LoadOp Load, mlir::Value First);
+  /// Of the tile level; null where it is not known before the run.
+  mlir::Value firstKeyOfNextRun(mlir::scf::ForOp Run);
   // The same for recurrences, which go chunk by chunk (ChunkAhead.cpp).
   /// True for what is done for every chunk.
   static bool isOfChunk(mlir::Operation *Op);
