@@ -7,6 +7,7 @@
 #include "codegen/nv/DeviceLibrary.h"
 #include "codegen/nv/Levels.h"
 #include "codegen/nv/Ptxas.h"
+#include "codegen/nv/RolledLoops.h"
 #include "dialect/tile/Tile.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -150,18 +151,10 @@ void NvEmitter::optimize(llvm::Module &Module, llvm::TargetMachine &Machine) {
   PerFunction.addPass(llvm::EarlyCSEPass());
   PerFunction.addPass(llvm::InstCombinePass());
   PerFunction.addPass(llvm::SimplifyCFGPass());
+  PerFunction.addPass(KeepLoopsRolled());
   Passes.addPass(
       llvm::createModuleToFunctionPassAdaptor(std::move(PerFunction)));
   runPasses(Passes, Module, Machine);
-}
-
-/// What is said of a loop arrives under the name that dialects share.
-static void setLoopHints(mlir::ModuleOp Module) {
-  Module.walk([](mlir::LLVM::BrOp Branch) {
-    if (auto Hints =
-            Branch->getAttrOfType<mlir::LLVM::LoopAnnotationAttr>(LoopHints))
-      Branch.setLoopAnnotationAttr(Hints);
-  });
 }
 
 llvm::Expected<std::unique_ptr<llvm::Module>>
@@ -178,7 +171,6 @@ NvEmitter::translate(mlir::ModuleOp Module, llvm::LLVMContext &Context) {
     if (keepsLines(Module))
       if (llvm::Error E = addScopes(Module))
         return E;
-    setLoopHints(Module);
     Result = mlir::translateModuleToLLVMIR(Module, Context, "heddle",
                                            /*disableVerification=*/true);
   }

@@ -12,9 +12,6 @@ namespace heddle::nv {
 inline constexpr llvm::StringLiteral ThreadsAttr = "nv.threads";
 inline constexpr llvm::StringLiteral SharedBytesAttr = "nv.shared_bytes";
 inline constexpr llvm::StringLiteral WorkspaceBytesAttr = "nv.workspace_bytes";
-/// On a loop: what the assembler is asked to do with it, under the name by
-/// which conversions hand it on.
-inline constexpr llvm::StringLiteral LoopHints = "llvm.loop_annotation";
 
 /// PTX of modules whose `tile.device` is a level of this target, and code of
 /// the machine itself where there is a ptxas.

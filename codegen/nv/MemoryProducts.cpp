@@ -2,8 +2,8 @@
 
 #include "codegen/nv/MemoryProducts.h"
 
-#include "codegen/lanes/Structured.h"
 #include "codegen/nv/TensorProducts.h"
+#include "codegen/nv/Turns.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace heddle;
@@ -19,11 +19,14 @@ Value heddle::nv::reduceWarp(NvBuilder &B, Value X,
 }
 
 Value heddle::nv::foldByLanes(NvBuilder &B, int64_t Count, Value Start,
-                              function_ref<Value(Value, Value)> F) {
-  return emitLoop(B, B.lane(), B.i32(Count), B.i32(WarpSize), Start,
-                  [&](Value Number, ValueRange Before) {
-                    return NvBuilder::Values{F(Number, Before.front())};
-                  })[0];
+                              function_ref<Value(Value)> Read,
+                              function_ref<Value(Value, Value, Value)> F) {
+  return inTurns(
+      B, {B.lane(), WarpSize}, Count, Start,
+      [&](Value Number) -> NvBuilder::Values { return {Read(Number)}; },
+      [&](Value Number, ValueRange X, ValueRange Before) -> NvBuilder::Values {
+        return {F(Number, X.front(), Before.front())};
+      })[0];
 }
 
 Value MemoryProduct::start(NvBuilder &B, Value Row, Value Column,
@@ -105,25 +108,32 @@ void FmaProduct::emitBlock(Value RowBlock, Value ColumnBlock) {
                                            : HasColumn);
       Sums.push_back(P.start(B, Row, Column, Exists.back()));
     }
-  Sums = B.loop(P.Left.Columns, 1, Sums,
-                [&](Value K, ValueRange Before) -> NvBuilder::Values {
-                  NvBuilder::Values Right, After;
-                  for (Value Column : By.At)
-                    Right.push_back(P.Right.load(B, K, Column));
-                  size_t Next = 0;
-                  for (Value Row : Of.At) {
-                    Value Left = P.Left.load(B, Row, K);
-                    Value Kept = P.IsKept ? P.IsKept(Row, K) : Value();
-                    for (Value X : Right) {
-                      Value Old = Before[Next++];
-                      Value Sum = B.fma(Left, X, Old);
-                      After.push_back(Kept ? B.select(Kept, Sum, Old) : Sum);
-                    }
-                  }
-                  return After;
-                });
-  if (P.IsKept)
-    NvBuilder::keepRolled(Sums);
+  // Where pairs are left out it next to never runs.
+  const int64_t Together = P.IsKept || Rows * Columns > 4 ? 1 : 4;
+  Sums = inTurns(
+      B, {B.i32(0), 1, Together}, P.Left.Columns, Sums,
+      [&](Value K) {
+        NvBuilder::Values Read;
+        for (Value Column : By.At)
+          Read.push_back(P.Right.load(B, K, Column));
+        for (Value Row : Of.At)
+          Read.push_back(P.Left.load(B, Row, K));
+        return Read;
+      },
+      [&](Value K, ValueRange Read, ValueRange Before) {
+        ValueRange Right = Read.take_front(By.At.size());
+        NvBuilder::Values After;
+        for (auto [Row, Left] :
+             llvm::zip_equal(Of.At, Read.drop_front(By.At.size()))) {
+          Value Kept = P.IsKept ? P.IsKept(Row, K) : Value();
+          for (Value X : Right) {
+            Value Old = Before[After.size()];
+            Value Sum = B.fma(Left, X, Old);
+            After.push_back(Kept ? B.select(Kept, Sum, Old) : Sum);
+          }
+        }
+        return After;
+      });
   size_t Next = 0;
   for (Value Row : Of.At)
     for (Value Column : By.At) {
@@ -140,12 +150,14 @@ void FmaProduct::emitBlock(Value RowBlock, Value ColumnBlock) {
 static Value hasNonFinite(NvBuilder &B, const MemoryTile &Tile) {
   constexpr int64_t Exponent = 0x7f800000;
   const int64_t Elements = Tile.Rows * Tile.Columns, Inner = Tile.Columns;
-  Value Any = emitLoop(
-      B, B.thread(), B.i32(Elements), B.i32(B.config().threads()), B.i1(false),
-      [&](Value Number, ValueRange Before) {
-        Value X = Tile.load(B, B.div(Number, Inner), B.rem(Number, Inner));
-        Value Bits = B.bitAnd(B.bitcast(X, B.getI32Type()), Exponent);
-        return NvBuilder::Values{
+  Value Any = inTurns(
+      B, {B.thread(), B.config().threads()}, Elements, B.i1(false),
+      [&](Value Number) -> NvBuilder::Values {
+        return {Tile.load(B, B.div(Number, Inner), B.rem(Number, Inner))};
+      },
+      [&](Value, ValueRange X, ValueRange Before) -> NvBuilder::Values {
+        Value Bits = B.bitAnd(B.bitcast(X.front(), B.getI32Type()), Exponent);
+        return {
             B.bitOr(Before.front(), B.cmp(CmpIPredicate::eq, Bits, Exponent))};
       })[0];
   return B.anyOfCta(Any);

@@ -39,11 +39,15 @@ mlir::Value
 reduceWarp(NvBuilder &B, mlir::Value X,
            llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> F);
 
-/// Numbers below `Count` by turns of a warp's lanes: what `F` makes of a lane's
-/// numbers, one after the other, beginning with `Start`.
-mlir::Value foldByLanes(
-    NvBuilder &B, int64_t Count, mlir::Value Start,
-    llvm::function_ref<mlir::Value(mlir::Value Number, mlir::Value X)> F);
+/// Numbers below `Count` by turns of a warp's lanes: what `F` makes of what
+/// `Read` reads for a lane's numbers, one after the other, beginning with
+/// `Start`.
+mlir::Value
+foldByLanes(NvBuilder &B, int64_t Count, mlir::Value Start,
+            llvm::function_ref<mlir::Value(mlir::Value Number)> Read,
+            llvm::function_ref<mlir::Value(mlir::Value Number, mlir::Value Read,
+                                           mlir::Value X)>
+                F);
 
 } // namespace heddle::nv
 

@@ -41,6 +41,22 @@ void forEachElement(NvBuilder &B, int64_t Rows, int64_t Columns, bool ByRows,
 /// In the order in which they lie in memory.
 void forEachElement(NvBuilder &B, const MemoryTile &Tile, ElementBody Body);
 
+/// What is to be stored for an element, and what stores it.
+using ElementValues =
+    llvm::function_ref<NvBuilder::Values(mlir::Value Row, mlir::Value Column)>;
+using ElementStore = llvm::function_ref<void(
+    mlir::Value Row, mlir::Value Column, mlir::ValueRange Values)>;
+
+/// forEachElement for elements whose values depend on no other's being stored.
+/// Where they take few operations, a thread makes several of them before it
+/// stores the first: it does not wait for memory in every turn.
+void makeElements(NvBuilder &B, int64_t Rows, int64_t Columns, bool ByRows,
+                  ElementValues Make, ElementStore Store);
+/// Elements of tiles of one shape, in the order in which the first one lies in
+/// memory; a value for each tile.
+void makeElements(NvBuilder &B, llvm::ArrayRef<MemoryTile> To,
+                  ElementValues Make);
+
 /// Calls `Body` for numbers below `Count`, each in one of the CTA's warps.
 void forEachOfWarps(NvBuilder &B, int64_t Count,
                     llvm::function_ref<void(mlir::Value Number)> Body);

@@ -2,7 +2,6 @@
 
 #include "codegen/nv/NvBuilder.h"
 
-#include "codegen/nv/Emit.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace heddle::nv;
@@ -241,20 +240,6 @@ Value NvBuilder::shuffle(Value X, Value From) {
 //===----------------------------------------------------------------------===//
 // Control
 //===----------------------------------------------------------------------===//
-
-void NvBuilder::keepRolled(ValueRange Results) {
-  auto Loop = Results.empty() ? scf::ForOp()
-                              : Results.front().getDefiningOp<scf::ForOp>();
-  if (!Loop)
-    return;
-  MLIRContext *Context = Loop.getContext();
-  auto Unroll = LLVM::LoopUnrollAttr::get(
-      Context, /*disable=*/BoolAttr::get(Context, true), {}, {}, {}, {}, {},
-      {});
-  Loop->setAttr(LoopHints, LLVM::LoopAnnotationAttr::get(
-                               Context, {}, {}, {}, Unroll, {}, {}, {}, {}, {},
-                               {}, {}, {}, {}, {}, {}));
-}
 
 NvBuilder::Values NvBuilder::branch(Value Condition, TypeRange Types,
                                     llvm::function_ref<Values()> Then,

@@ -43,6 +43,9 @@ struct Config {
   int64_t SharedLimit = 0;
   /// Features of rows that are there at once; 0 for whole rows.
   int64_t Slice = 0;
+  /// In kernels with a state: elements that a thread reads before it stores the
+  /// first of them, and steps of a product that read together.
+  int64_t ElementsTogether = 4, StepsTogether = 2;
 
   int64_t threads() const { return Warps * WarpSize; }
   /// Keys and values take turns in one slot of a ring: see Schedules.h.
@@ -136,10 +139,6 @@ public:
   /// of lane number `Lane`; for all lanes of the warp at once.
   mlir::Value shuffleXor(mlir::Value X, int64_t Mask);
   mlir::Value shuffle(mlir::Value X, mlir::Value Lane);
-
-  /// Asks ptxas not to unroll the loop that gave these results: for code that
-  /// next to never runs, whose registers all other code would pay for.
-  static void keepRolled(mlir::ValueRange Results);
 
   /// One of two pieces of code with results.
   using CodeBuilder::branch;

@@ -83,6 +83,7 @@ LLVM::LLVMFuncOp CodeSharing::makeFunction(Operation *Piece,
       B, (Kernel.getName() + "_part" + Twine(Number)).str(), Type,
       LLVM::Linkage::Internal);
   Function.setNoInline(true);
+  Function.setPassthroughAttr(Kernel.getPassthroughAttr());
   // Warps come as they are to what they do together in it.
   Function.setConvergent(true);
   B.setInsertionPointToStart(Function.addEntryBlock(B));

@@ -2,6 +2,7 @@
 
 #include "codegen/nv/StateLowering.h"
 
+#include "codegen/nv/RolledLoops.h"
 #include "codegen/nv/SharedCode.h"
 #include "heddle/abi.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -12,9 +13,22 @@ using namespace heddle;
 using namespace heddle::nv;
 using namespace mlir;
 
+/// What is unrolled is text that ptxas works on: the more verbs a kernel has,
+/// the less of each.
+static Config withTurns(func::FuncOp Kernel, Config C) {
+  constexpr int64_t Many = 110, VeryMany = 160;
+  int64_t Verbs = 0;
+  Kernel.walk([&](Operation *Op) {
+    Verbs += isa<tile::TileDialect>(Op->getDialect()) ? 1 : 0;
+  });
+  C.ElementsTogether = Verbs > VeryMany ? 1 : Verbs > Many ? 2 : 4;
+  C.StepsTogether = Verbs > Many ? 1 : 2;
+  return C;
+}
+
 StateLowering::StateLowering(func::FuncOp Kernel, Block *Entry,
                              tile::KernelKind Kind, const Config &C)
-    : KernelCode(Kernel, Entry, Kind, C) {}
+    : KernelCode(Kernel, Entry, Kind, withTurns(Kernel, C)) {}
 
 LogicalResult StateLowering::run() {
   mapArguments();
@@ -26,7 +40,9 @@ LogicalResult StateLowering::run() {
   if (failed(lowerBlock(Kernel.getBody().front())))
     return failure();
   WorkspaceSize.setValueAttr(B.getI64IntegerAttr(workspaceBytes()));
-  shareCode(cast<LLVM::LLVMFuncOp>(Entry->getParentOp()), Pieces);
+  auto Function = cast<LLVM::LLVMFuncOp>(Entry->getParentOp());
+  Function.setPassthroughAttr(B.getStrArrayAttr({RolledAttr}));
+  shareCode(Function, Pieces);
   return success();
 }
 

@@ -115,24 +115,27 @@ void StateLowering::lower(tile::SoftmaxStepOp Op) {
     // A NaN score loses here and reaches p below.
     Value Most =
         reduceWarp(B,
-                   foldByLanes(B, S.Columns, Minus,
-                               [&](Value Column, Value X) {
-                                 return B.fmax(X, S.load(B, Row, Column));
-                               }),
+                   foldByLanes(
+                       B, S.Columns, Minus,
+                       [&](Value Column) { return S.load(B, Row, Column); },
+                       [&](Value, Value Y, Value X) { return B.fmax(X, Y); }),
                    [&](Value X, Value Y) { return B.fmax(X, Y); });
     Value Old = M.load(B, Row, None);
     Value New = B.fmax(Old, Most);
     // A row without a finite score yet is measured from 0: p = 2^-inf = 0.
     Value From = B.select(B.cmp(CmpFPredicate::OEQ, New, Minus), Zero, New);
-    Value Sum = reduceWarp(
-        B,
-        foldByLanes(B, S.Columns, Zero,
-                    [&](Value Column, Value X) {
-                      Value E = B.ex2(B.fsub(S.load(B, Row, Column), From));
-                      P.store(B, E, Row, Column);
-                      return B.fadd(X, E);
-                    }),
-        [&](Value X, Value Y) { return B.fadd(X, Y); });
+    Value Sum =
+        reduceWarp(B,
+                   foldByLanes(
+                       B, S.Columns, Zero,
+                       [&](Value Column) {
+                         return B.ex2(B.fsub(S.load(B, Row, Column), From));
+                       },
+                       [&](Value Column, Value E, Value X) {
+                         P.store(B, E, Row, Column);
+                         return B.fadd(X, E);
+                       }),
+                   [&](Value X, Value Y) { return B.fadd(X, Y); });
     Value A = B.select(B.cmp(CmpFPredicate::OEQ, Old, New), B.f32(1.0F),
                        B.ex2(B.fsub(Old, From)));
     B.branch(B.cmp(CmpIPredicate::eq, B.lane(), 0), [&] {
@@ -156,11 +159,11 @@ void StateLowering::lower(tile::FinishOp Op) {
   if (!Op.getLse().use_empty()) {
     MemoryTile Lse = allocate(Op.getLse());
     Arena->access({M, L}, {Lse});
-    forEachElement(B, Lse, [&](Value Row, Value) {
+    makeElements(B, Lse, [&](Value Row, Value) -> Values {
       Value Sum = L.load(B, Row, None);
       Value Log = B.fmul(B.fadd(M.load(B, Row, None), B.lg2(Sum)),
                          B.f32(0x1.62e430p-1F));
-      Lse.store(B, B.select(IsEmpty(Sum), B.f32(-Beyond), Log), Row, None);
+      return {B.select(IsEmpty(Sum), B.f32(-Beyond), Log)};
     });
     define(Op.getLse(), Lse);
   }

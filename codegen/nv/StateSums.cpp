@@ -6,6 +6,7 @@
 #include "codegen/nv/Expansion.h"
 #include "codegen/nv/MemoryProducts.h"
 #include "codegen/nv/StateLowering.h"
+#include "codegen/nv/Turns.h"
 
 #include <limits>
 
@@ -28,10 +29,10 @@ void StateLowering::lower(tile::ReduceOp Op) {
   };
   Arena->access({From}, {To});
   forEachOfWarps(B, From.Rows, [&](Value Row) {
-    Value OfLane =
-        foldByLanes(B, From.Columns, Start, [&](Value Column, Value X) {
-          return Join(X, From.load(B, Row, Column));
-        });
+    Value OfLane = foldByLanes(
+        B, From.Columns, Start,
+        [&](Value Column) { return From.load(B, Row, Column); },
+        [&](Value, Value Y, Value X) { return Join(X, Y); });
     Value All = reduceWarp(B, OfLane, Join);
     B.branch(B.cmp(CmpIPredicate::eq, B.lane(), 0),
              [&] { To.store(B, All, Row, B.i32(0)); });
@@ -50,17 +51,22 @@ void StateLowering::lower(tile::DecaysOp Op) {
   MemoryTile ToEnd = allocate(Op.getToEnd());
   Arena->access({A}, {W, FromStart, ToEnd});
   Value None = B.i32(0), One = B.f32(1.0F), Zero = B.f32(0.0F);
+  Value Last = B.i32(W.Columns - 1);
   // A thread goes down a row: what it has come to is the product so far.
   forEachOfThreads(B, W.Rows, [&](Value I) {
     Value IsLast = B.cmp(CmpIPredicate::eq, I, W.Rows - 1);
-    Value Whole =
-        B.loop(W.Columns, 1, One, [&](Value Step, ValueRange Before) -> Values {
-          Value J = B.sub(B.i32(W.Columns - 1), Step);
+    Value Whole = inTurns(
+        B, {None}, W.Columns, One,
+        [&](Value Step) -> Values {
+          return {A.load(B, B.sub(Last, Step), None)};
+        },
+        [&](Value Step, ValueRange Read, ValueRange Before) -> Values {
+          Value J = B.sub(Last, Step);
           Value IsLater = B.cmp(CmpIPredicate::sgt, J, I);
           Value X = Before.front();
           W.store(B, B.select(IsLater, Zero, X), I, J);
           B.branch(IsLast, [&] { ToEnd.store(B, X, J, None); });
-          return {B.select(IsLater, X, B.fmul(X, A.load(B, J, None)))};
+          return {B.select(IsLater, X, B.fmul(X, Read.front()))};
         })[0];
     FromStart.store(B, Whole, I, None);
   });
@@ -100,22 +106,33 @@ void StateLowering::lower(tile::DecayedScoresOp Op) {
       Query.push_back(X);
     }
     Value Seen = B.add(I, Ahead);
-    B.loop(Seen, 1, Query, [&](Value Step, ValueRange Before) -> Values {
-      Value J = B.add(B.sub(Seen, Step), -1);
-      Value Sum;
-      Values After;
-      for (auto [Feature, Inside, X] : llvm::zip_equal(At, Exists, Before)) {
-        Value Product = B.fmul(X, K.load(B, J, Feature));
-        if (Inside)
-          Product = B.select(Inside, Product, Zero);
-        Sum = Sum ? B.fadd(Sum, Product) : Product;
-        After.push_back(B.fmul(X, A.load(B, J, Feature)));
-      }
-      Sum = reduceWarp(B, Sum, [&](Value X, Value Y) { return B.fadd(X, Y); });
-      B.branch(B.cmp(CmpIPredicate::eq, B.lane(), 0),
-               [&] { S.store(B, Sum, I, J); });
-      return After;
-    });
+    auto Key = [&](Value Step) { return B.add(B.sub(Seen, Step), -1); };
+    inTurns(
+        B, Seen, Query,
+        [&](Value Step) {
+          Values Read;
+          for (Value Feature : At)
+            Read.append(
+                {K.load(B, Key(Step), Feature), A.load(B, Key(Step), Feature)});
+          return Read;
+        },
+        [&](Value Step, ValueRange Read, ValueRange Before) {
+          Value Sum;
+          Values After;
+          for (auto [Inside, X] : llvm::zip_equal(Exists, Before)) {
+            Value Product = B.fmul(X, Read[0]);
+            if (Inside)
+              Product = B.select(Inside, Product, Zero);
+            Sum = Sum ? B.fadd(Sum, Product) : Product;
+            After.push_back(B.fmul(X, Read[1]));
+            Read = Read.drop_front(2);
+          }
+          Sum = reduceWarp(B, Sum,
+                           [&](Value X, Value Y) { return B.fadd(X, Y); });
+          B.branch(B.cmp(CmpIPredicate::eq, B.lane(), 0),
+                   [&] { S.store(B, Sum, I, Key(Step)); });
+          return After;
+        });
     // Keys after those.
     B.loop(B.add(Seen, B.lane()), B.i32(Tokens), WarpSize,
            [&](Value J) { S.store(B, Zero, I, J); });
@@ -130,20 +147,25 @@ void StateLowering::lower(tile::CumulateOp Op) {
   MemoryTile Total = allocate(Op.getTotal());
   const bool IsBefore = Op.getBefore();
   Arena->access({A}, {FromStart, ToEnd, Total});
-  Value One = B.f32(1.0F);
+  Value None = B.i32(0), One = B.f32(1.0F);
   forEachOfThreads(B, A.Columns, [&](Value C) {
-    Value All =
-        B.loop(A.Rows, 1, One, [&](Value I, ValueRange Before) -> Values {
-          Value X = B.fmul(Before.front(), A.load(B, I, C));
+    Value All = inTurns(
+        B, {None}, A.Rows, One,
+        [&](Value I) -> Values { return {A.load(B, I, C)}; },
+        [&](Value I, ValueRange Read, ValueRange Before) -> Values {
+          Value X = B.fmul(Before.front(), Read.front());
           FromStart.store(B, IsBefore ? Before.front() : X, I, C);
           return {X};
         })[0];
-    Total.store(B, All, C, B.i32(0));
-    B.loop(A.Rows, 1, One, [&](Value Step, ValueRange Before) -> Values {
-      Value J = B.sub(B.i32(A.Rows - 1), Step);
-      ToEnd.store(B, Before.front(), J, C);
-      return {B.fmul(Before.front(), A.load(B, J, C))};
-    });
+    Total.store(B, All, C, None);
+    auto Row = [&](Value Step) { return B.sub(B.i32(A.Rows - 1), Step); };
+    inTurns(
+        B, {None}, A.Rows, One,
+        [&](Value Step) -> Values { return {A.load(B, Row(Step), C)}; },
+        [&](Value Step, ValueRange Read, ValueRange Before) -> Values {
+          ToEnd.store(B, Before.front(), Row(Step), C);
+          return {B.fmul(Before.front(), Read.front())};
+        });
   });
   define(Op.getFromStart(), FromStart);
   define(Op.getToEnd(), ToEnd);
@@ -161,10 +183,14 @@ void StateLowering::lower(tile::SolveOp Op) {
   // A thread has a row of u, which nobody else looks at.
   forEachOfThreads(B, U.Rows, [&](Value Row) {
     B.loop(U.Columns, 1, [&](Value I) {
-      Value X = B.loop(
-          I, 1, R.load(B, Row, I), [&](Value J, ValueRange Before) -> Values {
-            Value Known = arith::NegFOp::create(B, U.load(B, Row, J));
-            return {B.fma(A.load(B, I, J), Known, Before.front())};
+      Value X = inTurns(
+          B, I, R.load(B, Row, I),
+          [&](Value J) -> Values {
+            return {A.load(B, I, J), U.load(B, Row, J)};
+          },
+          [&](Value, ValueRange Read, ValueRange Before) -> Values {
+            Value Known = arith::NegFOp::create(B, Read[1]);
+            return {B.fma(Read[0], Known, Before.front())};
           })[0];
       U.store(B, X, Row, I);
     });

@@ -88,7 +88,7 @@ MemoryTile StateLowering::successor(Value V, Operation *User) {
 
 void StateLowering::copy(const MemoryTile &From, const MemoryTile &To) {
   Arena->access({From}, {To});
-  forEachElement(B, To, [&](Value Row, Value Column) {
-    To.store(B, From.load(B, Row, Column), Row, Column);
+  makeElements(B, To, [&](Value Row, Value Column) -> Values {
+    return {From.load(B, Row, Column)};
   });
 }

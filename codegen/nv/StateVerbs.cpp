@@ -23,10 +23,10 @@ void StateLowering::lower(tile::LoadOp Op) {
       viewRows(Op.getView(), scalarI64(Op.getB()), scalarI64(Op.getH()));
   Value First = scalarI64(Op.getRow());
   Arena->access({}, {To});
-  forEachElement(B, To, [&](Value Row, Value Column) {
+  makeElements(B, To, [&](Value Row, Value Column) {
     Value Position = B.add(First, B.toI64(Row));
     // Rows that do not exist are zeros.
-    Values Read = B.branch(
+    return B.branch(
         From.exists(B, Position), {B.getF32Type()},
         [&]() -> Values {
           return {
@@ -34,7 +34,6 @@ void StateLowering::lower(tile::LoadOp Op) {
                                                     Column, From.Element)))};
         },
         [&]() -> Values { return {B.f32(0.0F)}; });
-    To.store(B, Read.front(), Row, Column);
   });
   define(Op.getTile(), To);
 }
@@ -48,15 +47,18 @@ void StateLowering::lower(tile::StoreOp Op) {
     RowSource To = viewRows(Op.getView(), Batch, scalarI64(Op.getH()));
     Value First = scalarI64(Op.getRow());
     // Neighbours in the tensor by neighbours.
-    forEachElement(B, From.Rows, From.Columns, /*ByRows=*/false,
-                   [&](Value Row, Value Column) {
-                     Value Position = B.add(First, B.toI64(Row));
-                     B.branch(To.exists(B, Position), [&] {
-                       B.store(
-                           B.round(From.load(B, Row, Column), To.Element),
-                           B.offset(To.row(B, Position), Column, To.Element));
-                     });
-                   });
+    makeElements(
+        B, From.Rows, From.Columns, /*ByRows=*/false,
+        [&](Value Row, Value Column) -> Values {
+          return {B.round(From.load(B, Row, Column), To.Element)};
+        },
+        [&](Value Row, Value Column, ValueRange X) {
+          Value Position = B.add(First, B.toI64(Row));
+          B.branch(To.exists(B, Position), [&] {
+            B.store(X.front(),
+                    B.offset(To.row(B, Position), Column, To.Element));
+          });
+        });
   });
 }
 
@@ -86,10 +88,10 @@ void StateLowering::lower(tile::LoadTableOp Op) {
   Value LastRow = Last(Axis), LastColumn = Last(Axis + 1);
   MemoryTile To = allocate(Op.getTile());
   Arena->access({}, {To});
-  forEachElement(B, To, [&](Value Row, Value Column) {
+  makeElements(B, To, [&](Value Row, Value Column) -> Values {
     Value At = B.add(B.mul(B.min(B.toI64(Row), LastRow), RowStride),
                      B.mul(B.min(B.toI64(Column), LastColumn), ColumnStride));
-    To.store(B, B.load(F32, B.offset(From, At, F32)), Row, Column);
+    return {B.load(F32, B.offset(From, At, F32))};
   });
   define(Op.getTile(), To);
 }
@@ -127,8 +129,8 @@ void StateLowering::mapElements(Value Result, Value V, Operation *User,
   SmallVector<MemoryTile> Reads(Further);
   Reads.push_back(From);
   Arena->access(Reads, {To});
-  forEachElement(B, To, [&](Value Row, Value Column) {
-    To.store(B, F(From.load(B, Row, Column), Row, Column), Row, Column);
+  makeElements(B, To, [&](Value Row, Value Column) -> Values {
+    return {F(From.load(B, Row, Column), Row, Column)};
   });
   define(Result, To);
 }
@@ -144,8 +146,7 @@ void StateLowering::lower(tile::FillOp Op) {
   MemoryTile To = allocate(Op.getTile());
   Arena->access({}, {To});
   Value X = B.f32(Op.getValue().convertToFloat());
-  forEachElement(B, To,
-                 [&](Value Row, Value Column) { To.store(B, X, Row, Column); });
+  makeElements(B, To, [&](Value, Value) -> Values { return {X}; });
   define(Op.getTile(), To);
 }
 
@@ -209,9 +210,9 @@ LogicalResult StateLowering::lower(tile::MapOp Op) {
     Results.push_back(Results.empty() && First ? *First
                                                : allocate(Result, ByRows));
   Arena->access(Inputs, Results);
-  RegionLifter Lifter(Lanes, Code, "nv");
   LogicalResult Ok = success();
-  forEachElement(B, Results.front(), [&](Value Row, Value Column) {
+  makeElements(B, Results, [&](Value Row, Value Column) -> Values {
+    RegionLifter Lifter(Lanes, Code, "nv");
     SmallVector<Value> Arguments;
     for (const MemoryTile &Input : Inputs)
       // One value per row or per column has one column or row.
@@ -222,11 +223,9 @@ LogicalResult StateLowering::lower(tile::MapOp Op) {
     lanes();
     auto Yielded = Lifter.lift(Arguments);
     Ok = success(Yielded.has_value());
-    if (failed(Ok))
-      return;
     B.restoreInsertionPoint(Lanes.saveInsertionPoint());
-    for (auto [Result, X] : llvm::zip_equal(Results, *Yielded))
-      Result.store(B, X, Row, Column);
+    // Nobody gets a kernel that has no code for something.
+    return succeeded(Ok) ? *Yielded : Values(Results.size(), B.f32(0.0F));
   });
   for (auto [V, Result] : llvm::zip_equal(Op.getResults(), Results))
     define(V, Result);

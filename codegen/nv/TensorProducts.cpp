@@ -2,6 +2,7 @@
 
 #include "codegen/nv/TensorProducts.h"
 
+#include "codegen/nv/Turns.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/STLExtras.h"
@@ -54,8 +55,12 @@ public:
 private:
   LanePlaces placesOf(ArrayRef<Value> At, int64_t Last, int64_t Extent);
   void emitBlock(Value RowBlock, Value ColumnBlock);
-  /// One step of the sums, from row `K` of `Right` on; `Count` rows are left.
-  void step(Value K, int64_t Count, NvBuilder::Values &Sums);
+  /// Rows `K` of `Right` that a lane looks at in one step of the sums; `Count`
+  /// rows are left.
+  LanePlaces stepPlaces(Value K, int64_t Count);
+  NvBuilder::Values readStep(Value K, int64_t Count);
+  NvBuilder::Values step(Value K, int64_t Count, ValueRange Read,
+                         ValueRange Before);
   SplitOperand split(ArrayRef<Value> Elements, bool IsExact);
   void multiply(ArrayRef<Value> A, ArrayRef<Value> Other,
                 MutableArrayRef<Value> D);
@@ -125,22 +130,47 @@ void TensorProduct::multiply(ArrayRef<Value> A, ArrayRef<Value> Other,
     Sum = LLVM::ExtractValueOp::create(B, Sums, static_cast<int64_t>(I));
 }
 
-void TensorProduct::step(Value K, int64_t Count, NvBuilder::Values &Sums) {
-  Value Zero = B.f32(0.0F);
-  SmallVector<Value> Steps, Inside;
+LanePlaces TensorProduct::stepPlaces(Value K, int64_t Count) {
+  LanePlaces Steps;
+  Value First = B.add(Member, K);
   for (int64_t Half : {int64_t(0), HalfDepth}) {
-    Value At = B.add(B.add(K, Member), Half), Exists;
+    Value At = B.add(First, Half), Exists;
     if (Count < Half + HalfDepth) {
       Exists = B.cmp(CmpIPredicate::slt, At, P.Left.Columns);
       At = B.min(At, B.i32(P.Left.Columns - 1));
     }
-    Steps.push_back(At);
-    Inside.push_back(Exists);
+    Steps.At.push_back(At);
+    Steps.Exists.push_back(Exists);
   }
+  return Steps;
+}
+
+NvBuilder::Values TensorProduct::readStep(Value K, int64_t Count) {
+  const LanePlaces Steps = stepPlaces(K, Count);
+  NvBuilder::Values Read;
+  for (Value At : Steps.At)
+    for (Value Row : Rows.At)
+      Read.push_back(P.Left.load(B, Row, At));
+  for (Value Column : Columns.At)
+    for (Value At : Steps.At)
+      Read.push_back(P.Right.load(B, At, Column));
+  return Read;
+}
+
+NvBuilder::Values TensorProduct::step(Value K, int64_t Count, ValueRange Read,
+                                      ValueRange Before) {
+  NvBuilder::Values Sums(Before);
+  Value Zero = B.f32(0.0F);
+  const LanePlaces Steps = stepPlaces(K, Count);
+  auto Next = [&] {
+    Value X = Read.front();
+    Read = Read.drop_front();
+    return X;
+  };
   NvBuilder::Values A;
-  for (auto [At, Exists] : llvm::zip_equal(Steps, Inside))
+  for (auto [At, Exists] : llvm::zip_equal(Steps.At, Steps.Exists))
     for (Value Row : Rows.At) {
-      Value X = P.Left.load(B, Row, At);
+      Value X = Next();
       if (P.IsKept)
         X = B.select(P.IsKept(Row, At), X, Zero);
       A.push_back(Exists ? B.select(Exists, X, Zero) : X);
@@ -148,8 +178,8 @@ void TensorProduct::step(Value K, int64_t Count, NvBuilder::Values &Sums) {
   const SplitOperand Left = split(A, P.LeftIsExact);
   for (int64_t J = 0; J < Width; ++J) {
     NvBuilder::Values Other;
-    for (auto [At, Exists] : llvm::zip_equal(Steps, Inside)) {
-      Value X = P.Right.load(B, At, Columns.At[J]);
+    for (Value Exists : Steps.Exists) {
+      Value X = Next();
       Other.push_back(Exists ? B.select(Exists, X, Zero) : X);
     }
     const SplitOperand Right = split(Other, P.RightIsExact);
@@ -161,6 +191,7 @@ void TensorProduct::step(Value K, int64_t Count, NvBuilder::Values &Sums) {
       multiply(Left.Upper, Right.Lower, D);
     multiply(Left.Upper, Right.Upper, D);
   }
+  return Sums;
 }
 
 void TensorProduct::emitBlock(Value RowBlock, Value ColumnBlock) {
@@ -193,14 +224,16 @@ void TensorProduct::emitBlock(Value RowBlock, Value ColumnBlock) {
         Sums.push_back(P.start(B, At, Targets.At[2 * J + I], Exists.back()));
       }
   const int64_t Whole = P.Left.Columns / Depth * Depth;
-  Sums = B.loop(Whole, Depth, Sums,
-                [&](Value K, ValueRange Before) -> NvBuilder::Values {
-                  NvBuilder::Values Now(Before);
-                  step(K, Depth, Now);
-                  return Now;
-                });
-  if (Whole < P.Left.Columns)
-    step(B.i32(Whole), P.Left.Columns - Whole, Sums);
+  Sums = inTurns(
+      B, {B.i32(0), Depth, B.config().StepsTogether}, Whole, Sums,
+      [&](Value K) { return readStep(K, Depth); },
+      [&](Value K, ValueRange Read, ValueRange Before) {
+        return step(K, Depth, Read, Before);
+      });
+  if (const int64_t Rest = P.Left.Columns - Whole) {
+    Value K = B.i32(Whole);
+    Sums = step(K, Rest, readStep(K, Rest), Sums);
+  }
 
   size_t Next = 0;
   for (int64_t J = 0; J < Width; ++J)
