@@ -8,6 +8,8 @@
 
 #include "codegen/cpu/TileLowering.h"
 
+#include <algorithm>
+
 using namespace heddle;
 using namespace heddle::cpu;
 using namespace mlir;
@@ -95,4 +97,61 @@ RowsAhead TileLowering::keysAhead(tile::AccumulateOp Op) {
         },
         [] {});
   return Keys;
+}
+
+//===----------------------------------------------------------------------===//
+// Of few rows
+//===----------------------------------------------------------------------===//
+
+/// The loop over a run of tiles of which a load is one; null where there is
+/// none.
+static scf::ForOp runOf(tile::LoadOp Load) {
+  auto Loop = dyn_cast<scf::ForOp>(Load->getParentOp());
+  return Loop && Load.getRow() == Loop.getInductionVar() ? Loop : scf::ForOp();
+}
+
+Value TileLowering::rowsInRun(Value Rows) {
+  auto Load = Rows.getDefiningOp<tile::LoadOp>();
+  scf::ForOp Run = runOf(Load);
+  if (!Run)
+    return {};
+  Value Left = arith::SubIOp::create(B, scalarI64(Run.getUpperBound()),
+                                     scalarI64(Run.getInductionVar()));
+  return arith::MaxSIOp::create(
+      B, Left, B.i64(cast<RankedTensorType>(Rows.getType()).getDimSize(0)));
+}
+
+RowsToCome TileLowering::valuesToCome(tile::ScoresOp Op) {
+  RowsToCome Next;
+  Next.Rows = valuesAhead(Op);
+  if (!Next.Rows.Base)
+    return {};
+  auto Load =
+      findBeside<tile::AccumulateOp>(Op).getV().getDefiningOp<tile::LoadOp>();
+  Next.Begin = B.i64(0);
+  Next.End = Next.Rows.Rows;
+  if (!isFetchedByProduct(Load))
+    return Next;
+  // The tile before has asked for the first ones. The others keep the memory
+  // busy while the weights are computed, when nothing is read.
+  int64_t Known = rowsInAdvance(Next.Rows.Bytes);
+  Next.End = std::min(Next.End, 2 * Known);
+  if (scf::ForOp Run = runOf(Load)) {
+    Value IsFirst = arith::CmpIOp::create(B, arith::CmpIPredicate::eq,
+                                          scalarI64(Run.getInductionVar()),
+                                          scalarI64(Run.getLowerBound()));
+    Next.Begin = B.select(IsFirst, Next.Begin, B.i64(Known));
+  }
+  return Next;
+}
+
+RowsToCome TileLowering::keysToCome(tile::AccumulateOp Op) {
+  RowsToCome Next;
+  auto Scores = findBeside<tile::ScoresOp>(Op);
+  // Their product asks for them, unless they are turned first.
+  if (Scores && Scores.getK().getDefiningOp<tile::RotateOp>())
+    Next.Rows = keysAhead(Op);
+  Next.Begin = B.i64(0);
+  Next.End = Next.Rows.Rows;
+  return Next;
 }

@@ -182,10 +182,10 @@ bool TileLowering::isFetchedByProduct(tile::LoadOp Op) {
 StoredRows TileLowering::storedRows(Value V) {
   Tile T = Tiles.lookup(V);
   if (!T.Unfetched)
-    return {B.getF32Type(), *T.InPlace, {}};
+    return {B.getF32Type(), *T.InPlace, {}, {}, /*AreCopies=*/true};
   const RowSource &From = *T.Unfetched;
   if (!From.Positions)
-    return {From.Element, From.view(B), {}};
+    return {From.Element, From.view(B), {}, rowsInRun(V)};
   return {From.Element,
           {From.Base, From.Stride, B.add(From.Length, -1)},
           From.Positions};
@@ -203,9 +203,12 @@ void TileLowering::byRows(llvm::function_ref<void()> OfFew,
     OfAny();
 }
 
-static SmallVector<int64_t> sizesOf(int64_t Keys, int64_t Width, Type Element,
-                                    const RowsAhead &Ahead) {
-  return {Keys, Width, codeOf(Element), Ahead.Rows, Ahead.Bytes};
+static SmallVector<int64_t> sizesOf(int64_t Keys, int64_t Width,
+                                    const StoredRows &Rows,
+                                    const RowsToCome &Next) {
+  return {Keys,           Width,          codeOf(Rows.Element),
+          Rows.AreCopies, Next.Rows.Rows, Next.Rows.Bytes,
+          Next.End};
 }
 
 void TileLowering::callRowScores(tile::ScoresOp Op, const Buffer &To) {
@@ -216,12 +219,12 @@ void TileLowering::callRowScores(tile::ScoresOp Op, const Buffer &To) {
               Few->Queries.lookup(Op.getQ()),
               Few->Count,
               To.Base,
-              valuesAhead(Op)};
-  RowsAhead &Rows = P.Ahead;
-  Shared.call(B, "row_scores", sizesOf(P.Keys, P.Width, P.K.Element, Rows),
+              valuesToCome(Op)};
+  RowsAhead &Rows = P.Next.Rows;
+  Shared.call(B, "row_scores", sizesOf(P.Keys, P.Width, P.K, P.Next),
               {&P.K.View.Base, &P.K.View.Stride, &P.K.View.Last, &P.K.Positions,
-               &P.Q, &P.Count, &P.S, &Rows.Base, &Rows.Stride, &Rows.Last,
-               &Rows.Positions},
+               &P.K.InRun, &P.Q, &P.Count, &P.S, &Rows.Base, &Rows.Stride,
+               &Rows.Last, &Rows.Positions, &P.Next.Begin},
               [&](KernelBuilder &Inside) { emitRowScores(Inside, P); });
 }
 
@@ -238,14 +241,15 @@ void TileLowering::callRowSums(tile::AccumulateOp Op, const Tile &Before,
             Words,
             Few->Count,
             To.Base,
-            keysAhead(Op)};
+            keysToCome(Op)};
   // Without bits every pair takes part, so every row exists.
   if (!Words && !P.V.Positions)
     P.V.View.Last = {};
-  RowsAhead &Rows = P.Ahead;
-  Shared.call(B, "row_sums", sizesOf(P.Keys, P.Width, P.V.Element, Rows),
+  RowsAhead &Rows = P.Next.Rows;
+  Shared.call(B, "row_sums", sizesOf(P.Keys, P.Width, P.V, P.Next),
               {&P.V.View.Base, &P.V.View.Stride, &P.V.View.Last, &P.V.Positions,
-               &P.P, &P.Before, &P.Factor, &P.Words, &P.Count, &P.O, &Rows.Base,
-               &Rows.Stride, &Rows.Last, &Rows.Positions},
+               &P.V.InRun, &P.P, &P.Before, &P.Factor, &P.Words, &P.Count, &P.O,
+               &Rows.Base, &Rows.Stride, &Rows.Last, &Rows.Positions,
+               &P.Next.Begin},
               [&](KernelBuilder &Inside) { emitRowSums(Inside, P); });
 }

@@ -29,7 +29,8 @@ void KernelBuilder::storeVector(Value V, Value Pointer) {
   LLVM::StoreOp::create(*this, V, Pointer, VectorAlignment);
 }
 
-void KernelBuilder::prefetch(Value Pointer) {
-  constexpr int32_t ForReading = 0, SecondLevel = 2, OfData = 1;
-  LLVM::Prefetch::create(*this, Pointer, ForReading, SecondLevel, OfData);
+void KernelBuilder::prefetch(Value Pointer, CacheLevel To) {
+  constexpr int32_t ForReading = 0, OfData = 1;
+  LLVM::Prefetch::create(*this, Pointer, ForReading,
+                         To == CacheLevel::First ? 3 : 2, OfData);
 }

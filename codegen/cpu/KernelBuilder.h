@@ -33,6 +33,8 @@ struct Shape {
   }
 };
 
+enum class CacheLevel { First, Second };
+
 /// The largest divisor of `N` that is at most `Limit`; at least 1.
 int64_t largestDivisor(int64_t N, int64_t Limit);
 
@@ -47,9 +49,8 @@ public:
   /// Vectors lie at multiples of their width from a 64-byte boundary.
   mlir::Value loadVector(mlir::Value Pointer);
   void storeVector(mlir::Value Vector, mlir::Value Pointer);
-  /// Asks for the cache line of an address, into the second level. Any address
-  /// will do.
-  void prefetch(mlir::Value Pointer);
+  /// Asks for the cache line of an address. Any address will do.
+  void prefetch(mlir::Value Pointer, CacheLevel To = CacheLevel::Second);
 
 private:
   Shape S;

@@ -16,9 +16,6 @@ static constexpr int64_t ScoreRows = 4;
 /// Values that are read by one group of rows after the other, from the first
 /// level after the first.
 static constexpr int64_t ValuesAtOnce = 16;
-/// Lines of adjacent rows of which one is asked for, where there is little to
-/// compute for each.
-static constexpr int64_t LinesApart = 8;
 /// Lanes within which sums are formed first: whatever is wider moves such
 /// pieces as a whole.
 static constexpr int64_t Quad = 4;
@@ -68,22 +65,70 @@ static int64_t wholeVectors(KernelBuilder &B, int64_t Width) {
   return Width / B.lanes() * B.lanes();
 }
 
-/// Asks for a row that is needed later. Where rows follow one another the
-/// memory knows by itself what comes next: it only has to be told early, and
-/// every line asked for takes one of the few places for lines on their way.
-static void emitFetch(KernelBuilder &B, const RowsAhead &Ahead, Type Element,
-                      Value Row) {
-  Value Address = Ahead.address(B, Row);
-  auto Ask = [&](int64_t Bytes) {
-    for (int64_t At = 0; At < Ahead.Bytes; At += Bytes)
-      B.prefetch(B.offset(Address, At, B.getI8Type()));
-  };
-  Value AreAdjacent = arith::CmpIOp::create(B, arith::CmpIPredicate::eq,
-                                            Ahead.Stride, B.i64(Ahead.Bytes));
-  B.branch(
-      AreAdjacent,
-      [&] { Ask(Element.isF32() ? LinesApart * LineBytes : LineBytes); },
-      [&] { Ask(LineBytes); });
+//===----------------------------------------------------------------------===//
+// Rows ahead
+//===----------------------------------------------------------------------===//
+
+static int64_t bytesOf(Type Element, int64_t Count) {
+  return static_cast<int64_t>(Element.getIntOrFloatBitWidth()) / 8 * Count;
+}
+
+namespace {
+/// Asks the memory for rows in the order in which they are read, for a few
+/// lines whenever as many are read: it is then as busy while something is
+/// computed as it would be if nothing were.
+class ReadAhead {
+public:
+  ReadAhead(KernelBuilder &B, const StoredRows &Rows, int64_t Count,
+            int64_t Width, const RowsToCome &Next)
+      : B(B), Rows(Rows), Next(Next), Count(Count),
+        RowBytes(bytesOf(Rows.Element, Width)) {}
+
+  /// The row to ask for while `Row` is read; null for none.
+  Value rowFor(Value Row) const;
+  /// What lies there like vector number `Number` of some adjacent ones in the
+  /// row that is read, whose first element is `At`.
+  void emit(Value Ahead, Value At, int64_t Number) const;
+  /// The row of the other tensor that is asked for with `Row`.
+  void emitNext(Value Row) const;
+
+private:
+  void emitBytes(Value Address, int64_t Bytes) const {
+    for (int64_t I = 0; I < Bytes; I += LineBytes)
+      B.prefetch(B.offset(Address, I, B.getI8Type()), CacheLevel::First);
+  }
+
+  KernelBuilder &B;
+  const StoredRows &Rows;
+  const RowsToCome &Next;
+  int64_t Count, RowBytes;
+};
+} // namespace
+
+Value ReadAhead::rowFor(Value Row) const {
+  if (Rows.AreCopies)
+    return {};
+  Value Later = B.add(Row, rowsInAdvance(RowBytes));
+  Value Last = Rows.InRun ? B.add(Rows.InRun, -1) : B.i64(Count - 1);
+  return Rows.row(B, B.min(Later, Last));
+}
+
+void ReadAhead::emit(Value Ahead, Value At, int64_t Number) const {
+  int64_t Before = Number * B.lanes();
+  int64_t Bytes = bytesOf(Rows.Element, B.lanes());
+  // One vector of several has the line of all.
+  if (Ahead && bytesOf(Rows.Element, Before) % LineBytes < Bytes)
+    emitBytes(B.offset(Ahead, B.add(At, Before), Rows.Element), Bytes);
+}
+
+void ReadAhead::emitNext(Value Row) const {
+  if (!Next.Rows.Base)
+    return;
+  Value Wanted = B.add(Row, Next.End - Count);
+  Value IsWanted =
+      arith::CmpIOp::create(B, arith::CmpIPredicate::sge, Wanted, Next.Begin);
+  B.branch(IsWanted,
+           [&] { emitBytes(Next.Rows.address(B, Wanted), Next.Rows.Bytes); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -152,15 +197,26 @@ static SmallVector<Value> addQuads(KernelBuilder &B, SmallVector<Value> Sums) {
 // Scores
 //===----------------------------------------------------------------------===//
 
-/// Products of all features of a key and some rows. Keys are read in the order
-/// of their addresses, which is what the memory is fast at.
+namespace {
+/// Keys that are taken at once, what is asked for with each, and where the
+/// scores go.
+struct KeyBlock {
+  KernelBuilder::Values Keys, Ahead;
+  Value To;
+};
+} // namespace
+
+/// Products of all features of key `I` of a block and some rows. Keys are read
+/// in the order of their addresses, which is what the memory is fast at.
 static KernelBuilder::Values emitDots(KernelBuilder &B, const RowScores &P,
-                                      Value Key, Value FirstRow, int64_t Rows) {
+                                      const ReadAhead &Ask,
+                                      const KeyBlock &Block, int64_t I,
+                                      Value FirstRow, int64_t Rows) {
   int64_t Lanes = B.lanes(), Main = wholeVectors(B, P.Width);
   int64_t RowLength = B.shape().vectors(P.Width) * Lanes;
   Value Queries = B.offset(P.Q, B.mul(FirstRow, RowLength));
   auto Advance = [&](Value At, int64_t Count, ValueRange Carried) {
-    Value Loaded = loadFeatures(B, P.K, Key, At, Count);
+    Value Loaded = loadFeatures(B, P.K, Block.Keys[I], At, Count);
     Value Row = B.offset(Queries, At);
     KernelBuilder::Values Sums;
     for (auto [R, Sum] : llvm::enumerate(Carried)) {
@@ -175,35 +231,42 @@ static KernelBuilder::Values emitDots(KernelBuilder &B, const RowScores &P,
   KernelBuilder::Values Sums(Rows, B.splat(0.0F));
   Sums = B.loop(Main, AtOnce, Sums, [&](Value At, ValueRange Carried) {
     KernelBuilder::Values Next = llvm::to_vector_of<Value>(Carried);
-    for (int64_t I = 0; I < AtOnce; I += Lanes)
-      Next = Advance(B.add(At, I), Lanes, Next);
+    for (int64_t J = 0; J < AtOnce / Lanes; ++J) {
+      Ask.emit(Block.Ahead[I], At, J);
+      Next = Advance(B.add(At, J * Lanes), Lanes, Next);
+    }
     return Next;
   });
-  if (Main < P.Width)
+  if (Main < P.Width) {
+    Ask.emit(Block.Ahead[I], B.i64(Main), 0);
     Sums = Advance(B.i64(Main), P.Width - Main, Sums);
+  }
   return Sums;
 }
 
-/// Scores of some keys with `ScoreRows` rows.
+/// Scores of a block with `ScoreRows` rows.
 static void emitScoreBlock(KernelBuilder &B, const RowScores &P,
-                           ArrayRef<Value> Keys, Value To, Value FirstRow) {
+                           const ReadAhead &Ask, const KeyBlock &Block,
+                           Value FirstRow) {
   SmallVector<Value> Sums;
-  for (Value Key : Keys)
-    Sums.push_back(sumQuads(B, emitDots(B, P, Key, FirstRow, ScoreRows)));
-  Value At = B.offset(To, FirstRow);
+  for (int64_t I = 0; I < KeysAtOnce; ++I)
+    Sums.push_back(
+        sumQuads(B, emitDots(B, P, Ask, Block, I, FirstRow, ScoreRows)));
+  Value At = B.offset(Block.To, FirstRow);
   for (auto [I, Scores] : llvm::enumerate(addQuads(B, Sums)))
     storeNarrowed(B, Scores, B.offset(At, static_cast<int64_t>(I) * B.lanes()),
                   B.getF32Type());
 }
 
-/// Scores of `KeysAtOnce` keys with one row.
+/// Scores of a block with one row.
 static void emitScoreRow(KernelBuilder &B, const RowScores &P,
-                         ArrayRef<Value> Keys, Value To, Value Row) {
+                         const ReadAhead &Ask, const KeyBlock &Block,
+                         Value Row) {
   KernelBuilder::Values Dots;
-  for (Value Key : Keys)
-    llvm::append_range(Dots, emitDots(B, P, Key, Row, 1));
+  for (int64_t I = 0; I < KeysAtOnce; ++I)
+    llvm::append_range(Dots, emitDots(B, P, Ask, Block, I, Row, 1));
   Value Scores = addQuads(B, {sumQuads(B, Dots)}).front();
-  Value At = B.offset(To, Row);
+  Value At = B.offset(Block.To, Row);
   for (int64_t I = 0; I < KeysAtOnce; ++I)
     B.storeScalar(vector::ExtractOp::create(B, Scores, I),
                   B.offset(At, I * B.lanes()));
@@ -211,21 +274,22 @@ static void emitScoreRow(KernelBuilder &B, const RowScores &P,
 
 void heddle::cpu::emitRowScores(KernelBuilder &B, const RowScores &P) {
   static_assert(KeysAtOnce == Quad && ScoreRows == Quad);
+  ReadAhead Ask(B, P.K, P.Keys, P.Width, P.Next);
   B.loop(P.Keys, KeysAtOnce, [&](Value Key) {
-    Value To = B.offset(P.S, B.mul(Key, B.lanes()));
-    SmallVector<Value> Keys;
+    KeyBlock Block;
+    Block.To = B.offset(P.S, B.mul(Key, B.lanes()));
     for (int64_t I = 0; I < KeysAtOnce; ++I) {
       Value Number = B.add(Key, I);
-      Keys.push_back(P.K.row(B, Number));
-      B.storeVector(B.splat(0.0F), B.offset(To, I * B.lanes()));
-      if (P.Ahead.Base)
-        emitFetch(B, P.Ahead, P.K.Element, Number);
+      Block.Keys.push_back(P.K.row(B, Number));
+      Block.Ahead.push_back(Ask.rowFor(Number));
+      B.storeVector(B.splat(0.0F), B.offset(Block.To, I * B.lanes()));
+      Ask.emitNext(Number);
     }
     forEachRowBlock(B, P.Count, ScoreRows, [&](Value FirstRow, int64_t Rows) {
       if (Rows == 1)
-        emitScoreRow(B, P, Keys, To, FirstRow);
+        emitScoreRow(B, P, Ask, Block, FirstRow);
       else
-        emitScoreBlock(B, P, Keys, To, FirstRow);
+        emitScoreBlock(B, P, Ask, Block, FirstRow);
     });
   });
 }
@@ -238,10 +302,11 @@ namespace {
 /// Some features of some rows of the sums, in registers for some keys.
 class SumTile {
 public:
-  SumTile(KernelBuilder &B, const RowSums &P, Value FirstRow, int64_t Rows,
-          Value At, int64_t Vectors, int64_t Features)
-      : B(B), P(P), FirstRow(FirstRow), At(At), Rows(Rows), Vectors(Vectors),
-        Features(Features) {}
+  SumTile(KernelBuilder &B, const RowSums &P, const ReadAhead &Ask,
+          Value FirstRow, int64_t Rows, Value At, int64_t Vectors,
+          int64_t Features)
+      : B(B), P(P), Ask(Ask), FirstRow(FirstRow), At(At), Rows(Rows),
+        Vectors(Vectors), Features(Features) {}
 
   /// Adds what keys [First, First + Count) have.
   void emit(Value First, int64_t Count);
@@ -258,6 +323,7 @@ private:
 
   KernelBuilder &B;
   const RowSums &P;
+  const ReadAhead &Ask;
   Value FirstRow, At;
   int64_t Rows, Vectors;
   /// Of the last vector.
@@ -272,11 +338,13 @@ Value SumTile::mask(Value Word, int64_t Row) {
 
 KernelBuilder::Values SumTile::advance(Value Key, ValueRange Carried) {
   KernelBuilder::Values Sums = llvm::to_vector_of<Value>(Carried);
-  Value Row = P.V.row(B, Key);
+  Value Row = P.V.row(B, Key), Ahead = Ask.rowFor(Key);
   KernelBuilder::Values Loaded;
-  for (int64_t J = 0; J < Vectors; ++J)
+  for (int64_t J = 0; J < Vectors; ++J) {
+    Ask.emit(Ahead, At, J);
     Loaded.push_back(loadFeatures(B, P.V, Row, B.add(At, J * B.lanes()),
                                   J + 1 < Vectors ? B.lanes() : Features));
+  }
   Value Weights = B.offset(P.P, B.add(B.mul(Key, B.lanes()), FirstRow));
   Value Word;
   if (P.Words)
@@ -330,22 +398,21 @@ void heddle::cpu::emitRowSums(KernelBuilder &B, const RowSums &P) {
   // With two rows the registers hold the sums of long ones as a whole, and
   // values are read in order. What is to be widened is worth more rows.
   int64_t SumRows = P.V.Element.isF32() ? 2 : 4;
+  ReadAhead Ask(B, P.V, P.Keys, P.Width, P.Next);
   emitScaledSums(B, P);
   B.loop(P.Keys, AtOnce, [&](Value First) {
-    if (P.Ahead.Base)
-      B.loop(AtOnce, 1, [&](Value I) {
-        emitFetch(B, P.Ahead, P.V.Element, B.add(First, I));
-      });
+    if (P.Next.Rows.Base)
+      B.loop(AtOnce, 1, [&](Value I) { Ask.emitNext(B.add(First, I)); });
     forEachRowBlock(B, P.Count, SumRows, [&](Value FirstRow, int64_t Rows) {
       // Sums and the values of one key, beside a weight.
       int64_t Vectors = largestDivisor(
           Main / Lanes, std::max<int64_t>(Spare / (Rows + 1), 1));
       B.loop(Main, Vectors * Lanes, [&](Value Feature) {
-        SumTile(B, P, FirstRow, Rows, Feature, Vectors, Lanes)
+        SumTile(B, P, Ask, FirstRow, Rows, Feature, Vectors, Lanes)
             .emit(First, AtOnce);
       });
       if (Main < P.Width)
-        SumTile(B, P, FirstRow, Rows, B.i64(Main), 1, P.Width - Main)
+        SumTile(B, P, Ask, FirstRow, Rows, B.i64(Main), 1, P.Width - Main)
             .emit(First, AtOnce);
     });
   });

@@ -27,8 +27,28 @@ struct StoredRows {
   /// The position of every row, one i64 each, where they are a list; then the
   /// view begins with position 0, and no position stands for any.
   mlir::Value Positions;
+  /// i64: how many rows are read from row 0 on, by this product and its like,
+  /// one tile after the other. Null: nobody knows of more than the tile.
+  mlir::Value InRun = {};
+  /// They were just made, and are near.
+  bool AreCopies = false;
 
   mlir::Value row(KernelBuilder &B, mlir::Value Row) const;
+};
+
+/// How far ahead of where they read products ask the memory for their own rows:
+/// lines have the time to arrive, and the first level has room for them.
+constexpr int64_t BytesAhead = 8192;
+inline int64_t rowsInAdvance(int64_t RowBytes) {
+  return (BytesAhead + RowBytes - 1) / RowBytes;
+}
+
+/// Rows of another tensor that are read next: those from `Begin` (i64) to `End`
+/// are asked for with the last rows of a product. None without a base.
+struct RowsToCome {
+  RowsAhead Rows;
+  mlir::Value Begin;
+  int64_t End = 0;
 };
 
 /// s[key][row] = sum over f < Width of q[row][f] * k[key][f], for row < Count;
@@ -41,7 +61,7 @@ struct RowScores {
   mlir::Value Q;
   mlir::Value Count;
   mlir::Value S;
-  RowsAhead Ahead = {};
+  RowsToCome Next = {};
 };
 
 /// o[row][f] = before[row][f] * factor[row] + sum over keys of
@@ -60,7 +80,7 @@ struct RowSums {
   mlir::Value Count;
   /// May be the same as `Before`.
   mlir::Value O;
-  RowsAhead Ahead = {};
+  RowsToCome Next = {};
 };
 
 void emitRowScores(KernelBuilder &B, const RowScores &P);

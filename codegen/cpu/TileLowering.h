@@ -215,6 +215,11 @@ private:
   /// for the values of the tile, `accumulate` for the keys of the next one.
   RowsAhead valuesAhead(tile::ScoresOp Op);
   RowsAhead keysAhead(tile::AccumulateOp Op);
+  /// What is left of them where products ask for their own rows.
+  RowsToCome valuesToCome(tile::ScoresOp Op);
+  RowsToCome keysToCome(tile::AccumulateOp Op);
+  /// `StoredRows::InRun` of loaded rows.
+  mlir::Value rowsInRun(mlir::Value Rows);
   RowsAhead rowsAhead(tile::LoadOp Load, mlir::Value First);
   /// Of the tile level; null where it is not known before the run.
   mlir::Value firstKeyOfNextRun(mlir::scf::ForOp Run);

@@ -89,3 +89,52 @@ func.func @scaled(%b: index, %h: index, %tile: index, %q: !attn.view<8xf32>,
   tile.store %t, %o[%b, %h, %tile] : tensor<4x8xf32>, !attn.view<8xf32>
   return
 }
+
+// Products ask the memory, into the first level, for their own rows: 8 KB ahead,
+// which is 32 rows of keys and 64 of values here, as far as the run of tiles
+// goes. While scores become weights nobody reads: before, the values that
+// nobody has asked for are, all of them or, after the first tile, from row 64 on.
+
+#run = #attn.entry<"run", @any, "cpu-baseline", qk = 64, v = 32, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
+  <query_tile = 4, key_tile = 128, rows = 4, lanes = 4, unroll = 2>, packed = true>
+
+// CHECK-LABEL: llvm.func hidden @run(
+// CHECK: scf.for %[[KEY:.*]] = %[[FIRST:.*]] to %[[END:.*]] step
+// CHECK: arith.subi %{{.*}}, %{{.*}} : i64
+// CHECK: %[[BEGIN:.*]] = arith.select %{{.*}}, %c0_i64{{.*}}, %c64_i64
+// CHECK: llvm.call @run.row_scores(%{{.*}}, %[[BEGIN]])
+// CHECK: llvm.call @run.row_sums(
+
+// CHECK-LABEL: llvm.func internal @run.row_scores(
+// CHECK: %[[LATER:.*]] = arith.addi %[[ROW:.*]], %c32_i64
+// CHECK: arith.minsi %[[LATER]], %{{.*}} : i64
+// CHECK: %[[WANTED:.*]] = arith.cmpi sge, %[[ROW]], %{{.*}} : i64
+// CHECK: scf.if %[[WANTED]]
+// CHECK-COUNT-2: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 3 : i32, rw = 0 : i32}>
+// CHECK: scf.for {{.*}} iter_args
+// CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 3 : i32, rw = 0 : i32}>
+// CHECK-LABEL: llvm.func internal @run.row_sums(
+// CHECK: arith.addi %{{.*}}, %c64_i64
+// CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 3 : i32, rw = 0 : i32}>
+// CHECK: llvm.return
+func.func @run(%b: index, %h: index, %tile: index, %q: !attn.view<64xf32>,
+    %k: !attn.view<64xf32>, %v: !attn.view<32xf32>, %o: !attn.view<32xf32>,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32)
+    attributes {tile.kernel = "task", tile.entry = #run} {
+  %zero = arith.constant 0 : index
+  %step = arith.constant 128 : index
+  %x = tile.load %q[%b, %h, %tile] : !attn.view<64xf32> -> tensor<4x64xf32>
+  %a = tile.fill 0.0 : tensor<4x32xf32>
+  %r = scf.for %key = %zero to %origin step %step iter_args(%c = %a) -> tensor<4x32xf32> {
+    %y = tile.load %k[%b, %h, %key] : !attn.view<64xf32> -> tensor<128x64xf32>
+    %s = tile.scores %x, %y : tensor<4x64xf32>, tensor<128x64xf32> -> tensor<4x128xf32>
+    %z = tile.load %v[%b, %h, %key] : !attn.view<32xf32> -> tensor<128x32xf32>
+    %n = tile.accumulate %c, %s, %z
+      : tensor<4x32xf32>, tensor<4x128xf32>, tensor<128x32xf32>
+    scf.yield %n : tensor<4x32xf32>
+  }
+  tile.store %r, %o[%b, %h, %tile] : tensor<4x32xf32>, !attn.view<32xf32>
+  return
+}
