@@ -209,8 +209,9 @@ def AttnTile : Pass<"attn-tile", "::mlir::ModuleOp"> {
     - *a score region* becomes the region of a `tile.modify`; a normaliser without
       a sum (sigmoid, relu, …) ends that region, and there is no maximum, no sum
       and no rescaling, only `tile.accumulate`;
-    - *a sink* is what the maximum and the sum begin with, in code for short
-      queries those of the part that has the first key;
+    - *a sink* is a column of its own behind all keys: a `tile.modify` and a
+      `tile.softmax_step`, in code for short queries in the part that has the
+      first key;
     - *`grouped`* puts `tile.regroup` in the place of the mask;
     - *`rotate`* puts `tile.rotate` behind the loads of q and k;
     - *a token grid*: tiles are boxes; `tile.positions` names their tokens;

@@ -52,6 +52,8 @@ public:
     State state = buildInit();
     for (unsigned source = 0; source < spec.sources.size(); ++source)
       state = buildSource(source, state);
+    if (std::optional<unsigned> sink = spec.normalizer().getSink())
+      state = addSinks(frame.params[*sink], state);
     finish(state);
     func::ReturnOp::create(b);
   }
@@ -72,64 +74,64 @@ private:
     State state;
     state.o = frame.fill(outType, 0);
     if (spec.isSoftmax()) {
-      std::optional<unsigned> sink = spec.normalizer().getSink();
-      if (sink && spec.entry.getPacked()) {
-        auto first = beginWithSinks(frame.params[*sink]);
-        state.m = first.getNewM();
-        state.l = first.getNewL();
-      } else if (sink) {
-        // One key is there from the start: its weight counts, it has no value.
-        Value logit =
-            attn::AtOp::create(b, frame.params[*sink], ValueRange{frame.head});
-        state.m = tile::ScaleOp::create(
-            b, frame.fill(rowType, 1),
-            arith::MulFOp::create(b, logit, frame.constant(kLog2E)));
-        state.l = frame.fill(rowType, 1);
-      } else {
-        state.m = frame.fill(rowType, kMinusInfinity);
-        state.l = frame.fill(rowType, 0);
-      }
+      state.m = frame.fill(rowType, kMinusInfinity);
+      state.l = frame.fill(rowType, 0);
     }
     if (tracksLargest())
       state.largest = frame.fill(rowType, kMinusInfinity);
     return state;
   }
 
-  /// Rows of packed code are heads, whose sinks are keys of their own: a step
-  /// over one column of them. It belongs to the part of a row that has the
-  /// first key, and there is one such part of every row.
-  tile::SoftmaxStepOp beginWithSinks(Value sinks) {
-    ValueRange hidden = ValueRange(frame.params).take_back(kNumHiddenParams);
+  /// A sink is a key without a value: a step over one column of them. It comes
+  /// last, so that weights are as large as scores allow when they are rounded
+  /// for the product with values, however far above the scores the sink is.
+  State addSinks(Value sinks, State state) {
     Type index = b.getIndexType(), f32 = b.getF32Type();
+    // Rows of packed code are heads, whose sinks are keys of their own, of the
+    // part of a row that has the first key; there is one such part of every
+    // row.
+    const bool isPacked = spec.entry.getPacked();
+    SmallVector<Value> params = {sinks};
+    SmallVector<Type> types = {f32,   index, index,
+                               index, index, sinks.getType()};
+    if (isPacked) {
+      ValueRange hidden = ValueRange(frame.params).take_back(kNumHiddenParams);
+      params.append({hidden[RowHead], hidden[KeyBegin]});
+      types.append({index, index});
+    }
     Value none = frame.fill(frame.pairType(), kMinusInfinity);
     auto modify = tile::ModifyOp::create(
         b, TypeRange{none.getType()}, none, frame.batch, frame.head,
-        queries.first, ValueRange{frame.constant(int64_t{0})}, Value(),
-        ValueRange{sinks, hidden[RowHead], hidden[KeyBegin]},
+        queries.first, ValueRange{frame.constant(int64_t{0})}, Value(), params,
         ArrayRef<int64_t>(), ArrayRef<int64_t>());
     {
       OpBuilder::InsertionGuard guard(b);
       // The score, b, h, q and k; then what was handed over.
-      Block *block = b.createBlock(
-          &modify.getBody(), {},
-          {f32, index, index, index, index, sinks.getType(), index, index},
-          SmallVector<Location>(8, b.getLoc()));
+      Block *block =
+          b.createBlock(&modify.getBody(), {}, types,
+                        SmallVector<Location>(types.size(), b.getLoc()));
       auto argument = [&](unsigned i) { return block->getArgument(i); };
       Value zero = frame.constant(int64_t{0});
       auto isZero = [&](Value x) {
         return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, zero);
       };
-      Value isThere =
-          arith::AndIOp::create(b, isZero(argument(4)), isZero(argument(7)));
-      Value head = arith::AddIOp::create(b, argument(6), argument(3));
+      Value isThere = isZero(argument(4)), head = argument(2);
+      if (isPacked) {
+        isThere = arith::AndIOp::create(b, isThere, isZero(argument(7)));
+        head = arith::AddIOp::create(b, argument(6), argument(3));
+      }
       Value logit = attn::AtOp::create(b, argument(5), ValueRange{head});
       Value scaled = arith::MulFOp::create(b, logit, frame.constant(kLog2E));
       tile::YieldOp::create(b, ValueRange{arith::SelectOp::create(
                                    b, isThere, scaled, argument(0))});
     }
-    return tile::SoftmaxStepOp::create(
+    auto step = tile::SoftmaxStepOp::create(
         b, frame.pairType(), rowType, rowType, rowType, modify.getResult(0),
-        frame.fill(rowType, kMinusInfinity), frame.fill(rowType, 0));
+        state.m, state.l);
+    state.m = step.getNewM();
+    state.l = step.getNewL();
+    state.o = tile::RescaleOp::create(b, state.o, step.getAlpha());
+    return state;
   }
 
   State buildSource(unsigned source, const State &state) {

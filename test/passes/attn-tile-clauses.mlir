@@ -155,14 +155,16 @@ func.func @f(%q: tensor<?x?x?x64xf32>, %k: tensor<?x?x?x64xf32>, %v: tensor<?x?x
 
 // -----
 
-// A sink is a key that is there from the start: its weight is in the sum.
+// A sink is a key without a value: a column of its own, after all others.
 // CHECK-LABEL: func.func @f_task(
 // CHECK-SAME: %{{[^:]+}}: index, %[[H:[^:]+]]: index, {{.*}} %[[SINK:[^:]+]]: tensor<?xf32>) attributes
-// CHECK: %[[LOGIT:.*]] = attn.at %[[SINK]][%[[H]]]
-// CHECK: %[[ONE:.*]] = tile.fill 1.000000e+00 : tensor<48xf32>
-// CHECK: %[[LOG2:.*]] = arith.mulf %[[LOGIT]]
-// CHECK: %[[M:.*]] = tile.scale %[[ONE]], %[[LOG2]] : tensor<48xf32>
-// CHECK: tile.foreach %{{.*}} init(%{{.*}}, %[[M]], %[[ONE]] :
+// CHECK: %[[NONE:.*]] = tile.fill 0xFF800000 : tensor<48xf32>
+// CHECK: %[[ZERO:.*]] = tile.fill 0.000000e+00 : tensor<48xf32>
+// CHECK: %[[ALL:.*]]:3 = tile.foreach %{{.*}} init(%{{.*}}, %[[NONE]], %[[ZERO]] :
+// CHECK: %[[COLUMN:.*]] = tile.modify %{{.*}} at(%{{.*}}, %[[H]]) queries(%{{.*}}) keys(%{{.*}}) params(%[[SINK]] :
+// CHECK: attn.at %{{.*}}[%{{.*}}]
+// CHECK: %{{.*}}, %{{.*}}, %{{.*}}, %[[ALPHA:.*]] = tile.softmax_step %[[COLUMN]], %[[ALL]]#1, %[[ALL]]#2
+// CHECK: tile.rescale %[[ALL]]#0, %[[ALPHA]]
 
 // CHECK-LABEL: func.func @f_check(
 // CHECK: %[[HEADS:.*]] = tile.dim head

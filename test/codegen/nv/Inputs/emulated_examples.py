@@ -15,6 +15,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 
 DIMS = (40, 64, 80, 128, 256)
 DTYPES = ("f16", "bf16")
@@ -29,7 +30,7 @@ def checked_runs(test):
         yield shlex.split(line.split("|")[0])
 
 
-def on_device(words, examples, dim, dtype):
+def on_device(words, examples, scratch, dim, dtype):
     """The command for a device; with its own head dim if `dim` is None."""
     command = []
     skip = False
@@ -44,7 +45,7 @@ def on_device(words, examples, dim, dtype):
             # Learned maps that keep the size of rows. Of unit variance they make exponents
             # of tens, and what rounds them in f32 is past the tolerance on any target.
             word = word.replace("=normal@hxdxd", "=random:-0.1..0.1@hxdxd")
-            command.append(word.replace("%examples", examples))
+            command.append(word.replace("%examples", examples).replace("%t", scratch))
     return command + ["--dtype", dtype, "--target", "sm_80", "--emulate", "--repeat", "1"]
 
 
@@ -54,6 +55,11 @@ def execute(command):
 
 
 def main():
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(run_all(f"{folder}/out"))
+
+
+def run_all(scratch):
     examples, tests, part, parts = sys.argv[1], pathlib.Path(sys.argv[2]), *map(int, sys.argv[3:])
     everything = "HEDDLE_DEVICE_ALL" in os.environ
     passed = failed = 0
@@ -68,15 +74,16 @@ def main():
         if not everything:
             cases = cases[turn * 7 % len(cases):][:1]
         for run, dim, dtype in cases:
-            done, command = execute(on_device(run, examples, dim, dtype))
+            done, command = execute(on_device(run, examples, scratch, dim, dtype))
             if done.returncode and REFUSED in done.stderr:
-                done, command = execute(on_device(run, examples, None, dtype))
+                done, command = execute(on_device(run, examples, scratch, None, dtype))
             if done.returncode or not re.search("^check +passed", done.stdout, re.MULTILINE):
                 failed += 1
                 print(shlex.join(command), done.stdout, done.stderr, sep="\n")
             else:
                 passed += 1
     print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":
