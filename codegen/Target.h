@@ -95,6 +95,8 @@ struct KernelShape {
   /// Queries of a block that the pattern treats alike, 0 where it does not look
   /// at blocks: tiles that fit into blocks see one row of them.
   int64_t QueryBlock = 0;
+  /// The same of keys.
+  int64_t KeyBlock = 0;
   /// Rows are the heads of a group, of which there are few.
   bool IsPacked = false;
   /// A linear attention whose queries see every key: no chunk has pairs.

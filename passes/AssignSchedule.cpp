@@ -7,6 +7,8 @@
 #include "passes/Passes.h"
 #include "llvm/ADT/STLExtras.h"
 
+#include <numeric>
+
 using namespace mlir;
 
 namespace heddle {
@@ -77,6 +79,8 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
 
   attn::ScheduleAttr choose(const Target &target, StringRef level,
                             KernelShape shape, attn::OutputsAttr outputs) {
+    if (outputs.hasBlockMax())
+      shape.KeyBlock = std::gcd(shape.KeyBlock, outputs.getBlockK());
     attn::ScheduleAttr schedule =
         target.chooseSchedule(&getContext(), level, shape);
     // Blocks that the usual tile would cut decide the tile, as groups do.

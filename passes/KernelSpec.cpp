@@ -137,6 +137,7 @@ KernelShape heddle::describeKernel(ArrayRef<attn::PatternOp> patterns,
   shape.Rotates = !first.getRotate().empty();
   if (attn::FormulaAttr formula = first.getFormulaAttr()) {
     shape.QueryBlock = attn::queryBlock(formula);
+    shape.KeyBlock = attn::keyBlock(formula);
     shape.Conditions = std::max<int64_t>(1, countConditions(formula));
   }
   return shape;

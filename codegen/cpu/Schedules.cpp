@@ -106,6 +106,11 @@ void Choice::list() {
     if (Fits && Shape.QueryBlock > 0 && Shape.QueryBlock % Wide == 0)
       Add(Wide, Level.KeyTile, Rows);
   }
+  // Half as many rows again, where registers allow that: as many more sums of
+  // which none waits for another. Such tiles cut blocks of powers of two.
+  const int64_t Odd = Level.KeyTile / 4 * 3;
+  if (Shape.Axes == 0 && (Shape.KeyBlock == 0 || Odd % Shape.KeyBlock == 0))
+    Add(Level.QueryTile, Odd, Level.Rows / 2 * 3);
   Add(Level.QueryTile, Level.KeyTile / 2, Level.Rows);
   Add(Level.QueryTile, Level.KeyTile * 2, Level.Rows);
   Add(Level.QueryTile, Level.KeyTile, Level.Rows / 2);

@@ -299,21 +299,25 @@ unsigned numSymbols(FormulaAttr formula) {
   return count;
 }
 
-int64_t queryBlock(FormulaAttr formula) {
+/// The common divisor of all c of `dim floordiv c`.
+static int64_t blockOf(FormulaAttr formula, unsigned dim) {
   int64_t block = 0;
   forEachExpr(formula, [&](AffineExpr expr) {
     expr.walk([&](AffineExpr sub) {
       auto quotient = dyn_cast<AffineBinaryOpExpr>(sub);
       if (!quotient || sub.getKind() != AffineExprKind::FloorDiv)
         return;
-      auto query = dyn_cast<AffineDimExpr>(quotient.getLHS());
-      if (query && query.getPosition() == DimQ)
+      auto inside = dyn_cast<AffineDimExpr>(quotient.getLHS());
+      if (inside && inside.getPosition() == dim)
         block = std::gcd(
             block, cast<AffineConstantExpr>(quotient.getRHS()).getValue());
     });
   });
   return block;
 }
+
+int64_t queryBlock(FormulaAttr formula) { return blockOf(formula, DimQ); }
+int64_t keyBlock(FormulaAttr formula) { return blockOf(formula, DimK); }
 
 static FormulaAttr getConnective(MLIRContext *context, FormulaKind kind,
                                  ArrayRef<FormulaAttr> children = {}) {

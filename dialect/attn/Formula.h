@@ -83,6 +83,8 @@ unsigned numSymbols(FormulaAttr formula);
 /// at them in blocks: the common divisor of all c of `q floordiv c`, 0 when
 /// there is none.
 int64_t queryBlock(FormulaAttr formula);
+/// The same of keys.
+int64_t keyBlock(FormulaAttr formula);
 
 FormulaAttr getAlways(mlir::MLIRContext *context);
 FormulaAttr getNever(mlir::MLIRContext *context);
