@@ -140,7 +140,8 @@ run_lit() {
 
 # run_programs DIRECTORY PROGRAM...: GoogleTest programs, each in as many shards
 # as there are jobs, so that none of them is left alone at the end; results to
-# $results/PROGRAM.SHARD.gtest.json, exit status and output beside them.
+# $results/DIRECTORY.PROGRAM.SHARD.gtest.json, exit status and output beside them, so
+# that a program of two builds counts twice.
 run_programs() {
   local directory=$1 shards
   shift
@@ -153,7 +154,7 @@ run_programs() {
   for program in "$@"; do
     seq -f "$program %g" 0 $((shards - 1))
   done | xargs -P "$(jobs)" -L 1 bash -c '
-    status=0 out=$results/$0.$1
+    status=0 out=$results/${directory//\//-}.$0.$1
     GTEST_SHARD_INDEX=$1 timeout 1200 "$directory/bin/$0" --gtest_brief=1 \
       --gtest_output="json:$out.gtest.json" >"$out.log" 2>&1 || status=$?
     echo $status >"$out.gtest.status"'
