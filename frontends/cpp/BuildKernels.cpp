@@ -61,9 +61,6 @@ static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
     // What is left to the target suits the chunk that was asked for.
     Sizes[2] = Options.Rows ? Sizes[2] : std::gcd(Sizes[2], Sizes[1]);
     Sizes[4] = Options.Unroll ? Sizes[4] : std::gcd(Sizes[4], Sizes[1]);
-  } else if (!Options.Rows && !L.Of->isDevice() && Sizes[1] > 0) {
-    while (Sizes[1] % Sizes[2] != 0)
-      --Sizes[2];
   }
   DiagnosticCollector Diagnostics(*Context, nullptr);
   auto Schedule = attn::ScheduleAttr::getChecked(

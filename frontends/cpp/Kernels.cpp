@@ -222,6 +222,10 @@ Result<BuildPlan> heddle::makePlan(mlir::Operation *Pattern,
     attn::PatternOp First = sourcesOf(Pattern).front();
     P.Shape.Axes = First.hasGrid() ? First.getNumAxes() : 0;
     P.Shape.Group = First.getNormalization().getGroup();
+    // Whether there are blocks of keys is not known yet. What a schedule that
+    // is given leaves open suits any.
+    constexpr int64_t AnyBlock = 1024;
+    P.Shape.KeyBlock = AnyBlock;
     P.Shape.ElementBytes = P.InputType.getIntOrFloatBitWidth() / 8;
   }
 
