@@ -4,11 +4,15 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
+
+#include <csignal>
 
 using namespace heddle;
 
@@ -28,6 +32,22 @@ void ModuleTarget::setAttributes(mlir::ModuleOp Module) const {
   if (!DataLayout.empty())
     Module->setAttr(mlir::LLVM::LLVMDialect::getDataLayoutAttrName(),
                     Builder.getStringAttr(DataLayout));
+}
+
+void heddle::removeWhenInterrupted(const std::string &Path) {
+  // LLVM installs its handlers over ignored signals too.
+  constexpr int Signals[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT};
+  struct sigaction Before[std::size(Signals)];
+  for (auto [Signal, Action] : llvm::zip(Signals, Before))
+    ::sigaction(Signal, nullptr, &Action);
+  llvm::sys::RemoveFileOnSignal(Path);
+  for (auto [Signal, Action] : llvm::zip(Signals, Before))
+    if (Action.sa_handler == SIG_IGN)
+      ::sigaction(Signal, &Action, nullptr);
+}
+
+void heddle::forgetWhenInterrupted(const std::string &Path) {
+  llvm::sys::DontRemoveFileOnSignal(Path);
 }
 
 void heddle::runPasses(llvm::ModulePassManager &Passes, llvm::Module &Module,

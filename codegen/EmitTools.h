@@ -31,6 +31,12 @@ struct ModuleTarget {
 void runPasses(llvm::ModulePassManager &Passes, llvm::Module &Module,
                llvm::TargetMachine &Machine);
 
+/// A signal that ends the process removes the file at `Path`. Signals that are
+/// ignored, as below nohup, stay so.
+void removeWhenInterrupted(const std::string &Path);
+/// No longer: the file is gone, or somebody's.
+void forgetWhenInterrupted(const std::string &Path);
+
 /// Adds the time of its scope to a sum, in milliseconds.
 class Stopwatch {
 public:

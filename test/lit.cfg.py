@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import subprocess
 
 import lit.formats
 
@@ -54,6 +55,13 @@ if ptxas and ptxas != "none":
     config.available_features.add("ptxas")
 else:
     lit_config.note("no ptxas: whether kernels of devices spill is not tested")
+
+# A folder of a few pages, which a test fills: a file system that it mounts.
+if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"],
+                  stderr=subprocess.DEVNULL, check=False).returncode == 0:
+    config.available_features.add("mounts")
+else:
+    lit_config.note("no file system can be mounted: full disks are not tested")
 
 # The build may leave the benchmarks out.
 if config.heddle_bench:

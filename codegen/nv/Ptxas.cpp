@@ -2,6 +2,7 @@
 
 #include "codegen/nv/Ptxas.h"
 
+#include "codegen/EmitTools.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -91,15 +92,24 @@ void heddle::nv::readReport(llvm::StringRef Output, Assembled &Into) {
 
 namespace {
 
-/// A file of ours that goes when this goes.
+/// A file of ours that goes when this goes, or the process.
 class TemporaryFile {
 public:
   TemporaryFile(llvm::StringRef Suffix, std::error_code &Error) {
     llvm::SmallString<128> Made;
     Error = llvm::sys::fs::createTemporaryFile("heddle", Suffix, Made);
-    if (!Error)
-      Remover.setFile(Made), Path = Made.str().str();
+    if (Error)
+      return;
+    Path = Made.str().str();
+    Remover.setFile(Path);
+    heddle::removeWhenInterrupted(Path);
   }
+  ~TemporaryFile() {
+    if (!Path.empty())
+      heddle::forgetWhenInterrupted(Path);
+  }
+  TemporaryFile(const TemporaryFile &) = delete;
+  TemporaryFile &operator=(const TemporaryFile &) = delete;
   const std::string &path() const { return Path; }
 
 private:

@@ -5,10 +5,15 @@
 #include "frontends/cpp/OutputFile.h"
 
 #include "lld/Common/Driver.h"
+#include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
+#include <cerrno>
+#include <fcntl.h>
 #include <mutex>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
 LLD_HAS_DRIVER(elf)
@@ -30,6 +35,69 @@ static std::string tidy(llvm::StringRef Messages) {
   return Result.empty() ? "unknown reason" : Result;
 }
 
+namespace {
+
+/// What the linker writes into. Where it may it maps a file, and a disk that is
+/// full then ends the process by a signal.
+class Pipe {
+public:
+  Pipe() {
+    int Ends[2];
+    if (::pipe2(Ends, O_CLOEXEC) != 0)
+      return;
+    Write = Ends[1];
+    Path = "/proc/self/fd/" + std::to_string(Write);
+    Reader = std::thread([this, Read = Ends[0]] {
+      char Buffer[1 << 16];
+      for (ssize_t Count; (Count = ::read(Read, Buffer, sizeof(Buffer))) != 0;)
+        if (Count > 0)
+          Bytes.append(Buffer, static_cast<size_t>(Count));
+        else if (errno != EINTR)
+          break;
+      ::close(Read);
+    });
+  }
+  ~Pipe() { finish(); }
+  Pipe(const Pipe &) = delete;
+  Pipe &operator=(const Pipe &) = delete;
+
+  /// Empty where there is no pipe to be had.
+  const std::string &path() const { return Path; }
+  /// What was written; nobody writes any more.
+  std::string finish() {
+    if (Reader.joinable()) {
+      ::close(Write);
+      Reader.join();
+    }
+    return std::move(Bytes);
+  }
+
+private:
+  int Write = -1;
+  std::string Path, Bytes;
+  std::thread Reader;
+};
+
+} // namespace
+
+static std::string writeLibrary(const std::string &Path,
+                                llvm::StringRef Bytes) {
+  std::error_code Code;
+  llvm::raw_fd_ostream Out(Path, Code);
+  if (!Code) {
+    Out << Bytes;
+    Out.close();
+    Code = Out.error();
+    Out.clear_error();
+  }
+  // As linkers leave libraries.
+  if (!Code)
+    Code = llvm::sys::fs::setPermissions(
+        Path, llvm::sys::fs::perms(llvm::sys::fs::all_all &
+                                   ~llvm::sys::fs::getUmask()));
+  return Code ? "cannot write the library: " + Code.message() : "";
+}
+
 std::string heddle::linkSharedLibrary(llvm::ArrayRef<llvm::StringRef> Objects,
                                       const std::string &OutputPath,
                                       const std::string &Soname) {
@@ -46,6 +114,9 @@ std::string heddle::linkSharedLibrary(llvm::ArrayRef<llvm::StringRef> Objects,
     Inputs.push_back(std::move(*Input));
   }
 
+  Pipe Into;
+  if (Into.path().empty())
+    return "cannot link: " + llvm::sys::StrError();
   std::vector<const char *> Arguments = {"ld.lld",
                                          "-shared",
                                          "--no-undefined",
@@ -61,7 +132,7 @@ std::string heddle::linkSharedLibrary(llvm::ArrayRef<llvm::StringRef> Objects,
                                          "-soname",
                                          Soname.c_str(),
                                          "-o",
-                                         OutputPath.c_str()};
+                                         Into.path().c_str()};
   for (const OutputFile &Input : Inputs)
     Arguments.push_back(Input.temporary().c_str());
   // The linker keeps its state in globals.
@@ -76,5 +147,8 @@ std::string heddle::linkSharedLibrary(llvm::ArrayRef<llvm::StringRef> Objects,
   const lld::DriverDef Drivers[] = {{lld::Gnu, &lld::elf::link}};
   lld::Result Outcome = lld::lldMain(Arguments, Out, Out, Drivers);
   Usable = Outcome.canRunAgain;
-  return Outcome.retCode == 0 ? "" : "cannot link: " + tidy(Messages);
+  const std::string Library = Into.finish();
+  if (Outcome.retCode != 0)
+    return "cannot link: " + tidy(Messages);
+  return writeLibrary(OutputPath, Library);
 }

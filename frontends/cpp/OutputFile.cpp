@@ -2,6 +2,7 @@
 
 #include "frontends/cpp/OutputFile.h"
 
+#include "codegen/EmitTools.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Process.h"
@@ -31,6 +32,7 @@ Result<OutputFile> OutputFile::create(const std::string &Path) {
           llvm::sys::fs::all_read | llvm::sys::fs::all_write))
     return Failure(cannotWrite(Path, Code));
   OutputFile File(Path, Temporary.str().str());
+  removeWhenInterrupted(File.Temporary);
   if (std::error_code Code =
           llvm::sys::Process::SafelyCloseFileDescriptor(Descriptor))
     return Failure(cannotWrite(Path, Code));
@@ -48,6 +50,7 @@ OutputFile::~OutputFile() {
   // Nobody is left to be told.
   std::error_code Ignored = llvm::sys::fs::remove(Temporary);
   static_cast<void>(Ignored);
+  forgetWhenInterrupted(Temporary);
 }
 
 std::string OutputFile::write(llvm::StringRef Bytes) {
@@ -65,6 +68,7 @@ std::string OutputFile::write(llvm::StringRef Bytes) {
 std::string OutputFile::keep() {
   if (std::error_code Code = llvm::sys::fs::rename(Temporary, Path))
     return cannotWrite(Path, Code);
+  forgetWhenInterrupted(Temporary);
   Temporary.clear();
   return "";
 }

@@ -12,7 +12,8 @@
 namespace heddle {
 
 /// A file that appears at its path complete or not at all: it is written under
-/// another name in the same folder and takes its place when kept.
+/// another name in the same folder and takes its place when kept. A signal that
+/// ends the process removes it.
 class OutputFile {
 public:
   /// Fails when the folder cannot be written or `Path` is something other than
