@@ -64,6 +64,8 @@ void compareOutput(const ReferenceResult &Expected, const heddle_view &O,
         const double *Row = Head + I * Width;
         double Scale =
             std::max(largestFinite(Row, Row + Width), ScaleFloor * HeadScale);
+        if (!Expected.Spread.empty())
+          Scale = std::max(Scale, Expected.Spread[Expected.row(B, H, I)]);
         if (Scale == 0)
           Scale = 1;
         for (int64_t T = 0; T < Width; ++T)

@@ -75,9 +75,11 @@ struct ComparedElement {
 /// The error of an element of o is |found - expected| over the scale of its
 /// row: the row's largest finite |expected|, but at least 1/64 of the largest
 /// of its head, because a row whose summands cancel to less than that carries
-/// the rounding of its summands. A head that is zero throughout has scale 1.
-/// Where o is stored in 16 bits, an error of half a unit in the last place of
-/// the element is not counted. The error of an element of the others is |found
+/// the rounding of its summands. Few features may all cancel by chance: rows of
+/// less than 16 have at least `RowResult::Spread` as their scale. A head that
+/// is zero throughout has scale 1. Where o is stored in 16 bits, an error of
+/// half a unit in the last place of the element is not counted. The error of an
+/// element of the others is |found
 /// - expected| / max(1, |expected|).
 ///
 /// Elements that are not finite have no error; they must agree: where the

@@ -127,6 +127,7 @@ private:
         return E;
       Result.Lse[At] = Row.Lse;
       Result.RowMax[At] = Row.Max;
+      Result.Spread[At] = Row.Spread;
       Pairs += static_cast<int64_t>(Row.Scores.size());
       if (Shared.hasColumns())
         addColumns(B, H, I);
@@ -189,6 +190,7 @@ ReferenceResult makeResult(const AttentionProblem &Problem,
   Out.O.resize(Rows * static_cast<size_t>(Out.Width));
   Out.Lse.resize(Rows);
   Out.RowMax.resize(Rows);
+  Out.Spread.resize(Rows);
   if (Options.BlockQ > 0)
     Out.BlockRows = llvm::divideCeil(Longest, Options.BlockQ);
   for (size_t S = 0; S < Problem.numSources(); ++S) {

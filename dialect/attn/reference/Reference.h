@@ -62,6 +62,7 @@ struct ReferenceResult {
   std::vector<double> O;      ///< (Batch, Heads, Rows, Width)
   std::vector<double> Lse;    ///< (Batch, Heads, Rows); 0 without log-sum-exp
   std::vector<double> RowMax; ///< (Batch, Heads, Rows)
+  std::vector<double> Spread; ///< The same, see `RowResult`; perhaps empty.
   std::vector<KeyResult> Sources;
   int64_t BlockRows = 0;
   /// Kept (query, key) pairs over all batches, query heads and sources.

@@ -237,6 +237,7 @@ llvm::Error heddle::attn::attendRow(const Variant &Pattern,
   Row.Products.clear();
   Row.Scores.clear();
   Row.Factors.clear();
+  Row.Spread = 0;
   std::vector<double> Query(static_cast<size_t>(Problem.Q.shape[3]));
   widenRow(Problem.Q, Problem.Type, B, H, I, Query.data());
   for (auto [S, From] : llvm::enumerate(Sources))
@@ -258,6 +259,7 @@ llvm::Error heddle::attn::attendRow(const Variant &Pattern,
   // the values hold does not matter.
   if (Pattern.normalization().isSoftmax() && Row.Lse == -Infinity)
     return llvm::Error::success();
+  llvm::SmallVector<double, NarrowRow> Squares(Width < NarrowRow ? Width : 0);
   size_t Index = 0;
   const int64_t Group = Pattern.normalization().Group;
   for (const RowSource &From : Sources)
@@ -272,6 +274,11 @@ llvm::Error heddle::attn::attendRow(const Variant &Pattern,
       const double *Value = From.Head->V.data() + J * Width;
       for (int64_t T = 0; T < Width; ++T)
         Out[T] += Weight * Value[T];
+      for (auto [T, Sum] : llvm::enumerate(Squares))
+        if (const double Summand = Weight * Value[T]; std::isfinite(Summand))
+          Sum += Summand * Summand;
     });
+  if (!Squares.empty())
+    Row.Spread = std::sqrt(*llvm::max_element(Squares));
   return llvm::Error::success();
 }

@@ -21,7 +21,14 @@ struct RowResult {
   std::vector<double> Factors;
   double Max = 0;
   double Lse = 0;
+  /// What a feature of the row is where its summands cancel by no more than
+  /// chance: the largest root over features of the sum of their squares. 0 for
+  /// rows of `NarrowRow` features and more, of which one is as large.
+  double Spread = 0;
 };
+
+/// Features of which so few may all cancel by chance.
+constexpr int64_t NarrowRow = 16;
 
 /// Keys and values of one key head of one sequence as gapless doubles, keys
 /// (Keys, Depth), rotated where the pattern rotates, values (Keys, Width).

@@ -91,6 +91,20 @@ TEST_F(CompareTest, NamesFirstAndWorst) {
   EXPECT_THAT(Text, testing::HasSubstr("lse[b=0, h=1, q=1]: found"));
 }
 
+TEST_F(CompareTest, NarrowRowsThatCancelCarryTheRoundingOfTheirSummands) {
+  // All four features are a thousandth of their summands.
+  for (int64_t T = 0; T < 4; ++T) {
+    O.at(0, 0, 1, T) *= 1e-3F;
+    Want.O[static_cast<size_t>(4 + T)] = static_cast<double>(O.at(0, 0, 1, T));
+  }
+  O.at(0, 0, 1, 2) += 1e-6F;
+  EXPECT_FALSE(run().passed());
+  Want.Spread = {0, 0.5, 0, 0, 0, 0};
+  EXPECT_TRUE(run().passed());
+  O.at(0, 0, 1, 2) += 1e-4F;
+  EXPECT_FALSE(run().passed());
+}
+
 TEST_F(CompareTest, FiniteMustMeetFinite) {
   const float Infinity = HUGE_VALF;
   for (float Bad : {NotANumber, Infinity, -Infinity}) {

@@ -28,6 +28,8 @@ TEST_F(ReferenceTest, ByHand) {
   EXPECT_NEAR(R.O[1], 10 * W + 20 * (1 - W), 1e-14);
   EXPECT_NEAR(R.Lse[1], std::log(std::exp(1.0) + std::exp(3.0)), 1e-14);
   EXPECT_EQ(R.KeptPairs, 3);
+  EXPECT_DOUBLE_EQ(R.Spread[0], 10);
+  EXPECT_NEAR(R.Spread[1], std::hypot(10 * W, 20 * (1 - W)), 1e-14);
 }
 
 TEST_F(ReferenceTest, EmptyRows) {

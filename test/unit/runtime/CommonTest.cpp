@@ -398,6 +398,24 @@ TEST(Compare, MeasuresAgainstTheRowMaximum) {
   EXPECT_EQ(Result.Row, 3);
 }
 
+TEST(Compare, MeasuresNarrowRowsAgainstTheirHead) {
+  // The second row cancels to a thousandth of what is usual.
+  OutputTensors Got, Want;
+  for (OutputTensors *Made : {&Got, &Want}) {
+    ASSERT_TRUE(Made->O.allocate(HEDDLE_F32, 1, 1, 3, 1, Layout::Bhsd));
+    for (int64_t I = 0; I < 3; ++I)
+      Made->O.set(0, 0, I, 0, I == 1 ? 0.001F : 1.0F);
+  }
+  Got.O.set(0, 0, 1, 0, 0.001001F);
+  EXPECT_TRUE(compareOutputs(Got, Want, "itself").passed());
+  Got.O.set(0, 0, 1, 0, 0.0011F);
+  EXPECT_FALSE(compareOutputs(Got, Want, "itself").passed());
+  // Nothing but zero equals a row that keeps nothing.
+  Want.O.set(0, 0, 1, 0, 0);
+  Got.O.set(0, 0, 1, 0, 1e-20F);
+  EXPECT_FALSE(compareOutputs(Got, Want, "itself").passed());
+}
+
 TEST(Compare, TreatsInfinityAndNanAsValues) {
   const float Inf = INFINITY, Nan = NAN, Zero = 0, One = 1, Tiny = 1e-30F;
   const struct {
