@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "passes/IndexArithmetic.h"
 #include "passes/LinearChunk.h"
 #include "passes/LinearCost.h"
 #include "passes/LinearKernels.h"
@@ -59,12 +60,80 @@ LinearState sweep(LinearFrame &frame, LinearChunk &chunk, Value begin,
       }));
 }
 
+/// Outputs of all rows behind a window, in one loop: first those without keys,
+/// whose loop over the keys of their chunk takes no turn.
+LinearState sweepAtOnce(LinearFrame &frame, LinearChunk &chunk,
+                        const WindowBounds &bounds, const LinearState &state,
+                        LinearWindow &window) {
+  ImplicitLocOpBuilder &b = frame.b;
+  const int64_t size = frame.chunk();
+  Value zero = frame.constant(int64_t{0}), all = frame.numQueries();
+  Value numWithout = emitCeilDiv(b, bounds.without, size);
+  Value numOthers =
+      emitCeilDiv(b, arith::SubIOp::create(b, all, bounds.without), size);
+  // Where chunks of the others would begin if all were theirs.
+  Value rowsWithout =
+      arith::MulIOp::create(b, numWithout, frame.constant(size));
+  Value back = arith::SubIOp::create(b, bounds.without, rowsWithout);
+  auto loop = scf::ForOp::create(
+      b, zero, arith::AddIOp::create(b, numWithout, numOthers),
+      frame.constant(int64_t{1}), state.list(),
+      [&](OpBuilder &, Location, Value number, ValueRange carried) {
+        Value hasNone = frame.less(number, numWithout);
+        Value row = arith::AddIOp::create(
+            b, arith::MulIOp::create(b, number, frame.constant(size)),
+            frame.select(hasNone, zero, back));
+        Value end = frame.select(hasNone, bounds.without, all);
+        TokenTile queries{row, arith::AddIOp::create(b, frame.origin, row),
+                          arith::AddIOp::create(b, frame.origin, end), size};
+        FeatureParts x = chunk.loadQueries(queries);
+        ChunkSums sums =
+            chunk.sumUp(state.with(carried), /*keys=*/nullptr, x, size);
+        SmallVector<Value> inits(carried);
+        inits.push_back(sums.num);
+        if (sums.z)
+          inits.push_back(sums.z);
+        Value first = arith::AddIOp::create(b, row, bounds.shift);
+        Value last = arith::AddIOp::create(
+            b,
+            arith::MinSIOp::create(
+                b, end, arith::AddIOp::create(b, row, frame.constant(size))),
+            bounds.shift);
+        SmallVector<Value> next = frame.forEachTile(
+            first, frame.select(hasNone, first, last), bounds.keyZero, size,
+            inits, [&](const TokenTile &tokens, ValueRange before) {
+              LinearState now = state.with(before);
+              ChunkSums with = sums;
+              if (with.z)
+                with.z = before.back();
+              with.num = before[carried.size()];
+              ChunkKeys keys = chunk.loadKeys(tokens);
+              chunk.addKeys(with, x, keys);
+              SmallVector<Value> after = chunk.advance(now, keys).list();
+              after.push_back(with.num);
+              if (with.z)
+                after.push_back(with.z);
+              return after;
+            });
+        if (sums.z)
+          sums.z = next.pop_back_val();
+        sums.num = next.pop_back_val();
+        window.join(sums, queries);
+        chunk.storeOutput(sums, queries);
+        scf::YieldOp::create(b, next);
+      });
+  return state.with(loop.getResults());
+}
+
 LinearState sweepBehindWindow(LinearFrame &frame, LinearChunk &chunk,
                               LinearState state) {
   LinearWindow window(frame);
   WindowBounds bounds = findWindowBounds(frame);
   Value zero = frame.constant(int64_t{0});
   state = chunk.advanceOver(zero, bounds.early, bounds.keyZero, state);
+  // The softmax over the window is most of the code.
+  if (frame.isForDevice())
+    return sweepAtOnce(frame, chunk, bounds, state, window);
   outputsOf(frame, chunk, zero, bounds.without, state, &window);
   return sweep(frame, chunk, bounds.without, frame.numQueries(), bounds.shift,
                state, &window);

@@ -345,8 +345,7 @@ Value LinearChunk::addPairs(Value num, Value weights, Value v, Value vT) {
 }
 
 ChunkSums LinearChunk::sumUp(const LinearState &state, const ChunkKeys *keys,
-                             const TokenTile &queries) {
-  FeatureParts x = loadQueries(queries);
+                             const FeatureParts &x, int64_t size) {
   FeatureParts phi = fromStart(buildExpansion(frame, x), keys);
   bool fades = keys && keys->fromStart;
 
@@ -371,10 +370,18 @@ ChunkSums LinearChunk::sumUp(const LinearState &state, const ChunkKeys *keys,
       sums.z = frame.add(sums.z, frame.sum(weights, 1));
   }
   if (state.v) {
-    sums.v = sumOfValues(state, keys, queries.size);
-    sums.n = sumOfFactors(state, keys, queries.size);
+    sums.v = sumOfValues(state, keys, size);
+    sums.n = sumOfFactors(state, keys, size);
   }
   return sums;
+}
+
+void LinearChunk::addKeys(ChunkSums &sums, const FeatureParts &x,
+                          const ChunkKeys &keys) {
+  Value weights = pairWeights(x, keys);
+  sums.num = addPairs(sums.num, weights, keys.v, keys.vT);
+  if (sums.z)
+    sums.z = frame.add(sums.z, frame.sum(weights, 1));
 }
 
 void LinearChunk::storeOutput(const ChunkSums &sums, const TokenTile &queries) {

@@ -70,10 +70,17 @@ public:
   void replaceValues(ChunkKeys &keys, const LinearState &state);
   /// The state after the chunk.
   LinearState advance(const LinearState &state, const ChunkKeys &keys);
-  /// The sums of rows of queries over the state and those of the keys, null for
-  /// none, that are not behind them: key r of the chunk is that of query r.
+  /// The sums of rows of queries, `x` mapped, over the state and those of the
+  /// keys, null for none, that are not behind them: key r of the chunk is that
+  /// of query r.
   ChunkSums sumUp(const LinearState &state, const ChunkKeys *keys,
-                  const TokenTile &queries);
+                  const FeatureParts &x, int64_t size);
+  ChunkSums sumUp(const LinearState &state, const ChunkKeys *keys,
+                  const TokenTile &queries) {
+    return sumUp(state, keys, loadQueries(queries), queries.size);
+  }
+  /// Adds the keys to sums over nothing but the state, without factors.
+  void addKeys(ChunkSums &sums, const FeatureParts &x, const ChunkKeys &keys);
   /// The output of rows from their sums.
   void storeOutput(const ChunkSums &sums, const TokenTile &queries);
   /// The state after the keys of rows [begin, end), row 0 at position `zero`.

@@ -355,7 +355,9 @@ def AttnChunkLinear : Pass<"attn-chunk-linear", "::mlir::ModuleOp"> {
     - *normalize* carries sums beside the state;
     - *bidirectional*: one loop for the state over all keys, one for the rows;
     - *window*: a loop over the tiles of the window as in `attn-tile`, and chunks
-      of keys that lag behind those of queries by its length.
+      of keys that lag behind those of queries by its length; the first queries have
+      none. For a device these are rows of the same loop, so that the softmax is in
+      the kernel once.
   }];
   let dependentDialects = ["::heddle::tile::TileDialect",
                            "::mlir::arith::ArithDialect",

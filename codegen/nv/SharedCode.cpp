@@ -37,6 +37,26 @@ static bool isMadeAnywhere(Value V) {
          llvm::all_of(Made->getOperands(), isMadeAnywhere);
 }
 
+/// True if lanes of a warp exchange something in a piece.
+static bool actsTogether(Operation *Piece) {
+  return Piece
+      ->walk([](Operation *Op) {
+        return isa<NVVM::NVVMDialect>(Op->getDialect()) &&
+                       !isa<NVVM::ThreadIdXOp, NVVM::BlockIdXOp>(Op)
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// True if all threads met ahead of a piece, and none has branched since.
+static bool isBehindBarrier(Operation *Piece) {
+  Operation *Before = Piece->getPrevNode();
+  while (Before && Before->getNumRegions() == 0 && isMemoryEffectFree(Before))
+    Before = Before->getPrevNode();
+  return isa_and_nonnull<NVVM::Barrier0Op>(Before);
+}
+
 namespace {
 
 class CodeSharing {
@@ -137,8 +157,10 @@ void CodeSharing::takeOut(Operation *Piece) {
     if (V.getType().isIndex())
       V = arith::IndexCastOp::create(B, B.getI64Type(), V);
   // What a warp does together in the function wants all of it there.
-  Value Lanes = arith::ConstantOp::create(B, B.getI32IntegerAttr(-1));
-  NVVM::SyncWarpOp::create(B, Lanes);
+  if (actsTogether(Piece) && !isBehindBarrier(Piece)) {
+    Value Lanes = arith::ConstantOp::create(B, B.getI32IntegerAttr(-1));
+    NVVM::SyncWarpOp::create(B, Lanes);
+  }
   LLVM::CallOp::create(B, Function, Arguments);
   Piece->erase();
 }
