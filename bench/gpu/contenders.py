@@ -14,6 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention
 import heddle
 from clocks import Clocks
 from problem import Problem, view
+from recurrence import by_chunks
 from rows import Row
 
 try:
@@ -246,7 +247,21 @@ class Flex(Peer):
                               **({"kernel_options": self._options} if self._options else {}))
 
 
+class Chunks(Peer):
+    """A recurrence in plain PyTorch, by chunks, in f32."""
+
+    name = "torch chunks"
+
+    def __init__(self, of: Problem):
+        self._of = of
+
+    def run(self) -> None:
+        self.out = by_chunks(self._of)
+
+
 def make_peer(name: str, of: Problem) -> Peer:
+    if name == Chunks.name:
+        return Chunks(of)
     return Flex(of) if name == "flex" else Sdpa(of, name)
 
 

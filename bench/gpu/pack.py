@@ -25,10 +25,10 @@ from rows import KERNELS, SHORT_QUERIES, Kernel  # noqa: E402  after the path to
 from suite.machine import revision  # noqa: E402
 
 PATTERNS = (BENCH / "patterns", SOURCE / "examples")
-SCRIPTS = ("run.py", "rows.py", "heddle.py", "problem.py", "contenders.py", "ahead.py", "clocks.py",
+SCRIPTS = ("run.py", "rows.py", "heddle.py", "problem.py", "recurrence.py", "contenders.py", "ahead.py", "clocks.py",
            "driver.py", "measure.py", "session.py", "tool.py", "report.py",
            "worker.py")
-SHARED = {"peers/masks.py": "masks.py", "suite/__init__.py": "suite/__init__.py",
+SHARED = {"peers/masks.py": "masks.py", "peers/torch_linear.py": "torch_linear.py", "suite/__init__.py": "suite/__init__.py",
           "suite/rows.py": "suite/rows.py", "suite/process.py": "suite/process.py"}
 # Part of the C library, which every machine has its own of.
 OF_THE_SYSTEM = re.compile(r"^(linux-vdso|ld-linux|lib(c|m|dl|rt|pthread)\.so)")

@@ -10,7 +10,7 @@ import torch
 
 import heddle
 from masks import mask_of
-from rows import GivenSet, Groups, Number, Operand, RandomSets, Row, Shape
+from rows import GivenSet, Groups, Number, Operand, RandomSets, Reals, Row, Shape
 
 TORCH_DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 HEDDLE_DTYPES = {torch.float32: heddle.F32, torch.float16: heddle.F16, torch.bfloat16: heddle.BF16,
@@ -37,7 +37,7 @@ def random_sets(of: RandomSets, shape: Shape, name: str) -> Any:
     return torch.zeros(*axes, size, dtype=torch.bool).scatter_(-1, chosen, True)
 
 
-def made(operand: Operand, shape: Shape, name: str) -> Any:
+def made(operand: Operand, shape: Shape, head_dim: int, name: str) -> Any:
     """The operand's value, in this machine's memory where it is a tensor."""
     if isinstance(operand, Number):
         return operand.value
@@ -47,6 +47,11 @@ def made(operand: Operand, shape: Shape, name: str) -> Any:
         members = torch.zeros(shape.extent(operand.size), dtype=torch.bool)
         members[list(operand.members)] = True
         return members.view(*[1] * operand.rank, -1)
+    if isinstance(operand, Reals):
+        extents = [head_dim if axis == "d" else shape.extent(axis)
+                   for axis in operand.axes.split("x")]
+        share = torch.rand(*extents, generator=generator(name))
+        return operand.low + (operand.high - operand.low) * share
     assert isinstance(operand, Groups)
     length = shape.extent(operand.length)
     cuts = torch.randperm(length - 1, generator=generator(name))[:operand.groups - 1] + 1
@@ -66,15 +71,15 @@ class Problem:
         self.queries, self.keys, self.origin = shape.queries, shape.keys, shape.origin
         self.dtype, self.device = row.kernel.dtype, device
         self.scale = row.kernel.head_dim ** -0.5
-        values = {name: made(operand, shape, f"{row.name} {name}")
+        values = {name: made(operand, shape, row.kernel.head_dim, f"{row.name} {name}")
                   for name, operand in row.operands.items()}
         self.values = {name: value if isinstance(value, int)
                        else heddle.SetMap(view(value)) if value.dtype == torch.bool else view(value)
                        for name, value in values.items()}
         self.numbers = {name: value for name, value in values.items() if isinstance(value, int)}
-        # With an entry for every sequence, and of sets for every head.
+        # With an entry for every sequence, and of sets for every head; reals as they are.
         self.operands = {
-            name: value.expand(*((self.batch, self.heads) if value.dtype == torch.bool
+            name: value.to(device) if value.dtype == torch.float32 else value.expand(*((self.batch, self.heads) if value.dtype == torch.bool
                                  else (self.batch,)),
                                *value.shape[2 if value.dtype == torch.bool else 1:])
             .contiguous().to(device)

@@ -9,12 +9,12 @@ from typing import Any
 Record = dict[str, Any]
 
 # Column title, and what it shows of a row.
-PEERS = {"sdpa cudnn": "cuDNN", "sdpa flash": "flash", "flex": "flex"}
+PEERS = {"sdpa cudnn": "cuDNN", "sdpa flash": "flash", "flex": "flex", "torch chunks": "chunks"}
 HEADINGS = ("row", "density", "heddle ms", "TFLOP/s", "GB/s", "of own dense",
             *(f"{title} ms" for title in PEERS.values()),
             *(f"over {title}" for title in PEERS.values()), "over flex, masks counted", "SM MHz")
-NOTE = ("TFLOP/s are useful ones: 4 d for every pair of query and key that is kept. GB/s, of "
-        "decoding, count q, k, v and o once. `of own dense` is "
+NOTE = ("TFLOP/s are useful ones: 4 d for every pair of query and key that is kept, 4 d^2 for every "
+        "token and head of a recurrence (6 d^2 with a delta rule). GB/s, of decoding, count q, k, v and o once. `of own dense` is "
         "that rate over Heddle's own dense kernel on the same shape, timed in turn (without "
         "PyTorch, after it). `over` is how many "
         "times longer the peer takes, the median over rounds; `masks counted` adds the block mask of "

@@ -87,7 +87,19 @@ class Groups:
         return f"sorted:{self.groups}@1x{self.length}"
 
 
-Operand = Union[Number, RandomSets, GivenSet, Groups]
+@dataclass(frozen=True)
+class Reals:
+    """A table of random reals, an axis for every size of `axes`."""
+
+    low: float
+    high: float
+    axes: str  # as in bxhxqxd
+
+    def text(self) -> str:
+        return f"random:{self.low:g}..{self.high:g}@{self.axes}"
+
+
+Operand = Union[Number, RandomSets, GivenSet, Groups, Reals]
 Operands = dict[str, Operand]
 
 
@@ -130,6 +142,13 @@ def numbers(**values: int) -> Operands:
     return {name: Number(value) for name, value in values.items()}
 
 
+# Recurrences, with what their parameters are given everywhere.
+RECURRENCES: dict[str, Operands] = {
+    "retnet": {"gamma": Reals(0.9, 1, "h")},
+    "gla": {"gate": Reals(-0.1, 0, "bxhxqxd")},
+    "delta_net": {"beta": Reals(0, 1, "bxhxq")},
+    "linear_elu": {},
+}
 # Kernels that also have code for short queries: query heads as rows, keys split.
 SHORT_QUERIES = ("causal",)
 
@@ -158,6 +177,7 @@ CHECKS: dict[str, tuple[Shape, Operands]] = {
     "natten_2d": (Shape(1, 4, 2, 23 * 19, 23 * 19), numbers(H=23, W=19, wy=5, wx=7)),
     "natten_3d": (Shape(1, 4, 2, 5 * 9 * 11, 5 * 9 * 11), numbers(T=5, H=9, W=11, wt=3, wy=5, wx=3)),
     "documents": (ODD, {"doc": Groups(5, "q")}),
+    **{pattern: (ODD, operands) for pattern, operands in RECURRENCES.items()},
 }
 # The same for code for short queries: heads that share keys, and that do not; keys split and whole.
 DECODE_CHECKS: dict[str, tuple[Shape, ...]] = {
@@ -196,6 +216,11 @@ def decode(label: str, batch: int, queries: int, keys: int, key_heads: int = 8) 
                peers=(*SDPA, "flex"), beside_dense=False)
 
 
+def recurrence(label: str, pattern: str, head_dim: int = 128, dtype: str = "bf16") -> Row:
+    return Row("recurrence", f"{label}, 4 x 4k", Kernel(pattern, dtype, head_dim), BATCH,
+               RECURRENCES[pattern], peers=("torch chunks",), beside_dense=False)
+
+
 IMAGE = numbers(H=128, W=128, wy=13, wx=13)
 VIDEO = numbers(T=16, H=32, W=32, wt=5, wy=7, wx=7)
 
@@ -216,6 +241,10 @@ ROWS: tuple[Row, ...] = (
     decode("1 query, 128k keys, 32 over 8 heads", 1, 1, 131072),
     decode("1 query, 8k keys, 32 over 8 heads", 1, 1, 8192),
     decode("32 x 1 query, 8k keys, 32 over 8 heads", 32, 1, 8192),
+    recurrence("a factor per head", "retnet"),
+    recurrence("factors per feature", "gla"),
+    recurrence("delta rule", "delta_net"),
+    recurrence("normalised", "linear_elu"),
     full("dense", "4 x 4k", BATCH, "bf16", 64),
     full("causal", "4 x 4k", BATCH, "bf16", 64),
     full("dense", "16k", LONG, "bf16", 128),
@@ -233,6 +262,10 @@ ROWS: tuple[Row, ...] = (
     sparse("blocks of 64", "90 % sparse, 16k", "blocks_64", blocks(64, 10), head_dim=64),
     sparse("vertical-slash", "500 columns, 1,500 diagonals, 16k", "vertical_slash",
            slashes(500, 1500, 512, 64, 16384), head_dim=64),
+    recurrence("a factor per head", "retnet", head_dim=64),
+    recurrence("factors per feature", "gla", head_dim=64),
+    recurrence("delta rule", "delta_net", head_dim=64),
+    recurrence("normalised", "linear_elu", head_dim=64),
     decode("4 queries, 32k keys, 32 over 8 heads", 1, 4, 32768),
     decode("1 query, 32k keys, 32 heads", 1, 1, 32768, key_heads=32),
     decode("8 x 1 query, 32k keys, 32 over 8 heads", 8, 1, 32768),
@@ -244,7 +277,11 @@ def describe(row: Row) -> dict[str, Any]:
     shape, dim = row.shape, row.kernel.head_dim
     texts = {name: operand.text() for name, operand in row.operands.items()}
     tokens = shape.heads * shape.queries + shape.key_heads * shape.keys
-    return {"name": row.name, "family": row.family, "label": row.label, "kernel": row.kernel.name,
+    # To change the state and to read it; a delta rule reads it for the key, too.
+    per_token = {} if row.kernel.pattern not in RECURRENCES else {
+        "useful_flop": (6 if row.kernel.pattern == "delta_net" else 4) * dim * dim
+        * shape.batch * shape.heads * shape.queries}
+    return {**per_token, "name": row.name, "family": row.family, "label": row.label, "kernel": row.kernel.name,
             "dtype": row.kernel.dtype, "head_dim": dim, "shape": shape.text(dim),
             "origin": shape.origin,
             "operands": {name: text if len(text) < 80 else text[:60] + "…"
@@ -258,6 +295,8 @@ def describe(row: Row) -> dict[str, Any]:
 def small(row: Row) -> Row:
     """The row with the shape and the values of its check: to try things out."""
     shape, operands = CHECKS[row.kernel.pattern]
+    if row.family == "recurrence":
+        return replace(row, label=row.label.replace("4 x 4k", "small"), shape=shape)
     if row.family == "decode":
         shape = DECODE_CHECKS[row.kernel.pattern][0]
     elif row.shape.queries == row.shape.keys and shape.queries != shape.keys:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-PEERS = ("sdpa cudnn", "sdpa flash", "flex")
+PEERS = ("sdpa cudnn", "sdpa flash", "flex", "torch chunks")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -29,7 +29,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="TEXT",
                         help="only rows whose name contains this, and checks of their kernels")
     parser.add_argument("--peers", default=",".join(PEERS), metavar="NAMES",
-                        help="of sdpa cudnn, sdpa flash, flex, with commas; none for none (default: all)")
+                        help=f"of {', '.join(PEERS)}, with commas; none for none (default: all)")
     parser.add_argument("--no-checks", action="store_true", help="leave out the small checks")
     parser.add_argument("--list", action="store_true", help="list the rows")
     parser.add_argument("--out", type=Path, default=Path("results"), metavar="PREFIX",

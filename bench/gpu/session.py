@@ -10,7 +10,8 @@ from contenders import Heddle, Place, Unserved, make_peer
 from measure import (PEER_TOLERANCE, TOLERANCE, Contender, Options, Record, alternate, attempt,
                      first_line, judge, new_record, void)
 from problem import Problem, Reference, difference
-from rows import Kernel, Row, dense_of, describe
+from recurrence import RecurrentReference
+from rows import RECURRENCES, Kernel, Row, dense_of, describe
 
 
 class RowRun:
@@ -21,7 +22,8 @@ class RowRun:
         self.record: Record = describe(row)
         self.entries: list[tuple[Record, Contender]] = []
         self.problem = Problem(row, place.torch_device)
-        self.reference = Reference(self.problem)
+        self.is_recurrence = row.kernel.pattern in RECURRENCES
+        self.reference = (RecurrentReference if self.is_recurrence else Reference)(self.problem)
 
     def add(self, name: str, kind: str, make: Callable[[], Contender], reference: Reference,
             tolerance: float) -> Contender | None:
@@ -83,7 +85,7 @@ def run_row(place: Place, row: Row, peers: list[str], bad: list[str], options: O
         heddle = run.add("heddle", "heddle",
                          lambda: Heddle(place, run.problem, sound(row.kernel, bad)),
                          run.reference, tolerance)
-        if isinstance(heddle, Heddle):
+        if isinstance(heddle, Heddle) and not run.is_recurrence:
             pairs = heddle.kept_pairs()
             run.record["kept_pairs"] = pairs
             run.record["useful_flop"] = 4 * row.kernel.head_dim * pairs

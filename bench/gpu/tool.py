@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from measure import Record
-from rows import CHECKS, DECODE_CHECKS, KERNELS, Kernel, Operands, Row, Shape, dense_of
+from rows import (CHECKS, DECODE_CHECKS, KERNELS, RECURRENCES, Kernel, Operands, Row, Shape,
+                  dense_of)
 
 
 class Failed(Exception):
@@ -76,8 +77,10 @@ def check(tool: Tool, kernel: Kernel, shape: Shape, operands: Operands, seconds:
         found = tool.run(tool.command(kernel, shape, operands, "--check", "--repeat", "1"), seconds)
     except Failed as why:
         return {**record, "failed": str(why)}
-    return {**record, "level": found["level"], "packed_heads": found["tiles"]["packed_heads"],
-            "splits": found["tiles"]["splits"], **found["check"]}
+    record["level"] = found["level"]
+    if kernel.pattern not in RECURRENCES:
+        record.update({name: found["tiles"][name] for name in ("packed_heads", "splits")})
+    return {**record, **found["check"]}
 
 
 def checks_of(kernel: Kernel) -> list[tuple[Shape, Operands]]:
@@ -112,10 +115,11 @@ def time_row(tool: Tool, row: Row, bad: list[str], record: Record, samples: int,
         except Failed as why:
             contender["void"] = str(why)
             continue
+        flop = record["useful_flop"] if kernel.pattern in RECURRENCES else found["useful_flop"]
         contender.update(level=found["level"], median_ms=found["median_ms"],
-                         tflops=found["useful_flop"] / found["median_ms"] * 1e-9)
-        if name == "heddle":
-            record.update(kept_pairs=found["kept_pairs"], useful_flop=found["useful_flop"])
+                         tflops=flop / found["median_ms"] * 1e-9)
+        if name == "heddle" and kernel.pattern not in RECURRENCES:
+            record.update(kept_pairs=found["kept_pairs"], useful_flop=flop)
     rates = [contender.get("tflops") for contender in record["contenders"]]
     if len(rates) == 2 and all(rates):
         record["sparse_efficiency"] = rates[0] / rates[1]

@@ -4,11 +4,12 @@ kernel. Products are batched over sequences and heads, chunks follow each other.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import torch
 
-from common import Problem
+if TYPE_CHECKING:
+    from common import Problem
 
 CHUNK = 64
 # Factors of a channel are divided by those at the chunk's start here, which
@@ -29,7 +30,7 @@ class Recurrence:
 
 def table(of: Problem, name: str, shape: tuple[int, ...]) -> Any:
     """An operand with an entry for everything that it may be asked with."""
-    found = torch.from_numpy(of.operands[name]).float()
+    found = torch.as_tensor(of.operands[name]).float()
     return found.expand(shape)
 
 
@@ -72,7 +73,7 @@ def per_token(x: Recurrence, v: Any, scale: float) -> Any:
         here = slice(start, min(start + CHUNK, length))
         q, k, u = x.q[:, :, here] * scale, x.k[:, :, here], v[:, :, here]
         size = q.shape[2]
-        weights = torch.ones(size, size).tril()
+        weights = q.new_ones(size, size).tril()
         since_start = to_end = total = None
         if x.decay is not None:
             summed = x.decay[:, :, here].cumsum(-1)
@@ -84,7 +85,7 @@ def per_token(x: Recurrence, v: Any, scale: float) -> Any:
             beta = x.beta[:, :, here, None]
             known = k @ state if since_start is None else (k @ state) * since_start
             mixed = (k @ k.transpose(-1, -2)) * weights * beta
-            identity = torch.eye(size).expand_as(mixed)
+            identity = torch.eye(size, device=q.device).expand_as(mixed)
             u = torch.linalg.solve_triangular(identity + mixed.tril(-1), beta * (u - known), upper=False)
         past = q @ state
         if since_start is not None:
@@ -112,6 +113,12 @@ def per_channel(x: Recurrence, v: Any, scale: float) -> Any:
     return out
 
 
+def by_shape(x: Recurrence, v: Any, scale: float) -> Any:
+    """By chunks, with factors per channel or none of them."""
+    by_channel = x.decay is not None and x.decay.dim() == 4
+    return (per_channel if by_channel else per_token)(x, v, scale)
+
+
 class Chunked:
     prepare = None
 
@@ -127,8 +134,7 @@ class Chunked:
 
     def run(self) -> None:
         x = RECURRENCES[self.of.pattern](self.of, self.q, self.k)
-        by_channel = x.decay is not None and x.decay.dim() == 4
-        self.out = (per_channel if by_channel else per_token)(x, self.v, self.of.scale)
+        self.out = by_shape(x, self.v, self.of.scale)
 
     def output(self) -> Any:
         return self.out.numpy()
