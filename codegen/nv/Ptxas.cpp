@@ -178,9 +178,12 @@ heddle::nv::assemble(llvm::StringRef Ptxas, llvm::StringRef Ptx,
   if (Status != 0) {
     if (isTooOld(*Output))
       return std::nullopt;
+    const std::string Words = llvm::StringRef(*Output).trim().str();
+    const std::string Silence =
+        "it says nothing, and ends with " + std::to_string(Status);
     return llvm::createStringError("'" + Ptxas + "' refuses the code for '" +
                                    Chip +
-                                   "': " + llvm::StringRef(*Output).trim());
+                                   "': " + (Words.empty() ? Silence : Words));
   }
   llvm::Expected<std::string> Binary = readFile(Cubin.path());
   if (!Binary)

@@ -23,9 +23,12 @@ ErrorText cli::emulate(const heddle_device_code &Code, int32_t Threads,
   return fmt::format("there is no emulation of {}", nv::archName(Code.arch));
 }
 
-std::vector<std::pair<std::string, int64_t>> cli::listEmulated() {
+std::vector<std::pair<std::string, int64_t>>
+cli::listEmulated(int64_t Launches) {
   const ptx::Stats Work = ptx::emulatedWork();
-  auto Number = [](uint64_t Of) { return static_cast<int64_t>(Of); };
+  auto Number = [&](uint64_t Of) {
+    return static_cast<int64_t>(Of) / Launches;
+  };
   return {{"groups", Number(Work.Ctas)},
           {"instructions", Number(Work.Instructions)},
           {"matrix_instructions", Number(Work.MatrixInstructions)},

@@ -20,8 +20,8 @@ namespace heddle::cli {
 ErrorText emulate(const heddle_device_code &Code, int32_t Threads,
                   const heddle_driver *&Out);
 
-/// Names and numbers of what the launches since then did.
-std::vector<std::pair<std::string, int64_t>> listEmulated();
+/// Names and numbers of what one launch does, of so many alike since then.
+std::vector<std::pair<std::string, int64_t>> listEmulated(int64_t Launches);
 
 } // namespace heddle::cli
 

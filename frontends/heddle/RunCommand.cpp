@@ -108,7 +108,7 @@ static ErrorText measureEfficiency(const RunArguments &Args,
   for (int64_t I = 0; I < Options.Repeat; ++I)
     if (ErrorText Bad = Other.launch(Data, DenseOut))
       return Bad;
-  Out.DenseEmulated = listEmulated();
+  Out.DenseEmulated = listEmulated(Options.Repeat);
   for (size_t I = 0; I < Out.Emulated.size(); ++I)
     Out.DenseEmulated[I].second -= Out.Emulated[I].second;
   return std::nullopt;
@@ -176,7 +176,7 @@ static int runKernel(RunArguments &Args, CompileOptions &Build, Compiler &With,
   if (ErrorText Bad = Main.run(Data, Out))
     return fail(*Bad);
   if (Args.Emulate)
-    Out.Emulated = listEmulated();
+    Out.Emulated = listEmulated(Options.Repeat);
   if (Args.Efficiency)
     if (ErrorText Bad =
             measureEfficiency(Args, Build, With, What.Sizes,
