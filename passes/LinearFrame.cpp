@@ -46,6 +46,8 @@ Value LinearFrame::open(StringRef kind, TypeRange extra, TypeRange results) {
   o = view(3), stateIn = view(4), stateOut = view(5), sumsIn = view(6);
   sumsOut = view(7), factor = view(8);
   bindSources();
+  if (head)
+    headOfKeys = keyHead(0);
   return extra.empty() ? Value() : Value(body->getArguments().back());
 }
 
@@ -111,7 +113,7 @@ static RankedTensorType typeOf(Value tile) {
 }
 
 Value LinearFrame::load(ViewValue view, int64_t rows, Value row) {
-  Value at = view == k() || view == v() ? keyHead(0) : head;
+  Value at = view == k() || view == v() ? headOfKeys : head;
   int64_t width = view.getType().getWidth();
   return tile::LoadOp::create(b, tileType({rows, width}), view, batch, at, row);
 }

@@ -101,6 +101,10 @@ public:
   // Scalars in a map or outside of it.
   mlir::Value less(mlir::Value x, mlir::Value y);
   mlir::Value select(mlir::Value c, mlir::Value x, mlir::Value y);
+
+private:
+  /// That of k and v. What divides is moved out of no loop: it might be by 0.
+  mlir::Value headOfKeys;
 };
 
 } // namespace heddle
