@@ -49,8 +49,11 @@ Fetches::Fetches(KernelBuilder &B, const Product &P, Value FirstRow,
                  int64_t Rows)
     : B(B), P(P), Stripe(arith::DivUIOp::create(B, FirstRow, B.i64(Rows))),
       Stripes(llvm::divideCeil(P.Rows, Rows)) {
+  // Into the first level, though it has no room for them all: what is asked for
+  // by way of the second one alone is not always brought, when much is on its
+  // way already.
   for (const RowsAhead &Rows : P.Later)
-    Spread.push_back({Rows, Stripe});
+    Spread.push_back({Rows, Stripe, CacheLevel::First});
   if (P.Copied) {
     // Between the steps, as the copies are: a step has registers for no more
     // addresses.
@@ -91,7 +94,7 @@ void Fetches::emitLater(Value Number, int64_t Parts) {
       Value Column = arith::RemUIOp::create(B, Line, B.i64(PerRow));
       Value At = B.offset(Row, B.mul(Column, LineBytes), B.getI8Type());
       for (int64_t J = 0; J < Together; ++J)
-        B.prefetch(B.offset(At, J * LineBytes, B.getI8Type()));
+        B.prefetch(B.offset(At, J * LineBytes, B.getI8Type()), W.To);
     });
   }
 }

@@ -23,10 +23,11 @@ public:
   void emitPart(mlir::Value Step);
 
 private:
-  /// Rows, and which stripe's share of them.
+  /// Rows, and which stripe's share of them is brought to which cache.
   struct Want {
     RowsAhead Rows;
     mlir::Value Stripe;
+    CacheLevel To = CacheLevel::Second;
   };
 
   KernelBuilder &B;
