@@ -17,11 +17,12 @@ from typing import Any
 from suite import machine, report_json, report_markdown, report_svg
 from suite.judge import judge
 from suite.measure import run_compile_group, run_group
-from suite.process import Refused
+from suite.process import Refused, check_writable
 from suite.rows import PARTIAL, SUITES, CompileGroup, Suite
 from suite.session import PEER_NAMES, PEER_SCRIPTS, Options, Session
 
 SOURCE = Path(__file__).resolve().parent.parent
+INTERRUPTED = 130  # the exit code of a shell
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -101,16 +102,28 @@ def suites_of(options: argparse.Namespace) -> dict[str, Suite]:
     return found
 
 
-def measure(session: Session, suites: dict[str, Suite]) -> dict[str, Any]:
+def measure(session: Session, suites: dict[str, Suite]) -> tuple[dict[str, Any], bool]:
+    """What was found, and whether it is all. An interruption ends the measuring:
+    `suites` shrinks to what was measured, without figures over all rows of the
+    suite that it came in."""
     found: dict[str, Any] = {}
     for name, suite in suites.items():
-        groups = []
-        for group in suite.groups:
-            say(f"{name}: {group.name}")
-            groups.append(run_compile_group(session, group) if isinstance(group, CompileGroup)
-                          else run_group(session, group))
+        groups: list[Any] = []
+        try:
+            for group in suite.groups:
+                say(f"{name}: {group.name}")
+                groups.append(run_compile_group(session, group) if isinstance(group, CompileGroup)
+                              else run_group(session, group))
+        except KeyboardInterrupt:
+            if groups:
+                found[name] = groups
+                suites[name] = replace(suite, goals=(), groups=suite.groups[:len(groups)])
+            if not found:
+                raise Refused("interrupted before anything was measured") from None
+            say("interrupted: the report has what was measured before")
+            return found, False
         found[name] = groups
-    return found
+    return found, True
 
 
 def describe_peers(session: Session) -> dict[str, Any]:
@@ -143,11 +156,12 @@ def run(options: argparse.Namespace, command: str) -> int:
         session = Session(session_options(options, Path(scratch)))
         facts["generation"] = session.hello["processor"]
         try:
+            check_writable(prefix_of(options, build, list(asked), facts))
             counts = sorted({1, 2, options.threads})
             bandwidth = {str(n): session.worker("").ask(do="bandwidth", threads=n)["gb_per_s"]
                          for n in counts}
             started = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-            collected = measure(session, asked)
+            collected, is_all = measure(session, asked)
             suites = {name: judge(session, asked[name], groups, bandwidth)
                       for name, groups in collected.items()}
             facts["load_after"] = round(os.getloadavg()[0], 2)
@@ -156,15 +170,17 @@ def run(options: argparse.Namespace, command: str) -> int:
                 "heddle": session.hello["version"], "read_gb_per_s": bandwidth,
                 "fma_peak_gflops": session.peaks, "peers": describe_peers(session),
                 "threads": options.threads, "rounds": options.rounds,
-                "sample_ms": options.sample_ms, "suites": suites,
+                "sample_ms": options.sample_ms, "interrupted": not is_all, "suites": suites,
             }
         finally:
             session.close()
+    # A page of bench/results stays until a whole one replaces it.
+    options.publish &= is_all
     write(report, prefix_of(options, build, list(asked), facts))
     wrong = wrong_rows(suites)
     for text in wrong:
         print(f"bench/run.py: error: {text}", file=sys.stderr)
-    return 1 if wrong else 0
+    return 1 if wrong else 0 if is_all else INTERRUPTED
 
 
 def prefix_of(options: argparse.Namespace, build: Path, names: list[str], facts: dict[str, Any]) -> Path:

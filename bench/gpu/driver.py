@@ -56,7 +56,7 @@ class Session:
             "heddle": library.version, "revision": self.facts["revision"], "device": found,
             "clocks": Clocks(options.ordinal, found["name"]).facts() if found else {},
             "torch": "missing", "samples": options.samples, "checks": [], "rows": [], "missing": [],
-            "not_begun": []}
+            "not_begun": [], "interrupted": False}
 
     def left(self, part: float = 1.0) -> float:
         """Seconds until that part of the time is up."""
@@ -88,6 +88,21 @@ class Session:
         has_torch = self.start_worker()
         ahead = (Ahead(self.folder / "run.py", sys.argv[1:])
                  if has_torch and report["device"] and "flex" in options.peer_names else None)
+        try:
+            self.measure(rows, packed, ahead, has_torch)
+        except KeyboardInterrupt:
+            say("interrupted: the report has what was measured before")
+            report["interrupted"] = True
+            done = {record["name"] for record in report["rows"]} | set(report["not_begun"])
+            report["not_begun"] += [row.name for row in rows if row.name not in done]
+        if self.worker:
+            self.worker.close()
+        self.log.unlink()
+        report["seconds"] = round(time.monotonic() - self.start, 1)
+        return report
+
+    def measure(self, rows: list[Row], packed: set[str], ahead: Ahead | None, has_torch: bool) -> None:
+        options, report = self.options, self.report
         if not options.no_checks:
             say("checks")
             wanted = {row.kernel.name for row in rows} if options.only else packed
@@ -104,11 +119,6 @@ class Session:
             say(row.name)
             has_torch = has_torch and self.start_worker()
             report["rows"].append(self.row(row, bad) if has_torch else self.row_alone(row, bad))
-        if self.worker:
-            self.worker.close()
-        self.log.unlink()
-        report["seconds"] = round(time.monotonic() - self.start, 1)
-        return report
 
     def row(self, row: Row, bad: list[str]) -> dict[str, Any]:
         options = self.options

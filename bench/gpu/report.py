@@ -80,7 +80,8 @@ def absences(report: Record) -> list[str]:
              for record in row["contenders"] if record["kind"] == "peer" and "void" in record]
     notes = [f"{row['name']}: {record['name']}: {record['note']}" for row in report["rows"]
              for record in row["contenders"] if record.get("note")]
-    late = [f"{name}: not begun, time was up" for name in report["not_begun"]]
+    why = "interrupted" if report.get("interrupted") else "not begun, time was up"
+    late = [f"{name}: {why}" for name in report["not_begun"]]
     return [*report["missing"], *voids, *notes, *late]
 
 

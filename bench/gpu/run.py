@@ -92,6 +92,7 @@ def main() -> int:
     from heddle import HeddleError
     from report import failures
     from rows import ROWS
+    from suite.process import check_writable
     from tool import Failed
     if options.list:
         print("\n".join(row.name for row in ROWS))
@@ -101,13 +102,16 @@ def main() -> int:
     if options.compile:
         return compile_only(options)
     try:
+        check_writable(options.out)
         session = Session(options, HERE)
     except (HeddleError, Failed, OSError) as why:
         return fail(str(why))
     report = session.run()
     write(report, options.out)
     wrong = failures(report)
-    return fail(f"{len(wrong)} failed, first {wrong[0]}") if wrong else 0
+    if wrong:
+        return fail(f"{len(wrong)} failed, first {wrong[0]}")
+    return 130 if report["interrupted"] else 0  # as a shell has it
 
 
 if __name__ == "__main__":

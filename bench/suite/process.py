@@ -7,6 +7,7 @@ import json
 import os
 import select
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,13 @@ from typing import Any
 
 class Refused(Exception):
     """The process answered with an error, or not at all."""
+
+
+def check_writable(prefix: Path) -> None:
+    """Raises OSError where no report could be written, before the work is done."""
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=prefix.parent):
+        pass
 
 
 def run_delay(schedstat: Path) -> float:

@@ -139,6 +139,8 @@ def render(report: dict[str, Any], picture: str) -> str:
     lines = [
         "# Measurements", "",
         f"Written {report['started']} by", "", "```sh", report["command"], "```", "",
+        *(["The run was interrupted: suites and rows that come later are missing.", ""]
+          if report.get("interrupted") else []),
         f"{met} of {len(goals)} goals met, {len(goals) - met - void} not met, {void} void.", "",
         f"![figures over their goals, and the roofline]({picture})", "",
         *machine_section(report),
