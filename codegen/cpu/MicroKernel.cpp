@@ -151,6 +151,10 @@ KernelBuilder::Values RegisterTile::reduce(ArrayRef<Value> RowPointers,
     return reduceToRows(RowPointers);
   int64_t Unroll = std::min(B.shape().Unroll, P.Depth);
   if (Stretches > 1) {
+    // Of several steps along rows LLVM loads all elements before it multiplies,
+    // and has no registers left for sums.
+    if (!P.ReduceOverRows)
+      Unroll = 1;
     int64_t Steps = P.Depth / Stretches;
     return B.loop(
         Stretches, 1, initial(), [&](Value Stretch, ValueRange Carried) {

@@ -77,3 +77,32 @@ func.func @twice(%b: index, %h: index, %tile: index, %q: !attn.view<16xf32>,
   tile.store %sum, %o[%b, %h, %tile] : tensor<8x16xf32>, !attn.view<16xf32>
   return
 }
+
+// Where steps are unrolled, those along the rows of keys are not: LLVM would load
+// all of their elements before the first product, and spill sums.
+// CHECK-LABEL: llvm.func internal @steps.scores(
+// CHECK: scf.for {{.*}} to %c2_i64 step %c1_i64 iter_args(
+// CHECK: scf.for {{.*}} to %c8_i64 step %c1_i64 iter_args(
+// CHECK-LABEL: llvm.func internal @steps.accumulate(
+// CHECK: scf.for {{.*}} to %c2_i64 step %c1_i64 iter_args(
+// CHECK: scf.for {{.*}} to %c8_i64 step %c2_i64 iter_args(
+
+#steps = #attn.entry<"steps", @any, "cpu-avx2", qk = 16, v = 8, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
+  <query_tile = 8, key_tile = 16, rows = 4, lanes = 4, unroll = 2>>
+
+func.func @steps(%b: index, %h: index, %tile: index, %q: !attn.view<16xf32>,
+    %k: !attn.view<16xbf16>, %v: !attn.view<8xbf16>, %o: !attn.view<8xf32>,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32)
+    attributes {tile.kernel = "task", tile.entry = #steps} {
+  %x = tile.load %q[%b, %h, %tile] : !attn.view<16xf32> -> tensor<8x16xf32>
+  %y = tile.load %k[%b, %h, %origin] : !attn.view<16xbf16> -> tensor<16x16xf32>
+  %s = tile.scores %x, %y : tensor<8x16xf32>, tensor<16x16xf32> -> tensor<8x16xf32>
+  %z = tile.load %v[%b, %h, %origin] : !attn.view<8xbf16> -> tensor<16x8xf32>
+  %a = tile.fill 0.0 : tensor<8x8xf32>
+  %r = tile.accumulate %a, %s, %z
+    : tensor<8x8xf32>, tensor<8x16xf32>, tensor<16x8xf32>
+  tile.store %r, %o[%b, %h, %tile] : tensor<8x8xf32>, !attn.view<8xf32>
+  return
+}
