@@ -68,8 +68,9 @@ struct ScheduleChoice {
   attn::ScheduleAttr Schedule;
   /// Slots per pair that the pattern keeps, in long sequences. Where the
   /// pattern has blocks of queries, a quarter of them are kept, and what tiles
-  /// that straddle blocks compute in vain is included. Of linear attention:
-  /// slots per token.
+  /// that straddle blocks compute in vain is included; where it has windows on
+  /// a grid, what boxes compute beside them. Of linear attention: slots per
+  /// token.
   double SlotsPerPair = 0;
   /// The part of these that are multiply-adds of kept pairs, or of chunks.
   double Efficiency = 0;

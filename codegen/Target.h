@@ -97,6 +97,11 @@ struct KernelShape {
   int64_t QueryBlock = 0;
   /// The same of keys.
   int64_t KeyBlock = 0;
+  /// Keys that a query keeps along each axis of the token grid, the outermost
+  /// first, as far as a pattern tells before its parameters are known; 0 along
+  /// an axis whose keys it may keep at any distance, and empty where it may
+  /// along all.
+  llvm::SmallVector<int64_t, 3> Windows = {};
   /// Rows are the heads of a group, of which there are few.
   bool IsPacked = false;
   /// A linear attention whose queries see every key: no chunk has pairs.

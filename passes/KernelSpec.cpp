@@ -4,6 +4,7 @@
 
 #include "dialect/attn/Formula.h"
 #include "dialect/attn/HostSets.h"
+#include "dialect/attn/Windows.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/SymbolTable.h"
 
@@ -123,6 +124,23 @@ static int64_t countOperations(attn::PatternOp pattern) {
   llvm_unreachable("every normaliser is counted");
 }
 
+/// What a parameter without a default is taken for as the size of a window.
+/// Windows of 3 to 31 lead to the same choices.
+static constexpr int64_t kUsualWindow = 13;
+
+/// The windows along the axes of a pattern's token grid; empty without any.
+static SmallVector<int64_t, 3> windowsOf(attn::PatternOp pattern) {
+  SmallVector<int64_t, 3> windows;
+  for (unsigned axis = pattern.getQueryGrid().size(); axis-- > 0;)
+    windows.push_back(
+        attn::windowAlong(pattern.getFormulaAttr(), axis, [&](unsigned param) {
+          return pattern.getParamDefault(param).value_or(kUsualWindow);
+        }).value_or(0));
+  if (llvm::all_of(windows, [](int64_t window) { return window == 0; }))
+    windows.clear();
+  return windows;
+}
+
 KernelShape heddle::describeKernel(ArrayRef<attn::PatternOp> patterns,
                                    int64_t qk, int64_t v, Type input) {
   attn::PatternOp first = patterns.front();
@@ -138,6 +156,7 @@ KernelShape heddle::describeKernel(ArrayRef<attn::PatternOp> patterns,
   if (attn::FormulaAttr formula = first.getFormulaAttr()) {
     shape.QueryBlock = attn::queryBlock(formula);
     shape.KeyBlock = attn::keyBlock(formula);
+    shape.Windows = windowsOf(first);
     shape.Conditions = std::max<int64_t>(1, countConditions(formula));
   }
   return shape;

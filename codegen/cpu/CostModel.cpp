@@ -48,6 +48,11 @@ constexpr Pass WordPass = {1, 2, 0, 1};
 /// Unpacking it, choosing between a score and -inf.
 constexpr Pass MaskPass = {1, 1, 2, 1};
 
+// Ahead.cpp, Fetches.cpp: lines that a step of a product asks for, each a load,
+// and where rows are those of a list the address another.
+/// Of values and of the product's own keys, and of the next tile's keys.
+constexpr double LinesOfScores = 2, LinesOfValues = 1;
+
 // Panels.cpp: loads and stores in the shadow of multiply-adds.
 constexpr double PanelSlots = 0.3;
 
@@ -85,6 +90,11 @@ private:
   }
   double scores() const {
     return static_cast<double>(Sizes.Keys * Sizes.vectors());
+  }
+
+  /// Boxes of a grid are lists of positions. Narrow types are copied.
+  bool rowsAreListed() const {
+    return Shape.Axes > 0 && Shape.ElementBytes >= 4;
   }
 
   /// `IsLazy`: nobody looks for the largest score.
@@ -127,7 +137,8 @@ double cpu::missesOfL1(const Machine &M, int64_t Bytes) {
 }
 
 void cpu::addProduct(const Machine &M, const Blocking &Sizes, int64_t Rows,
-                     int64_t Depth, bool HasSum, int64_t RowBytes, Cost &Out) {
+                     int64_t Depth, bool HasSum, int64_t RowBytes, Cost &Out,
+                     double LoadsBeside) {
   // Whole register tiles, then one of the rows that are left.
   const int64_t AtOnce = registerBlock(M, Sizes, Rows).Rows;
   const int64_t Left = Rows % AtOnce;
@@ -138,8 +149,10 @@ void cpu::addProduct(const Machine &M, const Blocking &Sizes, int64_t Rows,
     const int64_t Width = registerBlock(M, Sizes, Height).Vectors;
     const auto Sums = static_cast<double>(Height * Width);
     const double Products = Sums * M.productSlots();
-    const double Step = std::max(
-        {Products, static_cast<double>(Height + Width) / M.Loads, M.Latency});
+    const double Step =
+        std::max({Products,
+                  (static_cast<double>(Height + Width) + LoadsBeside) / M.Loads,
+                  M.Latency});
     const double Misses = missesOfL1(M, tileBytes(Sizes, Depth) + RowBytes);
     const double Enter = M.Latency + 0.5 * Sums * (HasSum ? 2 : 1) +
                          static_cast<double>(Depth * Width) * Misses * M.LineL2;
@@ -227,8 +240,7 @@ Cost Estimate::copies(bool IsGathered) const {
     Slots += CopyOf(Shape.V, InProducts);
   if (Shape.Rotates)
     Slots += Keys * VectorsOf(Shape.Qk) * TurnSlots;
-  // Boxes of a grid are lists of positions.
-  if (!All && (IsGathered || Shape.Axes > 0))
+  if (!All && (IsGathered || rowsAreListed()))
     Slots += Keys * 2 * AddressSlots;
   if (IsGathered)
     Slots += Keys * CollectSlots;
@@ -252,10 +264,11 @@ KernelCost Estimate::run() const {
   Cost Step;
   // A register tile of scores reads rows of keys, one of the output a strip of
   // values.
+  const double PerRow = rowsAreListed() ? 1 : 0;
   addProduct(M, Sizes, Sizes.Keys, Shape.Qk, /*HasSum=*/false,
-             Sizes.Rows * Shape.Qk * 4, Step);
+             Sizes.Rows * Shape.Qk * 4, Step, LinesOfScores * (1 + PerRow));
   addProduct(M, Sizes, Shape.V, Sizes.Keys, /*HasSum=*/true,
-             Sizes.Keys * LineBytes, Step);
+             Sizes.Keys * LineBytes, Step, LinesOfValues + PerRow);
   // The sums themselves stay in L1 beside scores and queries, or do not.
   const double OutputMisses = missesOfL1(
       M, tileBytes(Shape.V) + tileBytes(Shape.Qk) + tileBytes(Sizes.Keys));

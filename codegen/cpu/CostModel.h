@@ -57,9 +57,10 @@ double missesOfL1(const Machine &M, int64_t Bytes);
 
 /// Adds what `Rows` x queries cost, summed up over `Depth` steps and, with
 /// `HasSum`, to what is there. A register tile reads `RowBytes` of the other
-/// operand.
+/// operand, a step has `LoadsBeside` those of its operands.
 void addProduct(const Machine &M, const Blocking &Sizes, int64_t Rows,
-                int64_t Depth, bool HasSum, int64_t RowBytes, Cost &Out);
+                int64_t Depth, bool HasSum, int64_t RowBytes, Cost &Out,
+                double LoadsBeside = 0);
 
 /// Slots per element that is turned from rows into lanes.
 double turnSlots(const Machine &M);

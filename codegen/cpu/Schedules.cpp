@@ -18,12 +18,16 @@ using namespace heddle::cpu;
 /// straddles rows of blocks computes what any of them keeps.
 static constexpr double BlockDensity = 0.25;
 
+/// Tokens along an axis of a grid without a window.
+static constexpr double LongAxis = 64;
+
 namespace {
 
 struct Candidate {
   Blocking Sizes;
   Cost PerTile;
-  /// Blocks of queries that are computed per block that is kept.
+  /// Pairs of visited tiles per pair that is kept, as far as blocks and windows
+  /// of the pattern tell.
   double Waste = 1;
   double SlotsPerPair = 0;
 };
@@ -51,6 +55,7 @@ public:
 private:
   void list();
   void weigh(Candidate &C) const;
+  void weighByWindows(Candidate &C) const;
   void choose();
   double perPair(double Slots, const Candidate &Of) const {
     return Slots * Of.Waste /
@@ -92,9 +97,9 @@ void Choice::list() {
   }
   Add(Level.QueryTile, Level.KeyTile, Level.Rows);
   // Narrower tiles of queries, by whole vectors, the widest first; on a grid
-  // they would be boxes of another shape, which the windows of a pattern decide
+  // they are boxes of another shape, which the windows of a pattern decide
   // about.
-  if (Shape.Axes == 0) {
+  if (Shape.Axes == 0 || !Shape.Windows.empty()) {
     for (int64_t Queries = Level.QueryTile - Level.Lanes; Queries > 0;
          Queries -= Level.Lanes)
       Add(Queries, Level.KeyTile, Level.Rows);
@@ -117,7 +122,47 @@ void Choice::list() {
   Add(Level.QueryTile, Level.KeyTile, Level.Rows * 2);
 }
 
+/// A box of queries meets what any of its queries keeps: along an axis its
+/// extent more than a window has. Boxes of keys cover that, wherever they
+/// begin, but products and softmax leave out the keys of whole rows of a box
+/// that nobody keeps (LiveKeys.cpp).
+void Choice::weighByWindows(Candidate &C) const {
+  const llvm::SmallVector<int64_t> QueryBox =
+      boxOf(C.Sizes.Queries, Shape.Axes);
+  const llvm::SmallVector<int64_t> KeyBox = boxOf(C.Sizes.Keys, Shape.Axes);
+  double Boxes = 1, Kept = 1, Live = 1;
+  for (unsigned Axis = 0; Axis < Shape.Axes; ++Axis) {
+    const auto Extent = static_cast<double>(KeyBox[Axis]);
+    double Window = LongAxis, Met = LongAxis;
+    if (Shape.Windows[Axis] > 0) {
+      Window = static_cast<double>(Shape.Windows[Axis]);
+      Met = Window + static_cast<double>(QueryBox[Axis] - 1);
+    }
+    const double Visited = Met + Extent - 1;
+    Kept *= Window;
+    Boxes *= Visited / Extent;
+    if (Axis == 0)
+      Live = Met / Visited;
+  }
+  const auto Keys = static_cast<double>(C.Sizes.Keys);
+  const double RowBytes =
+      static_cast<double>((Shape.Qk + Shape.V) * Shape.ElementBytes);
+  const KernelCost Costs = estimateCost(
+      M, C.Sizes, Shape,
+      std::min(LongKeyBytes, static_cast<int64_t>(Boxes * Keys * RowBytes)));
+  C.PerTile = Costs.Partial;
+  for (Work Of : {Work::Products, Work::Edges, Work::Softmax, Work::Scores})
+    C.PerTile[Of] *= Live;
+  C.PerTile.add(Costs.Task, 1 / Boxes);
+  C.Waste = Boxes * Keys / Kept;
+}
+
 void Choice::weigh(Candidate &C) const {
+  if (!Shape.Windows.empty()) {
+    weighByWindows(C);
+    C.SlotsPerPair = perPair(C.PerTile.total(), C);
+    return;
+  }
   const auto Keys = static_cast<double>(C.Sizes.Keys);
   const KernelCost Costs = estimateCost(M, C.Sizes, Shape, LongKeyBytes);
   C.PerTile = Costs.Full;
@@ -166,9 +211,12 @@ std::string Choice::loses(const Candidate &Of) const {
     Compare(perPair(Of.PerTile.Slots[I], Of) / Of.Waste -
                 perPair(Best.PerTile.Slots[I], Best) / Best.Waste,
             "more for " + workName(static_cast<Work>(I)).str());
-  Compare(
-      Of.SlotsPerPair * (1 - Best.Waste / Of.Waste),
-      llvm::formatv("tiles straddle blocks of {0} queries", Shape.QueryBlock));
+  Compare(Of.SlotsPerPair * (1 - Best.Waste / Of.Waste),
+          Shape.Windows.empty()
+              ? llvm::formatv("tiles straddle blocks of {0} queries",
+                              Shape.QueryBlock)
+                    .str()
+              : "its boxes meet more keys that a query does not keep");
   return Where;
 }
 

@@ -202,6 +202,54 @@ TEST(Schedules, TheUsualOneWinsWhereNothingSpeaksAgainstIt) {
         }
 }
 
+TEST(Schedules, WindowsOnAGridMakeBoxesSmaller) {
+  mlir::MLIRContext Context;
+  Context.loadDialect<attn::AttnDialect>();
+  for (const CpuLevel &L : cpuLevels())
+    for (unsigned Axes : {2, 3})
+      for (int64_t Window : {3, 5, 7, 13, 21, 31}) {
+        // Boxes of three axes differ in one extent, by one.
+        if (Axes == 3 && Window > 13)
+          continue;
+        KernelShape Shape = head(64, 64);
+        Shape.Axes = Axes;
+        Shape.Windows.assign(Axes, Window);
+        attn::ScheduleAttr S = chooseSchedule(&Context, L.Name, Shape);
+        EXPECT_LT(S.getQueryTile(), L.QueryTile)
+            << L.Name.str() << " " << Window;
+        // One vector of queries has more loads than products, where registers
+        // are as many as that.
+        if (L.Lanes == 16)
+          EXPECT_EQ(S.getQueryTile(), 2 * L.Lanes) << Axes << " " << Window;
+      }
+}
+
+TEST(Schedules, LargeWindowsAreAsGoodAsNone) {
+  mlir::MLIRContext Context;
+  Context.loadDialect<attn::AttnDialect>();
+  for (const CpuLevel &L : cpuLevels()) {
+    KernelShape Shape = head(64, 64);
+    Shape.Axes = 2;
+    Shape.Windows = {4096, 4096};
+    EXPECT_GE(chooseSchedule(&Context, L.Name, Shape).getQueryTile(),
+              L.QueryTile)
+        << L.Name.str();
+  }
+}
+
+TEST(Schedules, AWindowAlongOneAxisIsEnough) {
+  mlir::MLIRContext Context;
+  Context.loadDialect<attn::AttnDialect>();
+  for (const CpuLevel &L : cpuLevels()) {
+    KernelShape Shape = head(64, 64);
+    Shape.Axes = 2;
+    Shape.Windows = {3, 0};
+    EXPECT_LT(chooseSchedule(&Context, L.Name, Shape).getQueryTile(),
+              L.QueryTile)
+        << L.Name.str();
+  }
+}
+
 TEST(Schedules, TilesDoNotCutBlocksOfKeys) {
   mlir::MLIRContext Context;
   Context.loadDialect<attn::AttnDialect>();
