@@ -309,12 +309,13 @@ void Packer::split(int64_t Block) {
 void Packer::sortTasks() {
   std::vector<int64_t> Order(Costs.size());
   std::iota(Order.begin(), Order.end(), int64_t(0));
-  // Tiles of one group are neighbours, part by part, so that they meet in the
-  // cache.
+  // Blocks go through the keys side by side: those that share keys meet in the
+  // cache, and where the heads of a key lie side by side, and every key on a
+  // page of its own, one head has found the pages for all.
   auto Place = [&](int64_t I) {
     const PackedTask &Task = Result.Tasks[I];
-    return std::make_tuple(-Costs[I], Task.Block / TilesPerGroup, Task.Part,
-                           Task.Block);
+    return std::make_tuple(-Costs[I], Result.Blocks[Task.Block].Batch,
+                           Task.Part, Task.Block);
   };
   std::sort(Order.begin(), Order.end(),
             [&](int64_t A, int64_t B) { return Place(A) < Place(B); });

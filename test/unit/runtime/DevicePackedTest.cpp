@@ -71,6 +71,8 @@ float *statOf(const heddle_view &View, int64_t B, int64_t H, int64_t Query) {
 /// Shared between the test and the functions of the device: what was seen.
 struct Seen {
   int64_t Tasks = 0, Merges = 0, Keys = 0;
+  /// Where the tasks begin, in their order.
+  std::vector<int64_t> Begins;
 };
 Seen *TheSeen = nullptr;
 
@@ -82,6 +84,7 @@ template <int32_t Out> void runTask(const Block &Of, const int64_t *Task) {
   EXPECT_LT(Query, length(Args.q, B));
   ++TheSeen->Tasks;
   TheSeen->Keys += Task[7] - Task[6];
+  TheSeen->Begins.push_back(Task[6]);
   for (int64_t Row = 0; Row < PackedRows; ++Row) {
     const int64_t Local = Task[2] * PackedRows + Row;
     if (Local >= Group)
@@ -356,6 +359,10 @@ TEST(DevicePacked, MergesWhatIsSplit) {
   EXPECT_EQ(R.Counts.Tasks, 16);
   EXPECT_EQ(R.Counts.Keys, 2 * 4 * 118);
   EXPECT_EQ(R.Counts.Merges, 24);
+  // All heads go through the keys side by side, and so do both launches.
+  ASSERT_EQ(R.Counts.Begins.size(), 16);
+  for (size_t I = 0; I < 16; ++I)
+    EXPECT_EQ(R.Counts.Begins[I] == 0, I % 8 < 4) << I;
   T.expectRows(1e-5F);
 }
 
