@@ -3,7 +3,7 @@
 #include "codegen/cpu/RowProducts.h"
 
 #include "codegen/cpu/Convert.h"
-#include "codegen/cpu/Machine.h"
+#include "codegen/cpu/ReadAhead.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
@@ -63,72 +63,6 @@ static Value loadFeatures(KernelBuilder &B, const StoredRows &Rows, Value Row,
 
 static int64_t wholeVectors(KernelBuilder &B, int64_t Width) {
   return Width / B.lanes() * B.lanes();
-}
-
-//===----------------------------------------------------------------------===//
-// Rows ahead
-//===----------------------------------------------------------------------===//
-
-static int64_t bytesOf(Type Element, int64_t Count) {
-  return static_cast<int64_t>(Element.getIntOrFloatBitWidth()) / 8 * Count;
-}
-
-namespace {
-/// Asks the memory for rows in the order in which they are read, for a few
-/// lines whenever as many are read: it is then as busy while something is
-/// computed as it would be if nothing were.
-class ReadAhead {
-public:
-  ReadAhead(KernelBuilder &B, const StoredRows &Rows, int64_t Count,
-            int64_t Width, const RowsToCome &Next)
-      : B(B), Rows(Rows), Next(Next), Count(Count),
-        RowBytes(bytesOf(Rows.Element, Width)) {}
-
-  /// The row to ask for while `Row` is read; null for none.
-  Value rowFor(Value Row) const;
-  /// What lies there like vector number `Number` of some adjacent ones in the
-  /// row that is read, whose first element is `At`.
-  void emit(Value Ahead, Value At, int64_t Number) const;
-  /// The row of the other tensor that is asked for with `Row`.
-  void emitNext(Value Row) const;
-
-private:
-  void emitBytes(Value Address, int64_t Bytes) const {
-    for (int64_t I = 0; I < Bytes; I += LineBytes)
-      B.prefetch(B.offset(Address, I, B.getI8Type()), CacheLevel::First);
-  }
-
-  KernelBuilder &B;
-  const StoredRows &Rows;
-  const RowsToCome &Next;
-  int64_t Count, RowBytes;
-};
-} // namespace
-
-Value ReadAhead::rowFor(Value Row) const {
-  if (Rows.AreCopies)
-    return {};
-  Value Later = B.add(Row, rowsInAdvance(RowBytes));
-  Value Last = Rows.InRun ? B.add(Rows.InRun, -1) : B.i64(Count - 1);
-  return Rows.row(B, B.min(Later, Last));
-}
-
-void ReadAhead::emit(Value Ahead, Value At, int64_t Number) const {
-  int64_t Before = Number * B.lanes();
-  int64_t Bytes = bytesOf(Rows.Element, B.lanes());
-  // One vector of several has the line of all.
-  if (Ahead && bytesOf(Rows.Element, Before) % LineBytes < Bytes)
-    emitBytes(B.offset(Ahead, B.add(At, Before), Rows.Element), Bytes);
-}
-
-void ReadAhead::emitNext(Value Row) const {
-  if (!Next.Rows.Base)
-    return;
-  Value Wanted = B.add(Row, Next.End - Count);
-  Value IsWanted =
-      arith::CmpIOp::create(B, arith::CmpIPredicate::sge, Wanted, Next.Begin);
-  B.branch(IsWanted,
-           [&] { emitBytes(Next.Rows.address(B, Wanted), Next.Rows.Bytes); });
 }
 
 //===----------------------------------------------------------------------===//
