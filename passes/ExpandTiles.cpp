@@ -2,6 +2,7 @@
 
 #include "codegen/Target.h"
 #include "dialect/attn/Emit.h"
+#include "dialect/attn/Formula.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

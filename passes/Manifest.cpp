@@ -16,20 +16,6 @@ using runtime::dtypeName;
 
 std::string heddle::compilerName() { return "heddle " HEDDLE_VERSION; }
 
-static heddle_dtype dtypeOf(mlir::Type Type) {
-  if (Type.isF16())
-    return HEDDLE_F16;
-  return Type.isBF16() ? HEDDLE_BF16 : HEDDLE_F32;
-}
-
-heddle_dtype KernelInfo::dtype() const {
-  return dtypeOf(Spec.entry.getInputType());
-}
-
-heddle_dtype KernelInfo::outputDtype() const {
-  return dtypeOf(Spec.entry.getOutputType());
-}
-
 heddle_param_kind heddle::paramKind(mlir::Type Type) {
   if (Type.isF32())
     return HEDDLE_REAL;

@@ -34,7 +34,7 @@ inline constexpr unsigned kFirstReadDim = DimQ + 2 * kNumAxes;
 /// An expression is affine in its leaves, and one kind of leaf is an element of
 /// a run-time table. Such a leaf is a dimension that the dialect hands out, one
 /// per distinct read and context, so that equal reads are equal leaves wherever
-/// they stand. Numbers say nothing about order; see `compare` in Formula.cpp.
+/// they stand. Numbers say nothing about order; see `compare` in Expressions.h.
 mlir::AffineExpr readLeaf(ReadAttr read);
 /// The read an expression is, or null.
 ReadAttr getRead(mlir::AffineExpr expr);
