@@ -25,13 +25,18 @@ Result<OutputFile> OutputFile::create(const std::string &Path) {
                                  "regular file",
                                  Path)
                        .str());
+  // A link stays a link: what it points to is replaced.
+  llvm::SmallString<128> Resolved;
+  const std::string Target =
+      llvm::sys::fs::real_path(Path, Resolved) ? Path : Resolved.str().str();
   int Descriptor = -1;
   llvm::SmallString<128> Temporary;
   if (std::error_code Code = llvm::sys::fs::createUniqueFile(
-          Path + ".%%%%%%%%.tmp", Descriptor, Temporary, llvm::sys::fs::OF_None,
+          Target + ".%%%%%%%%.tmp", Descriptor, Temporary,
+          llvm::sys::fs::OF_None,
           llvm::sys::fs::all_read | llvm::sys::fs::all_write))
     return Failure(cannotWrite(Path, Code));
-  OutputFile File(Path, Temporary.str().str());
+  OutputFile File(Target, Temporary.str().str());
   removeWhenInterrupted(File.Temporary);
   if (std::error_code Code =
           llvm::sys::Process::SafelyCloseFileDescriptor(Descriptor))

@@ -19,6 +19,22 @@ TEST(OutputFile, AppearsWhenKept) {
   EXPECT_EQ(Folder.size(), 1u);
 }
 
+TEST(OutputFile, ALinkStaysALink) {
+  TemporaryFolder Folder;
+  {
+    Result<OutputFile> File = OutputFile::create(Folder.file("text"));
+    ASSERT_TRUE(File);
+    EXPECT_EQ(File->keep(), "");
+  }
+  ASSERT_FALSE(llvm::sys::fs::create_link("text", Folder.file("link")));
+  Result<OutputFile> File = OutputFile::create(Folder.file("link"));
+  ASSERT_TRUE(File);
+  EXPECT_EQ(File->write("words"), "");
+  EXPECT_EQ(File->keep(), "");
+  EXPECT_TRUE(llvm::sys::fs::is_symlink_file(Folder.file("link")));
+  EXPECT_EQ(readFile(Folder.file("text")), "words");
+}
+
 TEST(OutputFile, LeavesNothingWhenDropped) {
   TemporaryFolder Folder;
   {
