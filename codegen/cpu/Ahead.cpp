@@ -148,10 +148,26 @@ RowsToCome TileLowering::valuesToCome(tile::ScoresOp Op) {
 RowsToCome TileLowering::keysToCome(tile::AccumulateOp Op) {
   RowsToCome Next;
   auto Scores = findBeside<tile::ScoresOp>(Op);
-  // Their product asks for them, unless they are turned first.
-  if (Scores && Scores.getK().getDefiningOp<tile::RotateOp>())
-    Next.Rows = keysAhead(Op);
   Next.Begin = B.i64(0);
-  Next.End = Next.Rows.Rows;
+  // Their product asks for them to the end of the run, unless they are turned
+  // first.
+  if (Scores && Scores.getK().getDefiningOp<tile::RotateOp>()) {
+    Next.Rows = keysAhead(Op);
+    Next.End = Next.Rows.Rows;
+    return Next;
+  }
+  auto Load =
+      Scores ? Scores.getK().getDefiningOp<tile::LoadOp>() : tile::LoadOp();
+  scf::ForOp Run = Load ? runOf(Load) : scf::ForOp();
+  Value Behind = Run ? firstKeyOfNextRun(Run) : Value();
+  if (!Behind)
+    return Next;
+  Next.Rows = rowsAhead(Load, scalarI64(Behind));
+  Next.End = std::min(Next.Rows.Rows, rowsInAdvance(Next.Rows.Bytes));
+  Value After =
+      B.add(scalarI64(Run.getInductionVar()), scalarI64(Run.getStep()));
+  Value IsLast = arith::CmpIOp::create(B, arith::CmpIPredicate::sge, After,
+                                       scalarI64(Run.getUpperBound()));
+  Next.Begin = B.select(IsLast, Next.Begin, B.i64(Next.End));
   return Next;
 }

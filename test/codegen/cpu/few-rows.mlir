@@ -138,3 +138,52 @@ func.func @run(%b: index, %h: index, %tile: index, %q: !attn.view<64xf32>,
   tile.store %r, %o[%b, %h, %tile] : tensor<4x32xf32>, !attn.view<32xf32>
   return
 }
+
+// Behind a run another may follow, whose first keys, 32 of them, the last tile of
+// the run asks for while values are summed up: scores ask to the end of the run.
+
+#runs = #attn.entry<"runs", @any, "cpu-baseline", qk = 64, v = 32, types = f32 to f32,
+  <row_max = false, column_sums = false, block_max = 0 by 0>,
+  <query_tile = 4, key_tile = 128, rows = 4, lanes = 4, unroll = 2>, packed = true>
+
+// CHECK-LABEL: llvm.func hidden @runs(
+// CHECK: scf.while
+// CHECK: scf.for
+// CHECK: %[[LAST:.*]] = arith.cmpi sge
+// CHECK: %[[BEGIN:.*]] = arith.select %[[LAST]], %c0_i64{{.*}}, %c32_i64
+// CHECK: llvm.call @runs.row_sums(%{{.*}}, %[[BEGIN]])
+// CHECK-LABEL: llvm.func internal @runs.row_sums(
+// CHECK: %[[WANTED:.*]] = arith.cmpi sge
+// CHECK: scf.if %[[WANTED]]
+// CHECK-COUNT-4: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 3 : i32, rw = 0 : i32}>
+func.func @runs(%b: index, %h: index, %tile: index, %q: !attn.view<64xf32>,
+    %k: !attn.view<64xf32>, %v: !attn.view<32xf32>, %o: !attn.view<32xf32>,
+    %lse: !attn.view<1xf32>, %max: !attn.view<1xf32>, %sums: !attn.view<1xf32>,
+    %blocks: !attn.view<1xf32>, %origin: index, %scale: f32)
+    attributes {tile.kernel = "task", tile.entry = #runs} {
+  %zero = arith.constant 0 : index
+  %step = arith.constant 128 : index
+  %far = arith.constant 1024 : index
+  %x = tile.load %q[%b, %h, %tile] : !attn.view<64xf32> -> tensor<4x64xf32>
+  %a = tile.fill 0.0 : tensor<4x32xf32>
+  %r:2 = scf.while (%at = %zero, %sum = %a)
+      : (index, tensor<4x32xf32>) -> (index, tensor<4x32xf32>) {
+    %more = arith.cmpi slt, %at, %origin : index
+    scf.condition(%more) %at, %sum : index, tensor<4x32xf32>
+  } do {
+  ^bb0(%begin: index, %before: tensor<4x32xf32>):
+    %next = arith.addi %begin, %far : index
+    %end = arith.addi %begin, %step : index
+    %all = scf.for %key = %begin to %end step %step iter_args(%c = %before) -> tensor<4x32xf32> {
+      %y = tile.load %k[%b, %h, %key] : !attn.view<64xf32> -> tensor<128x64xf32>
+      %s = tile.scores %x, %y : tensor<4x64xf32>, tensor<128x64xf32> -> tensor<4x128xf32>
+      %z = tile.load %v[%b, %h, %key] : !attn.view<32xf32> -> tensor<128x32xf32>
+      %n = tile.accumulate %c, %s, %z
+        : tensor<4x32xf32>, tensor<4x128xf32>, tensor<128x32xf32>
+      scf.yield %n : tensor<4x32xf32>
+    }
+    scf.yield %next, %all : index, tensor<4x32xf32>
+  }
+  tile.store %r#1, %o[%b, %h, %tile] : tensor<4x32xf32>, !attn.view<32xf32>
+  return
+}
