@@ -125,6 +125,8 @@ struct KernelShape {
   bool HasSoftmax = true;
   /// Queries and keys are turned by their positions.
   bool Rotates = false;
+  /// All query heads keep the same pairs.
+  bool HeadsAgree = false;
 
   // Of a linear attention, whose tiles are chunks of tokens; 0 for the others.
   /// Features of q and k as mapped, whose products pairs of tokens take, and

@@ -70,6 +70,13 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
     if (shape.Group && schedule.getKeyTile() != shape.Group)
       return "'key_tile' is " + number(schedule.getKeyTile()) +
              ", expected the " + number(shape.Group) + " keys of a group";
+    if (schedule.getHeads() > 1 && shape.IsPacked)
+      return "its tasks take " + number(schedule.getHeads()) +
+             " heads, expected 1 where rows are heads";
+    if (schedule.getHeads() > 1 && !shape.HeadsAgree)
+      return "its tasks take " + number(schedule.getHeads()) +
+             " heads, expected 1 for a pattern whose kept pairs depend on the "
+             "head";
     if (cutsBlocks(schedule, shape, outputs, target))
       return "'key_tile' is " + number(schedule.getKeyTile()) +
              ", expected a multiple of the " + number(outputs.getBlockK()) +
@@ -202,6 +209,9 @@ struct AttnAssignSchedule : impl::AttnAssignScheduleBase<AttnAssignSchedule> {
                 ", expected one length for the chunks of a recurrence";
     if (problem.empty() && !schedule.getKeyBox().empty())
       problem = "it has boxes, expected plain chunks";
+    if (problem.empty() && schedule.getHeads() != 1)
+      problem = "its tasks take " + std::to_string(schedule.getHeads()) +
+                " heads, expected 1 for a recurrence";
     if (!problem.empty())
       return refuse(linear, levelName, problem);
     auto state = attn::StateAttr::get(

@@ -109,6 +109,7 @@ inline constexpr Member CodeMembers[] = {
     HEDDLE_THREE_ELEMENTS(heddle_code, query_box),
     HEDDLE_THREE_ELEMENTS(heddle_code, key_box),
     HEDDLE_MEMBER(heddle_code, workspace_bytes),
+    HEDDLE_MEMBER(heddle_code, heads),
     HEDDLE_MEMBER(heddle_code, packed),
     HEDDLE_MEMBER(heddle_code, state),
     HEDDLE_MEMBER(heddle_code, step),

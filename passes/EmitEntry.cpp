@@ -98,6 +98,7 @@ static ConstantBuilder::Fields codeFields(ConstantBuilder &Builder,
   appendThree(Fields, Schedule.getQueryBox());
   appendThree(Fields, Schedule.getKeyBox());
   Fields.push_back(Code.workspace());
+  Fields.push_back(Schedule.getHeads());
   Fields.push_back(
       Packed ? Builder.array(CodeMembers,
                              {codeFields(Builder, Spec, *Packed, nullptr)},

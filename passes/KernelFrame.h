@@ -74,6 +74,8 @@ public:
 
   int64_t queryTile() const { return schedule().getQueryTile(); }
   int64_t keyTile() const { return schedule().getKeyTile(); }
+  /// The most query heads that a task takes.
+  int64_t taskHeads() const { return schedule().getHeads(); }
   /// Extents of the tiles along every axis.
   llvm::SmallVector<int64_t> queryBox() const;
   llvm::SmallVector<int64_t> keyBox() const;

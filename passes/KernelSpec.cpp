@@ -153,6 +153,10 @@ KernelShape heddle::describeKernel(ArrayRef<attn::PatternOp> patterns,
   shape.ScoreOperations = countOperations(first);
   shape.HasSoftmax = first.getNormalization().isSoftmax();
   shape.Rotates = !first.getRotate().empty();
+  shape.HeadsAgree = llvm::none_of(patterns, [](attn::PatternOp pattern) {
+    attn::FormulaAttr formula = pattern.getFormulaAttr();
+    return !formula || attn::uses(formula, attn::DimH);
+  });
   if (attn::FormulaAttr formula = first.getFormulaAttr()) {
     shape.QueryBlock = attn::queryBlock(formula);
     shape.KeyBlock = attn::keyBlock(formula);

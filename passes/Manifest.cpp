@@ -182,6 +182,8 @@ static void writeSizes(OStream &Json, const CodeInfo &Code) {
     }
     if (Schedule.getStages())
       Json.attribute("stages", Schedule.getStages());
+    if (Schedule.getHeads() != 1)
+      Json.attribute("heads", Schedule.getHeads());
   });
   Json.attribute("workspace_bytes", Code.workspace());
   if (Code.Device)

@@ -121,13 +121,15 @@ Value heddle::buildWeights(KernelFrame &frame, unsigned source,
 
 PairTile heddle::buildPairTile(KernelFrame &frame, unsigned source,
                                const QueryTile &queries, Value queryRows,
-                               const KeyTile &keys, bool wantScores) {
+                               const KeyTile &keys, bool wantScores,
+                               const SharedKeys &shared) {
   ImplicitLocOpBuilder &b = frame.b;
   attn::PatternOp pattern = frame.spec.sources[source].pattern;
   bool hasScore = pattern.hasScore();
   PairTile pairs;
-  Value scores = tile::ScoresOp::create(b, frame.pairType(), queryRows,
-                                        frame.loadKeys(source, keys));
+  Value keyRows = shared.keys ? shared.keys : frame.loadKeys(source, keys);
+  Value scores =
+      tile::ScoresOp::create(b, frame.pairType(), queryRows, keyRows);
   bool isSoftmax = frame.spec.isSoftmax();
   // One region does for both where nobody looks in between.
   bool atOnce = hasScore && !isSoftmax && !wantScores;
@@ -146,6 +148,7 @@ PairTile heddle::buildPairTile(KernelFrame &frame, unsigned source,
     scores = tile::ScaleOp::create(b, scores, frame.constant(kLog2E));
   if (!atOnce)
     pairs.scores = scores;
-  pairs.bits = frame.buildBits(source, queries, keys);
+  pairs.bits =
+      shared.bits ? shared.bits : frame.buildBits(source, queries, keys);
   return pairs;
 }

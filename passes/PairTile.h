@@ -22,13 +22,20 @@ struct PairTile {
   mlir::Value factors;
 };
 
+/// What is made once of a tile of keys for all heads of a task; null for what
+/// every head makes for itself.
+struct SharedKeys {
+  mlir::Value keys, values, bits;
+};
+
 /// The factor on queries that `buildPairTile` expects of them.
 mlir::Value buildQueryFactor(KernelFrame &frame, unsigned source);
 
 /// `wantScores`: give the scores even where only weights are needed.
 PairTile buildPairTile(KernelFrame &frame, unsigned source,
                        const QueryTile &queries, mlir::Value queryRows,
-                       const KeyTile &keys, bool wantScores);
+                       const KeyTile &keys, bool wantScores,
+                       const SharedKeys &shared = {});
 
 /// What a normaliser without a sum makes of every score of a tile.
 mlir::Value buildWeights(KernelFrame &frame, unsigned source,

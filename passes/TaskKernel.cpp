@@ -49,18 +49,52 @@ public:
     outType = frame.tileType({frame.queryTile(), spec.entry.getV()});
     rowType = frame.tileType({frame.queryTile()});
     queries = frame.buildQueryTile(frame.tile);
-    State state = buildInit();
+    if (frame.taskHeads() > 1)
+      numHeads = tile::NumHeadsOp::create(b, frame.head, frame.q,
+                                          frame.sources.front().k);
+    State state;
+    SmallVector<Value> init = eachHead({}, {}, [&](ValueRange, ValueRange) {
+      state = buildInit();
+      return state.list();
+    });
+    state = state.with(init);
     for (unsigned source = 0; source < spec.sources.size(); ++source)
       state = buildSource(source, state);
     if (std::optional<unsigned> sink = spec.normalizer().getSink())
-      state = addSinks(frame.params[*sink], state);
-    finish(state);
+      state = state.with(
+          eachHead({}, state.list(), [&](ValueRange, ValueRange carried) {
+            return addSinks(frame.params[*sink], state.with(carried)).list();
+          }));
+    eachHead(state.list(), {}, [&](ValueRange results, ValueRange) {
+      finish(state.with(results));
+      return SmallVector<Value>();
+    });
     func::ReturnOp::create(b);
   }
 
 private:
   static constexpr float kMinusInfinity =
       -std::numeric_limits<float>::infinity();
+
+  using HeadBody =
+      function_ref<SmallVector<Value>(ValueRange reads, ValueRange carries)>;
+
+  /// What the body makes of the tiles of a head, for every head of the task:
+  /// where that is one as a rule, as it is.
+  SmallVector<Value> eachHead(ValueRange reads, ValueRange carries,
+                              HeadBody body) {
+    if (!numHeads)
+      return body(reads, carries);
+    Value first = frame.head;
+    auto each = tile::EachHeadOp::create(
+        b, first, numHeads, frame.taskHeads(), reads, carries,
+        [&](Value head, ValueRange read, ValueRange carried) {
+          frame.head = head;
+          return body(read, carried);
+        });
+    frame.head = first;
+    return llvm::to_vector_of<Value>(each.getResults());
+  }
 
   /// A softmax without further terms has the maximum of the scores at hand.
   bool tracksLargest() const {
@@ -136,18 +170,32 @@ private:
 
   State buildSource(unsigned source, const State &state) {
     Value factor = buildQueryFactor(frame, source);
-    Value queryRows = frame.loadQueries(source, queries, factor);
+    SmallVector<Value> queryRows =
+        eachHead({}, {}, [&](ValueRange, ValueRange) -> SmallVector<Value> {
+          return {frame.loadQueries(source, queries, factor)};
+        });
     return state.with(forEachKeyTile(
         frame, source, queries, state.list(),
         [&](const KeyTile &keys, ValueRange carried) {
-          return buildStep(source, queryRows, keys, state.with(carried)).list();
+          SharedKeys shared;
+          // All heads of the task keep the same pairs, of the same keys.
+          if (numHeads)
+            shared = {frame.loadKeys(source, keys),
+                      frame.loadValues(source, keys),
+                      frame.buildBits(source, queries, keys)};
+          return eachHead(queryRows, carried,
+                          [&](ValueRange rows, ValueRange mine) {
+                            return buildStep(source, rows.front(), keys, shared,
+                                             state.with(mine))
+                                .list();
+                          });
         }));
   }
 
   State buildStep(unsigned source, Value queryRows, const KeyTile &keys,
-                  State state) {
-    PairTile pairs =
-        buildPairTile(frame, source, queries, queryRows, keys, tracksLargest());
+                  const SharedKeys &shared, State state) {
+    PairTile pairs = buildPairTile(frame, source, queries, queryRows, keys,
+                                   tracksLargest(), shared);
     if (tracksLargest()) {
       Value masked = tile::MaskOp::create(b, pairs.scores, pairs.bits);
       // Only the maximum of this step is used.
@@ -175,9 +223,10 @@ private:
     }
     if (pairs.factors)
       weights = arith::MulFOp::create(b, weights, pairs.factors);
-    state.o =
-        tile::AccumulateOp::create(b, outType, state.o, weights,
-                                   frame.loadValues(source, keys), pairs.bits);
+    Value values =
+        shared.values ? shared.values : frame.loadValues(source, keys);
+    state.o = tile::AccumulateOp::create(b, outType, state.o, weights, values,
+                                         pairs.bits);
     return state;
   }
 
@@ -207,6 +256,8 @@ private:
   ImplicitLocOpBuilder &b;
   RankedTensorType outType, rowType;
   QueryTile queries;
+  /// Of the task, where it may be more than one.
+  Value numHeads;
 };
 } // namespace
 

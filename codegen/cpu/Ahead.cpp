@@ -20,6 +20,12 @@ template <typename Wanted> static Wanted findBeside(Operation *Op) {
   return Found.empty() ? Wanted() : *Found.begin();
 }
 
+/// The operation in whose region the keys of a product are loaded.
+static Operation *homeOfKeys(Operation *Product) {
+  Operation *Parent = Product->getParentOp();
+  return isa<tile::EachHeadOp>(Parent) ? Parent->getParentOp() : Parent;
+}
+
 /// The load behind rows of keys, turned or not.
 static tile::LoadOp loadOf(Value Rows) {
   if (auto Rotate = Rows.getDefiningOp<tile::RotateOp>())
@@ -53,6 +59,12 @@ RowsAhead TileLowering::valuesAhead(tile::ScoresOp Op) {
   auto Load = Accumulate.getV().getDefiningOp<tile::LoadOp>();
   if (!Load)
     return {};
+  // Copies that were made for all heads of a task are here.
+  if (auto Known = Tiles.find(Accumulate.getV());
+      Known != Tiles.end() && Known->second.InPlace &&
+      !storageType(Load.getView()).isF32() &&
+      Load->getBlock() != Op->getBlock())
+    return {};
   // What says where they are must be known by now.
   for (Value Operand : Load->getOperands().drop_front())
     if (!Scalars.contains(Operand) && !Tiles.contains(Operand))
@@ -72,7 +84,7 @@ Value TileLowering::firstKeyOfNextRun(scf::ForOp Run) {
 
 RowsAhead TileLowering::keysAhead(tile::AccumulateOp Op) {
   auto Scores = findBeside<tile::ScoresOp>(Op);
-  auto Loop = dyn_cast<scf::ForOp>(Op->getParentOp());
+  auto Loop = dyn_cast<scf::ForOp>(homeOfKeys(Op));
   tile::LoadOp Load = Scores ? loadOf(Scores.getK()) : tile::LoadOp();
   if (!Load || !Loop || Load.getRow() != Loop.getInductionVar())
     return {};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Loops and branches of a kernel. Tiles vanish from the lists of carried
-// values: one buffer per carried tile holds its value wherever control arrives.
+// Loops and branches of a kernel. What lives in memory vanishes from the lists
+// of carried values: one buffer for each holds its value wherever control
+// arrives.
 
 #include "codegen/cpu/TileLowering.h"
 #include "llvm/ADT/STLExtras.h"
@@ -13,7 +14,7 @@ using namespace mlir;
 TileLowering::Values TileLowering::carriedScalars(ValueRange Carried) {
   Values Result;
   for (Value V : Carried)
-    if (!isTile(V))
+    if (!isStored(V))
       Result.push_back(scalar(V));
   return Result;
 }
@@ -22,7 +23,7 @@ SmallVector<Buffer> TileLowering::takeOver(ValueRange Carried,
                                            Operation *User) {
   SmallVector<Buffer> Result;
   for (Value V : Carried) {
-    if (!isTile(V))
+    if (!isStored(V))
       continue;
     const Tile &T = Tiles.find(V)->second;
     if (T.inWorkspace() && endsLife(User, V)) {
@@ -30,7 +31,7 @@ SmallVector<Buffer> TileLowering::takeOver(ValueRange Carried,
       continue;
     }
     Buffer Own = allocate(V);
-    copyBuffer(B, T.Type, stored(V), Own);
+    copyStored(V.getType(), stored(V), Own);
     Result.push_back(Own);
   }
   return Result;
@@ -38,18 +39,18 @@ SmallVector<Buffer> TileLowering::takeOver(ValueRange Carried,
 
 void TileLowering::moveTiles(ValueRange Carried, ArrayRef<Buffer> To) {
   struct Move {
-    RankedTensorType Type;
+    mlir::Type Of;
     Buffer From, To;
   };
   SmallVector<Move> Moves;
   size_t Next = 0;
   for (Value V : Carried) {
-    if (!isTile(V))
+    if (!isStored(V))
       continue;
     Buffer From = stored(V);
     Buffer Target = To[Next++];
     if (!(From == Target))
-      Moves.push_back({cast<RankedTensorType>(V.getType()), From, Target});
+      Moves.push_back({V.getType(), From, Target});
   }
   // What another move would overwrite is put aside first.
   for (Move &M : Moves) {
@@ -58,11 +59,11 @@ void TileLowering::moveTiles(ValueRange Carried, ArrayRef<Buffer> To) {
     if (!Overwritten)
       continue;
     Buffer Aside = Scratch->allocate(M.From.Bytes);
-    copyBuffer(B, M.Type, M.From, Aside);
+    copyStored(M.Of, M.From, Aside);
     M.From = Aside;
   }
   for (const Move &M : Moves)
-    copyBuffer(B, M.Type, M.From, M.To);
+    copyStored(M.Of, M.From, M.To);
 }
 
 void TileLowering::bind(ValueRange Old, ValueRange NewScalars,
@@ -70,7 +71,7 @@ void TileLowering::bind(ValueRange Old, ValueRange NewScalars,
   size_t NextScalar = 0;
   size_t NextTile = 0;
   for (Value V : Old) {
-    if (isTile(V))
+    if (isStored(V))
       define(V, NewTiles[NextTile++]);
     else
       Scalars.map(V, NewScalars[NextScalar++]);
@@ -80,7 +81,7 @@ void TileLowering::bind(ValueRange Old, ValueRange NewScalars,
 SmallVector<Type> TileLowering::scalarTypes(ValueRange Carried) {
   SmallVector<Type> Types;
   for (Value V : Carried)
-    if (!isTile(V))
+    if (!isStored(V))
       Types.push_back(isTableOrSet(V) ? B.ptrType() : V.getType());
   return Types;
 }

@@ -127,7 +127,7 @@ CpuTarget::describeMachine(llvm::StringRef Level) const {
 
 /// Bounds on what a schedule may ask for: they keep the unrolled code, and the
 /// scratch memory of a task, within what a compiler and a cache can take.
-static constexpr int64_t MaxTile = 1024;
+static constexpr int64_t MaxTile = 1024, MaxHeads = 16;
 static constexpr int64_t MaxUnrolledProducts = 1024;
 
 std::string CpuTarget::checkSchedule(attn::ScheduleAttr Schedule,
@@ -146,6 +146,9 @@ std::string CpuTarget::checkSchedule(attn::ScheduleAttr Schedule,
   if (Schedule.getStages() != 0)
     return llvm::formatv("found {0} stages, expected none for level '{1}'",
                          Schedule.getStages(), Level);
+  if (Schedule.getHeads() > MaxHeads)
+    return llvm::formatv("found {0} heads per task, expected at most {1}",
+                         Schedule.getHeads(), MaxHeads);
   int64_t Products = Schedule.getRows() * Schedule.getUnroll() *
                      (Schedule.getQueryTile() / Schedule.getLanes());
   if (Products > MaxUnrolledProducts)

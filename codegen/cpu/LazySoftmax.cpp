@@ -44,6 +44,18 @@ static SmallVector<Value> handedOn(OpOperand &Use) {
         return {While.getAfterArguments()[Number - 1],
                 While.getResult(Number - 1)};
       })
+      .Case([&](tile::EachHeadOp Op) -> SmallVector<Value> {
+        unsigned Tile = Number - 2;
+        SmallVector<Value> Next = {Op.getBody().getArgument(1 + Tile)};
+        if (Tile >= Op.getReads().size())
+          Next.push_back(Op.getResult(Tile - Op.getReads().size()));
+        return Next;
+      })
+      .Case([&](tile::YieldOp Op) -> SmallVector<Value> {
+        if (!isa<tile::EachHeadOp>(Op->getParentOp()))
+          return {};
+        return {Op->getParentOp()->getResult(Number)};
+      })
       .Case([&](scf::YieldOp Op) -> SmallVector<Value> {
         Operation *Parent = Op->getParentOp();
         if (auto For = dyn_cast<scf::ForOp>(Parent))

@@ -251,7 +251,7 @@ std::vector<ScheduleChoice> cpu::weighChunks(mlir::MLIRContext *Context,
     One.Schedule =
         attn::ScheduleAttr::get(Context, S.Queries, S.Keys, S.Rows, S.Lanes,
                                 largestDivisor(S.Keys, Level.Unroll), {}, {},
-                                /*stages=*/0);
+                                /*stages=*/0, /*heads=*/1);
     One.SlotsPerPair = All[I].slotsPerToken();
     const double Floor = chunkFlop(Shape, S.Queries) /
                          (2 * static_cast<double>(M.Lanes) / M.productSlots());

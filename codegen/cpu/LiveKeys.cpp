@@ -20,6 +20,15 @@ static bool isKnownAt(Operation *Op, Operation *Place) {
   });
 }
 
+/// True if `Op` is in the block of `Place`, or made for all heads before what
+/// each of them does there.
+static bool isBesideOrShared(Operation *Op, Operation *Place) {
+  if (isa<tile::EachHeadOp>(Place->getParentOp()) &&
+      Op->getBlock() != Place->getBlock())
+    Place = Place->getParentOp();
+  return Op->getBlock() == Place->getBlock();
+}
+
 /// The only user of a value, if it is of this kind and of its block.
 template <typename Verb> static Verb onlyUser(Value V) {
   if (!V.hasOneUse())
@@ -46,7 +55,7 @@ void TileLowering::findSpans() {
     auto Step = Mask ? onlyUser<tile::SoftmaxStepOp>(Mask.getResult())
                      : tile::SoftmaxStepOp();
     if (!Step || Step.getS() != Mask.getResult() ||
-        Mask->getBlock() != Op->getBlock() || isOfChunk(Mask))
+        !isBesideOrShared(Op, Mask) || isOfChunk(Mask))
       return;
     // What is left out has no weight: the sums must not look at it either.
     for (OpOperand &Use : Step.getP().getUses()) {
@@ -56,7 +65,8 @@ void TileLowering::findSpans() {
         return;
     }
     if (!llvm::all_of(Sums, [&](tile::AccumulateOp Sum) {
-          return Sum.getP() == Step.getP() && Sum->getBlock() == Op->getBlock();
+          return Sum.getP() == Step.getP() &&
+                 Sum->getBlock() == Mask->getBlock();
         }))
       return;
     SpannedBy[Mask] = SpannedBy[Step] = Op.getBits();

@@ -55,7 +55,13 @@ bool TileLowering::isReadByProduct(tile::LoadOp Op,
   if (isOfChunk(Op) || !Op.getTile().hasOneUse() || From.isStretchOfF32())
     return false;
   Operation *User = *Op.getTile().user_begin();
-  if (User->getBlock() != Op->getBlock())
+  // Copies in the shadow of a product are cheap enough to be made for every
+  // head; addresses are not.
+  Operation *Beside = User;
+  if (isa<tile::EachHeadOp>(User->getParentOp()) && !From.isListOfF32())
+    Beside = User->getParentOp();
+  if (User->getBlock() != Op->getBlock() &&
+      Beside->getBlock() != Op->getBlock())
     return false;
   auto Size = [](Value Tile, unsigned Axis) {
     return cast<RankedTensorType>(Tile.getType()).getDimSize(Axis);
@@ -95,6 +101,8 @@ void TileLowering::lower(tile::LoadOp Op) {
   } else if (isFetchedByRotation(Op) || isFetchedByProduct(Op) ||
              isReadByProduct(Op, From)) {
     T.Unfetched = From;
+  } else if (From.isListOfF32() && isReadByHeads(Op)) {
+    T.InPlace = listed(T.Type, From);
   } else {
     T.InPlace = fetch(T.Type, From);
   }

@@ -247,7 +247,8 @@ attn::ScheduleAttr Choice::schedule(mlir::MLIRContext *Context,
   return attn::ScheduleAttr::get(Context, S.Queries, S.Keys, S.Rows, S.Lanes,
                                  largestDivisor(S.Keys, Level.Unroll),
                                  boxOf(S.Queries, Shape.Axes),
-                                 boxOf(S.Keys, Shape.Axes), /*stages=*/0);
+                                 boxOf(S.Keys, Shape.Axes), /*stages=*/0,
+                                 /*heads=*/1);
 }
 
 std::vector<ScheduleChoice> cpu::weighSchedules(mlir::MLIRContext *Context,

@@ -55,11 +55,12 @@ LogicalResult TileLowering::lowerOp(Operation *Op) {
             tile::RaiseBlocksOp, tile::TransposeOp, tile::RowOp,
             tile::ElementOp, tile::LoadTableOp, tile::ReduceOp, tile::DecaysOp,
             tile::DecayedScoresOp, tile::CumulateOp, tile::SolveOp,
-            tile::ExpandOp>(Verb)
+            tile::ExpandOp, tile::NumHeadsOp>(Verb)
       .Case<attn::AtOp, attn::SpanOp, attn::SeekOp, attn::ProbeOp, attn::RankOp,
             attn::MemberOp, attn::ExtentOp>(Verb)
-      .Case<scf::ForOp, scf::WhileOp, scf::IfOp, tile::CollectOp,
-            tile::ModifyOp, tile::MapOp>([&](auto Op) { return lower(Op); })
+      .Case<scf::ForOp, scf::WhileOp, scf::IfOp, tile::EachHeadOp,
+            tile::CollectOp, tile::ModifyOp, tile::MapOp>(
+          [&](auto Op) { return lower(Op); })
       .Case<arith::AddFOp, arith::MulFOp>([&](auto Op) {
         if (!isTile(Op.getResult()))
           return lowerScalarOp(Op);

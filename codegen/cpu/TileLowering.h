@@ -292,6 +292,20 @@ private:
   mlir::LogicalResult lower(mlir::scf::ForOp Op);
   mlir::LogicalResult lower(mlir::scf::WhileOp Op);
   mlir::LogicalResult lower(mlir::scf::IfOp Op);
+  // Tasks of several heads (TaskHeads.cpp), whose tiles lie one after the
+  // other.
+  void lower(tile::NumHeadsOp Op);
+  mlir::LogicalResult lower(tile::EachHeadOp Op);
+  /// Bytes from the tile of one head to that of the next.
+  int64_t headBytes(mlir::RankedTensorType Type);
+  Buffer tileOfHead(mlir::Type Heads, const Buffer &All, mlir::Value Number);
+  /// True if nothing but products of every head reads the rows.
+  static bool isReadByHeads(tile::LoadOp Op);
+  /// True for what lives in memory: a tile, or one for every head.
+  static bool isStored(mlir::Value V) {
+    return isTile(V) || mlir::isa<tile::HeadsType>(V.getType());
+  }
+  void copyStored(mlir::Type Of, const Buffer &From, const Buffer &To);
   Values carriedScalars(mlir::ValueRange Carried);
   mlir::SmallVector<mlir::Type> scalarTypes(mlir::ValueRange Carried);
   /// A buffer of its own for each tile among `Values`, with its value, as far

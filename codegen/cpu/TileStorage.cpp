@@ -13,13 +13,22 @@ using namespace heddle;
 using namespace heddle::cpu;
 using namespace mlir;
 
+/// The type of a tile, or of those of all heads.
+static RankedTensorType tileTypeOf(Value V) {
+  if (auto Heads = dyn_cast<tile::HeadsType>(V.getType()))
+    return Heads.getTile();
+  return cast<RankedTensorType>(V.getType());
+}
+
 Buffer TileLowering::allocate(Value V) {
-  return Scratch->allocate(tileBytes(B, cast<RankedTensorType>(V.getType())));
+  if (auto Heads = dyn_cast<tile::HeadsType>(V.getType()))
+    return Scratch->allocate(Heads.getCount() * headBytes(Heads.getTile()));
+  return Scratch->allocate(tileBytes(B, tileTypeOf(V)));
 }
 
 void TileLowering::define(Value V, const Buffer &Data) {
   Tile T;
-  T.Type = cast<RankedTensorType>(V.getType());
+  T.Type = tileTypeOf(V);
   T.Data = Data;
   Tiles[V] = T;
 }
@@ -216,6 +225,12 @@ void TileLowering::defineView(Value V, const RowView &View, bool ByColumns) {
 //===----------------------------------------------------------------------===//
 
 bool TileLowering::endsLife(Operation *User, Value V) {
+  // That of a head is part of what lives on.
+  if (auto Argument = dyn_cast<BlockArgument>(V))
+    if (auto Heads =
+            dyn_cast<tile::EachHeadOp>(Argument.getOwner()->getParentOp()))
+      if (llvm::is_contained(Heads.getRead(), Argument))
+        return false;
   unsigned Uses = 0;
   for (Value Each : tile::tilesSharing(V)) {
     if (!isLastUse(Each, User))

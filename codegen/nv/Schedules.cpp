@@ -173,7 +173,7 @@ static attn::ScheduleAttr scheduleOf(mlir::MLIRContext *Context,
       Context, C.QueryTile, C.KeyTile,
       /*rows=*/C.KeyTile % FragmentRows ? UnevenRows : FragmentRows,
       /*lanes=*/FragmentRows, /*unroll=*/1, boxOf(C.QueryTile, Shape.Axes),
-      boxOf(C.KeyTile, Shape.Axes), C.Stages);
+      boxOf(C.KeyTile, Shape.Axes), C.Stages, /*heads=*/1);
 }
 
 attn::ScheduleAttr heddle::nv::chooseSchedule(mlir::MLIRContext *Context,
@@ -284,5 +284,8 @@ std::string heddle::nv::checkSchedule(attn::ScheduleAttr Schedule,
   if (Schedule.getStages() < 1 || Schedule.getStages() > MaxStages)
     return llvm::formatv("found {0} stages, expected 1 to {1} for level '{2}'",
                          Schedule.getStages(), MaxStages, Level.Name);
+  if (Schedule.getHeads() != 1)
+    return llvm::formatv("found {0} heads per task, expected 1 for level '{1}'",
+                         Schedule.getHeads(), Level.Name);
   return "";
 }

@@ -72,7 +72,8 @@ heddle::nv::weighStateChunks(mlir::MLIRContext *Context, const NvLevel &Level,
     One.Schedule = attn::ScheduleAttr::get(Context, Tokens, Tokens,
                                            /*rows=*/FragmentRows,
                                            /*lanes=*/FragmentRows,
-                                           /*unroll=*/1, {}, {}, /*stages=*/1);
+                                           /*unroll=*/1, {}, {}, /*stages=*/1,
+                                           /*heads=*/1);
     One.SlotsPerPair = Costs.Full.total() / static_cast<double>(Tokens);
     One.Efficiency = Costs.Full[Work::Products] / Costs.Full.total();
   }

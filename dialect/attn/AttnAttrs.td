@@ -147,27 +147,32 @@ def Attn_ScheduleAttr : Attn_Attr<"Schedule", "schedule"> {
     once, where a target has memory of its own for them; 0, which is not written,
     where it has none.
 
+    `heads` is the most query heads of a group that one task takes: it makes of
+    every tile of keys once what does not depend on the query head. 1 is not
+    written.
+
     Rules: `[schedule-1]` all sizes are positive; `[schedule-2]` `lanes` divides
     `query_tile`; `[schedule-3]` `rows` divides `key_tile`; `[schedule-4]`
     `unroll` divides `key_tile`; `[schedule-5]` boxes have the same number of
     axes, three at most, and the tile sizes as their products; `[schedule-6]`
-    `stages` is not negative.
+    `stages` is not negative; `[schedule-7]` `heads` is positive.
   }];
   let parameters = (ins "int64_t":$queryTile, "int64_t":$keyTile,
                         "int64_t":$rows, "int64_t":$lanes, "int64_t":$unroll,
                         OptionalArrayRefParameter<"int64_t">:$queryBox,
                         OptionalArrayRefParameter<"int64_t">:$keyBox,
-                        DefaultValuedParameter<"int64_t", "0">:$stages);
+                        DefaultValuedParameter<"int64_t", "0">:$stages,
+                        DefaultValuedParameter<"int64_t", "1">:$heads);
   let builders = [AttrBuilder<(ins "int64_t":$queryTile, "int64_t":$keyTile,
                                    "int64_t":$rows, "int64_t":$lanes,
                                    "int64_t":$unroll), [{
     return $_get($_ctxt, queryTile, keyTile, rows, lanes, unroll,
-                 ::llvm::ArrayRef<int64_t>(), ::llvm::ArrayRef<int64_t>(), 0);
+                 ::llvm::ArrayRef<int64_t>(), ::llvm::ArrayRef<int64_t>(), 0, 1);
   }]>];
   let assemblyFormat = [{
     `<` `query_tile` `=` $queryTile `,` `key_tile` `=` $keyTile `,`
         `rows` `=` $rows `,` `lanes` `=` $lanes `,` `unroll` `=` $unroll
-        `` custom<BoxesAndStages>($queryBox, $keyBox, $stages) `>`
+        `` custom<ScheduleEnd>($queryBox, $keyBox, $stages, $heads) `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -47,12 +47,13 @@ static void printEntryOptions(AsmPrinter &printer, bool packed, bool tf32,
   }
 }
 
-/// The end of a schedule: boxes, where there are axes, and stages, where a
-/// target has some.
-static ParseResult parseBoxesAndStages(AsmParser &parser,
-                                       SmallVector<int64_t> &queries,
-                                       SmallVector<int64_t> &keys,
-                                       int64_t &stages) {
+/// The end of a schedule: boxes, where there are axes, stages, where a target
+/// has some, and heads, where a task takes several.
+static ParseResult parseScheduleEnd(AsmParser &parser,
+                                    SmallVector<int64_t> &queries,
+                                    SmallVector<int64_t> &keys, int64_t &stages,
+                                    int64_t &heads) {
+  heads = 1;
   auto parseBox = [&](SmallVector<int64_t> &box) {
     return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
       return parser.parseInteger(box.emplace_back());
@@ -67,12 +68,20 @@ static ParseResult parseBoxesAndStages(AsmParser &parser,
     if (failed(parser.parseOptionalComma()))
       return success();
   }
-  return failure(parser.parseKeyword("stages") || parser.parseEqual() ||
-                 parser.parseInteger(stages));
+  if (succeeded(parser.parseOptionalKeyword("heads")))
+    return failure(parser.parseEqual() || parser.parseInteger(heads));
+  if (parser.parseKeyword("stages") || parser.parseEqual() ||
+      parser.parseInteger(stages))
+    return failure();
+  if (failed(parser.parseOptionalComma()))
+    return success();
+  return failure(parser.parseKeyword("heads") || parser.parseEqual() ||
+                 parser.parseInteger(heads));
 }
 
-static void printBoxesAndStages(AsmPrinter &printer, ArrayRef<int64_t> queries,
-                                ArrayRef<int64_t> keys, int64_t stages) {
+static void printScheduleEnd(AsmPrinter &printer, ArrayRef<int64_t> queries,
+                             ArrayRef<int64_t> keys, int64_t stages,
+                             int64_t heads) {
   auto print = [&](StringRef name, ArrayRef<int64_t> box) {
     printer << ", " << name << " = [";
     llvm::interleaveComma(box, printer);
@@ -84,6 +93,8 @@ static void printBoxesAndStages(AsmPrinter &printer, ArrayRef<int64_t> queries,
   }
   if (stages != 0)
     printer << ", stages = " << stages;
+  if (heads != 1)
+    printer << ", heads = " << heads;
 }
 
 #include "dialect/attn/AttnDialect.cpp.inc"
@@ -228,7 +239,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t queryTile, int64_t keyTile,
                                    int64_t rows, int64_t lanes, int64_t unroll,
                                    ArrayRef<int64_t> queryBox,
-                                   ArrayRef<int64_t> keyBox, int64_t stages) {
+                                   ArrayRef<int64_t> keyBox, int64_t stages,
+                                   int64_t heads) {
   for (auto [name, size] : {std::pair("query_tile", queryTile),
                             {"key_tile", keyTile},
                             {"rows", rows},
@@ -264,6 +276,9 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "[schedule-6] expected 'stages' not to be negative, "
                           "found "
                        << stages;
+  if (heads < 1)
+    return emitError() << "[schedule-7] expected a positive 'heads', found "
+                       << heads;
   return success();
 }
 

@@ -35,6 +35,7 @@ def Tile_Dialect : Dialect {
     table the smallest and the largest index and the extent.
   }];
   let cppNamespace = "::heddle::tile";
+  let useDefaultTypePrinterParser = 1;
   let dependentDialects = ["::heddle::attn::AttnDialect",
                            "::mlir::arith::ArithDialect"];
 }
@@ -110,11 +111,11 @@ def Tile_ForeachOp : Tile_Op<"foreach", [
 
 def Tile_YieldOp : Tile_Op<"yield", [
     Pure, Terminator, ReturnLike,
-    ParentOneOf<["ForeachOp", "CollectOp", "MapOp", "ModifyOp"]>]> {
+    ParentOneOf<["ForeachOp", "EachHeadOp", "CollectOp", "MapOp", "ModifyOp"]>]> {
   let summary = "the values of a region";
   let description = [{
     Ends the body of a `tile.foreach` (the carried values of the next iteration), a
-    `tile.collect`, a `tile.map` or a `tile.modify`; see there for examples. Fails to
+    `tile.each_head`, a `tile.collect`, a `tile.map` or a `tile.modify`; see there for examples. Fails to
     verify elsewhere.
   }];
   let arguments = (ins Variadic<AnyType>:$values);
@@ -759,6 +760,7 @@ def Tile_RaiseBlocksOp : Tile_Op<"raise_blocks", [MemoryEffects<[MemRead, MemWri
   let hasVerifier = 1;
 }
 
+include "dialect/tile/HeadOps.td"
 include "dialect/tile/LinearOps.td"
 
 #endif // HEDDLE_TILE_OPS_TD

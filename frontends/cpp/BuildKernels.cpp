@@ -28,7 +28,8 @@ static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
   mlir::MLIRContext *Context = Module.getContext();
   attn::ScheduleAttr Base = L.Of->chooseSchedule(Context, L.name(), What.Shape);
   int64_t Sizes[] = {Options.QueryTile, Options.KeyTile, Options.Rows,
-                     Options.Lanes,     Options.Unroll,  Options.Stages};
+                     Options.Lanes,     Options.Unroll,  Options.Stages,
+                     Options.Heads};
   if (Options.QueryBox.empty() != Options.KeyBox.empty())
     return Failure("the schedule gives one box; expected both 'query_box' and "
                    "'key_box'");
@@ -52,9 +53,9 @@ static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
   }
   if (What.isRecurrence())
     Sizes[0] = Sizes[1] = std::max(Sizes[0], Sizes[1]);
-  const int64_t Chosen[] = {Base.getQueryTile(), Base.getKeyTile(),
-                            Base.getRows(),      Base.getLanes(),
-                            Base.getUnroll(),    Base.getStages()};
+  const int64_t Chosen[] = {
+      Base.getQueryTile(), Base.getKeyTile(), Base.getRows(), Base.getLanes(),
+      Base.getUnroll(),    Base.getStages(),  Base.getHeads()};
   for (auto [Size, Default] : llvm::zip(Sizes, Chosen))
     Size = Size ? Size : Default;
   if (What.isRecurrence()) {
@@ -66,7 +67,7 @@ static Result<attn::ScheduleAttr> makeSchedule(mlir::ModuleOp Module,
   auto Schedule = attn::ScheduleAttr::getChecked(
       [&] { return mlir::emitError(mlir::UnknownLoc::get(Context)); }, Context,
       Sizes[0], Sizes[1], Sizes[2], Sizes[3], Sizes[4], QueryBox, KeyBox,
-      Sizes[5]);
+      Sizes[5], Sizes[6]);
   if (!Schedule)
     return Diagnostics.failure("the schedule is not valid");
   if (std::string Error = L.Of->checkSchedule(Schedule, L.name());

@@ -109,13 +109,13 @@ std::vector<std::string> stageNames();
 /// Sizes of a kernel; zero leaves one to the target. See `#attn.schedule`.
 struct ScheduleOptions {
   int64_t QueryTile = 0, KeyTile = 0, Rows = 0, Lanes = 0, Unroll = 0,
-          Stages = 0;
+          Stages = 0, Heads = 0;
   /// Extents of the boxes on a token grid, outermost axis first, both or none;
   /// the tiles are their products.
   std::vector<int64_t> QueryBox = {}, KeyBox = {};
 
   bool isGiven() const {
-    return QueryTile || KeyTile || Rows || Lanes || Unroll || Stages ||
+    return QueryTile || KeyTile || Rows || Lanes || Unroll || Stages || Heads ||
            !QueryBox.empty() || !KeyBox.empty();
   }
 };

@@ -88,7 +88,8 @@ Result<LoadedPattern> cli::loadPattern(Compiler &With,
 
 const char *const cli::ScheduleHelp =
     "sizes of the kernel: query_tile=N,key_tile=N,rows=N,lanes=N,unroll=N, "
-    "stages=N on devices, and query_box=NxN,key_box=NxN on a token grid, each "
+    "stages=N on devices, heads=N (query heads of a group that a task takes) "
+    "on processors, and query_box=NxN,key_box=NxN on a token grid, each "
     "optional; query_tile is "
     "the chunk of a recurrence";
 
@@ -119,7 +120,8 @@ ErrorText cli::parseSchedule(std::string_view Text, ScheduleOptions &Out) {
       {"rows", &Out.Rows},
       {"lanes", &Out.Lanes},
       {"unroll", &Out.Unroll},
-      {"stages", &Out.Stages}};
+      {"stages", &Out.Stages},
+      {"heads", &Out.Heads}};
   const std::pair<const char *, std::vector<int64_t> *> Boxes[] = {
       {"query_box", &Out.QueryBox}, {"key_box", &Out.KeyBox}};
   for (std::string_view Item : frontend::split(Text, ',')) {
@@ -136,7 +138,7 @@ ErrorText cli::parseSchedule(std::string_view Text, ScheduleOptions &Out) {
       return fmt::format(
           "--schedule has '{}', expected size=number with one "
           "of query_tile, key_tile, rows, lanes, unroll, "
-          "stages, or query_box or key_box and extents, as in 8x16",
+          "stages, heads, or query_box or key_box and extents, as in 8x16",
           Item);
     if (Box != std::end(Boxes) ? !Box->second->empty() : *Size->second != 0)
       return fmt::format("--schedule gives '{}' twice", Name);

@@ -208,6 +208,12 @@ static heddle_error *checkCodes(const heddle_entry &Entry,
                                  "and {} bytes of workspace",
                                  Code.level, Entry.name, Code.query_tile,
                                  Code.key_tile, Code.workspace_bytes));
+    if (Code.heads < 0 ||
+        (Code.heads > 1 && (IsLinear || Code.device || Entry.uses_head)))
+      return damaged(Bundle,
+                     fmt::format("level '{}' of kernel '{}' has tasks of {} "
+                                 "heads",
+                                 Code.level, Entry.name, Code.heads));
     if (Code.device && !isSoundDevice(Entry, Code))
       return damaged(Bundle,
                      fmt::format("level '{}' of kernel '{}' has device code "

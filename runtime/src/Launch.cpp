@@ -101,13 +101,14 @@ void Launch::run(heddle_pool &Pool) {
   // Which thread computes a task does not change its result: tasks write
   // disjoint rows (or columns) and keep nothing in the workspace.
   std::atomic<int64_t> Next{0};
-  int64_t NumTasks = Plan.numTasks();
+  Args.heads = Plan.headsPerTask(Pool.numThreads());
+  int64_t NumTasks = Plan.numTasksOf(Args.heads);
   const heddle_code &Code = *Plan.Code;
   Pool.run(NumTasks, Code.workspace_bytes, [&](int32_t, void *Workspace) {
     int64_t Position = 0;
     while ((Position = Next.fetch_add(1, std::memory_order_relaxed)) <
            NumTasks) {
-      Task T = Plan.task(Position);
+      Task T = Plan.task(Position, Args.heads);
       Code.task(&Args, T.Batch, T.Head, T.Tile, Workspace);
     }
   });

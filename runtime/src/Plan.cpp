@@ -31,8 +31,36 @@ Task heddle_plan::representative(int64_t Class) const {
   return {B, Local / Tiles, Local % Tiles};
 }
 
-Task heddle_plan::task(int64_t Position) const {
-  int64_t PerClass = copies();
+int64_t heddle_plan::tasksOfGroup(int64_t Heads) const {
+  return ClassHeads == 1 ? ceilDivide(HeadsQ / HeadsKv, Heads) : 1;
+}
+
+int64_t heddle_plan::numTasksOf(int64_t Heads) const {
+  int64_t Group = ClassHeads == 1 ? HeadsQ / HeadsKv : 1;
+  return numClasses() * (copies() / Group) * tasksOfGroup(Heads);
+}
+
+int64_t heddle_plan::headsPerTask(int64_t Threads) const {
+  // So many tasks per thread that none waits long for the last one, or all of
+  // them end together.
+  constexpr int64_t Enough = 8, Share = 50;
+  if (Code->heads <= 1 || ClassHeads != 1)
+    return 1;
+  const int64_t Group = HeadsQ / HeadsKv;
+  for (int64_t Tasks = tasksOfGroup(Code->heads); Tasks < Group; ++Tasks) {
+    const int64_t Heads = ceilDivide(Group, Tasks);
+    const int64_t All = numTasksOf(Heads);
+    const int64_t Idle = ceilDivide(All, Threads) * Threads - All;
+    if (Threads <= 1 || (All >= Enough * Threads && Idle * Share <= All))
+      return Heads;
+  }
+  return 1;
+}
+
+Task heddle_plan::task(int64_t Position, int64_t Heads) const {
+  int64_t Group = ClassHeads == 1 ? HeadsQ / HeadsKv : 1;
+  int64_t PerGroup = tasksOfGroup(Heads);
+  int64_t PerClass = copies() / Group * PerGroup;
   auto Next = std::upper_bound(Runs.begin(), Runs.end(), Position / PerClass);
   int64_t End = Next == Runs.end() ? numClasses() : int64_t(*Next);
   int64_t Begin = *std::prev(Next);
@@ -40,9 +68,8 @@ Task heddle_plan::task(int64_t Position) const {
   // heads of one key head.
   int64_t Local = Position - Begin * PerClass;
   int64_t KvCopies = ClassHeads == 1 ? HeadsKv : 1;
-  int64_t Group = ClassHeads == 1 ? HeadsQ / HeadsKv : 1;
-  int64_t InGroup = Local % Group;
-  Local /= Group;
+  int64_t InGroup = Local % PerGroup * Heads;
+  Local /= PerGroup;
   Task T = representative(Order[Begin + Local % (End - Begin)]);
   Local /= End - Begin;
   T.Head += (Local % KvCopies) * Group + InGroup;
@@ -86,6 +113,7 @@ KernelArgs heddle_plan::emptyArgs() const {
   Args.operands = Operands.operands();
   Args.index = heddle_index_functions();
   Args.scale = 1;
+  Args.heads = 1;
   return Result;
 }
 

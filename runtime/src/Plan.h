@@ -100,8 +100,16 @@ struct heddle_plan {
     return Packed ? static_cast<int64_t>(Packed.Tasks.size())
                   : numClasses() * copies();
   }
-  /// The task at position `Position` of the order.
-  heddle::runtime::Task task(int64_t Position) const;
+  /// The task at position `Position` of the order, where every task takes
+  /// `Heads` heads of a group, or what the group has left: the first of them.
+  heddle::runtime::Task task(int64_t Position, int64_t Heads = 1) const;
+  /// The number of such tasks, of code without packed code.
+  int64_t numTasksOf(int64_t Heads) const;
+  /// How many heads the tasks of a launch take: as many as the code can, but no
+  /// more than keep that many threads busy. Results do not depend on it.
+  int64_t headsPerTask(int64_t Threads) const;
+  /// Tasks of `Heads` heads that a group is divided into.
+  int64_t tasksOfGroup(int64_t Heads) const;
   /// Task of a class with the smallest batch and head.
   heddle::runtime::Task representative(int64_t Class) const;
   /// Operands with sizes and scalars, but no tensors.

@@ -158,7 +158,8 @@ bool exec::isEmulated(const std::string &Level) {
 }
 
 static bool isChosen(const ScheduleOptions &S) {
-  return S.QueryTile || S.KeyTile || S.Rows || S.Lanes || S.Unroll || S.Stages;
+  return S.QueryTile || S.KeyTile || S.Rows || S.Lanes || S.Unroll ||
+         S.Stages || S.Heads;
 }
 
 const char *exec::dtypeName(heddle_dtype Dtype) {
@@ -173,7 +174,8 @@ std::string KernelSpec::schedule() const {
           std::pair("key_tile", Schedule.KeyTile),
           std::pair("rows", Schedule.Rows), std::pair("lanes", Schedule.Lanes),
           std::pair("unroll", Schedule.Unroll),
-          std::pair("stages", Schedule.Stages)})
+          std::pair("stages", Schedule.Stages),
+          std::pair("heads", Schedule.Heads)})
       if (Size)
         Text += (Text.empty() ? "" : ",") + std::string(Name) + "=" +
                 std::to_string(Size);

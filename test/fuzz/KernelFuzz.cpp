@@ -3,6 +3,7 @@
 // Random patterns through the whole compiler, with random levels, schedules and
 // shapes, against the interpreter; on this machine and on emulated devices.
 
+#include "dialect/attn/reference/Variant.h"
 #include "test/exec/Kernels.h"
 #include "test/fuzz/RandomPattern.h"
 
@@ -63,6 +64,8 @@ private:
       Spec.Outputs = {true, true, 16 << pick(Random, 0, 2),
                       16 << pick(Random, 0, 2)};
     }
+    if (!IsDevice && !What.variant().usesHead())
+      Spec.Schedule.Heads = pick(Random, 1, 4);
     Spec.ShortQueries = Kind != Flavour::Grid && !Spec.Outputs.ColumnSums &&
                         pick(Random, 0, 3) == 0;
     const std::optional<Program> Kernel = compile(Host, What, Spec);

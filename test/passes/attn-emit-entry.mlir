@@ -131,7 +131,7 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 
 // Code, in the order of the functions: level, features, functions, tiles, boxes,
 // the most bytes that a function of a task needs, no packed code.
-// CHECK: llvm.mlir.global private constant @[[CODES:heddle.codes.[0-9]+]]() {{.*}} : !llvm.array<2 x struct<(ptr, ptr, ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64, ptr, ptr, ptr, ptr, i64, i64, i64, ptr)>>
+// CHECK: llvm.mlir.global private constant @[[CODES:heddle.codes.[0-9]+]]() {{.*}} : !llvm.array<2 x struct<(ptr, ptr, ptr, ptr, ptr, ptr, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64, ptr, ptr, ptr, ptr, i64, i64, i64, ptr)>>
 // CHECK: addressof @[[WIDE]]
 // CHECK: addressof @wide_task
 // CHECK: addressof @wide_count
@@ -140,6 +140,7 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 // CHECK: constant(48 : i64)
 // CHECK: constant(64 : i64)
 // CHECK: constant(8192 : i64)
+// CHECK: constant(1 : i64)
 // CHECK: mlir.zero
 // CHECK: addressof @[[NARROW]]
 // CHECK: addressof @narrow_task
@@ -149,6 +150,7 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 // CHECK: constant(16 : i64)
 // CHECK: constant(32 : i64)
 // CHECK: constant(512 : i64)
+// CHECK: constant(1 : i64)
 // CHECK: mlir.zero
 
 // CHECK: constant @[[ARCH:heddle.text.[0-9]+]]("riscv64\00")
@@ -179,7 +181,7 @@ llvm.func hidden @narrow_columns(!llvm.ptr, i64, i64, i64, i64, !llvm.ptr) attri
 
 // CHECK: llvm.mlir.global external constant @heddle_bundle_descriptor() {{.*}} : !llvm.struct<(i64, i32, i32, ptr, ptr, ptr, i64, ptr)>
 // CHECK: constant(5639145877286438216 : i64)
-// CHECK: constant(8 : i32)
+// CHECK: constant(9 : i32)
 // CHECK: constant(56 : i32)
 // CHECK: addressof @[[ARCH]]
 // CHECK: constant(1 : i64)

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define HEDDLE_ABI_VERSION 8u
+#define HEDDLE_ABI_VERSION 9u
 /// "HEDDLEBN", little endian: the first eight bytes of a descriptor.
 #define HEDDLE_ABI_MAGIC UINT64_C(0x4e42454c44444548)
 /// The one symbol a bundle exports: a `heddle_descriptor`.
@@ -158,6 +158,10 @@ typedef struct heddle_args {
   /// state_out may be the memory of state_in, and sums_out that of sums_in:
   /// read before they are written.
   heddle_view state_in, state_out, sums_in, sums_out, factor;
+  /// Of a task of several heads (heddle_code.heads): how many it takes at most,
+  /// from 1 to that number. It takes `h` and those behind it that share a head
+  /// of k and v with it.
+  int64_t heads;
 } heddle_args;
 
 /// What the kernels of an entry compute.
@@ -168,11 +172,12 @@ typedef enum heddle_form {
 } heddle_form;
 
 /// Computes output rows [tile * query_tile, (tile + 1) * query_tile) of head
-/// `h` of sequence `b`; on a token grid those of box number `tile`, boxes
-/// counted row by row. `workspace` has `workspace_bytes` bytes, 64-byte
-/// aligned, private to the calling thread; its contents need not be kept. Runs
-/// with round to nearest, no floating-point traps, and results (not operands)
-/// that are denormal flushed to zero where the machine can. Never throws.
+/// `h`, or of several heads from `h` on, of sequence `b`; on a token grid those
+/// of box number `tile`, boxes counted row by row. `workspace` has
+/// `workspace_bytes` bytes, 64-byte aligned, private to the calling thread; its
+/// contents need not be kept. Runs with round to nearest, no floating-point
+/// traps, and results (not operands) that are denormal flushed to zero where
+/// the machine can. Never throws.
 ///
 /// Of a linear kernel it computes all rows of the stretch that its views show,
 /// and the state after it; `tile` is 0.
@@ -346,6 +351,10 @@ typedef struct heddle_code {
   int64_t query_box[3];
   int64_t key_box[3];
   int64_t workspace_bytes;
+  /// The most query heads that `task` takes at once (heddle_args.heads), for
+  /// which it makes once of keys and values what they share; `count` counts for
+  /// one of them. 1 (or 0) for others, which do not look at heddle_args.heads.
+  int64_t heads;
   /// The packed code of the level, or NULL.
   const struct heddle_code *packed;
   /// Of linear kernels, which have neither `count`, `columns` nor `packed`.

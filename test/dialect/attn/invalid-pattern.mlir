@@ -148,6 +148,11 @@ module attributes {x = #attn.schedule<query_tile = 64, key_tile = 64, rows = 16,
 
 // -----
 
+// expected-error @below {{[schedule-7] expected a positive 'heads', found 0}}
+module attributes {x = #attn.schedule<query_tile = 64, key_tile = 64, rows = 16, lanes = 16, unroll = 1, heads = 0>} {}
+
+// -----
+
 // expected-error @below {{expected a parameter 'p0', 'p1', …}}
 module attributes {x = #attn.list<q[b]>} {}
 

@@ -36,7 +36,7 @@ func.func @foreach_yield(%tiles: !attn.tiles, %x: f32) {
 // -----
 
 func.func @yield_outside() {
-  // expected-error @below {{expects parent op to be one of 'tile.foreach, tile.collect, tile.map, tile.modify'}}
+  // expected-error @below {{expects parent op to be one of 'tile.foreach, tile.each_head, tile.collect, tile.map, tile.modify'}}
   tile.yield
 }
 

@@ -54,7 +54,8 @@ TEST(Target, DevicesKeepTheirTilesInMemoryOfTheirOwn) {
       // Where there is nothing to stage, asking for it is an error.
       auto Staged = attn::ScheduleAttr::get(
           &Context, S.getQueryTile(), S.getKeyTile(), S.getRows(), S.getLanes(),
-          S.getUnroll(), S.getQueryBox(), S.getKeyBox(), T->isDevice() ? 0 : 2);
+          S.getUnroll(), S.getQueryBox(), S.getKeyBox(), T->isDevice() ? 0 : 2,
+          S.getHeads());
       EXPECT_NE(T->checkSchedule(Staged, L.Name), "") << L.Name;
     }
 }

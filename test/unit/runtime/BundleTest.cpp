@@ -112,7 +112,7 @@ TEST(Bundle, RefusesDescriptorsOfOtherKinds) {
   expectError(tryOpen(bundlePath("magic")), HEDDLE_INVALID_BUNDLE,
               {"0x0000000000001234", "0x4e42454c44444548"});
   expectError(tryOpen(bundlePath("version")), HEDDLE_VERSION_MISMATCH,
-              {"version 99", "version 8"});
+              {"version 99", "version 9"});
   expectError(tryOpen(bundlePath("arch")), HEDDLE_UNSUPPORTED, {"pdp11"});
   expectError(tryOpen(bundlePath("size")), HEDDLE_INVALID_BUNDLE,
               {"8 bytes", "compile it again"});

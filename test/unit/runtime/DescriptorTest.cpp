@@ -24,44 +24,12 @@ struct Parts {
                             {"b", {}, 0, HEDDLE_INTEGER_TABLE, 2, 1},
                             {"c", {}, 0, HEDDLE_SET, 3, 0}};
   heddle_check Checks[2] = {{"'a' is odd", 0, 0}, {nullptr, 1, 1}};
-  heddle_code Codes[2] = {{"fast",
-                           "",
-                           noTask,
-                           noCount,
-                           noCheck,
-                           noColumns,
-                           8,
-                           4,
-                           {2, 4},
-                           {4, 1},
-                           0,
-                           nullptr,
-                           nullptr,
-                           nullptr,
-                           nullptr,
-                           0,
-                           0,
-                           0,
-                           nullptr},
-                          {"slow",
-                           "",
-                           noTask,
-                           noCount,
-                           noCheck,
-                           noColumns,
-                           8,
-                           4,
-                           {8, 1},
-                           {2, 2},
-                           0,
-                           nullptr,
-                           nullptr,
-                           nullptr,
-                           nullptr,
-                           0,
-                           0,
-                           0,
-                           nullptr}};
+  heddle_code Codes[2] = {
+      {"fast", "", noTask,  noCount, noCheck, noColumns, 8, 4, {2, 4}, {4, 1},
+       0,      1,  nullptr, nullptr, nullptr, nullptr,   0, 0, 0,      nullptr},
+      {"slow",  "",      noTask, noCount, noCheck, noColumns, 8,
+       4,       {8, 1},  {2, 2}, 0,       1,       nullptr,   nullptr,
+       nullptr, nullptr, 0,      0,       0,       nullptr}};
   heddle_device_code Device = {"nv", "t", "c", "ptx", 3, nullptr, 0, 80,
                                32,   0,   32,  512,   0, nullptr, 0, 0};
   heddle_entry Entries[2] = {entry("one", 2), entry("two", 1)};
@@ -193,6 +161,12 @@ TEST(Descriptor, RefusesEveryDamage) {
       {"no entry points", [](Parts &P) { P.Codes[1].count = nullptr; }},
       {"tile 0 x 4", [](Parts &P) { P.Codes[0].query_tile = 0; }},
       {"tile 8 x -1", [](Parts &P) { P.Codes[0].key_tile = -1; }},
+      {"tasks of -1 heads", [](Parts &P) { P.Codes[0].heads = -1; }},
+      {"tasks of 2 heads",
+       [](Parts &P) {
+         P.Entries[0].uses_head = 1;
+         P.Codes[1].heads = 2;
+       }},
       {"-8 bytes", [](Parts &P) { P.Codes[0].workspace_bytes = -8; }},
       // Of a kernel with a token grid and outputs by columns.
       {"level 'fast' of kernel 'one' has packed code",

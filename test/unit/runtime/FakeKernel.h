@@ -183,6 +183,7 @@ public:
                    {},
                    {},
                    256,
+                   1,
                    nullptr,
                    nullptr,
                    nullptr,

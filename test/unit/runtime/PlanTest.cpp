@@ -79,6 +79,54 @@ TEST_F(PlanTest, StoresClassesOnly) {
   EXPECT_EQ(makePlan(Window, Large)->numClasses(), 400);
 }
 
+/// Every head of every tile once, also where the heads of a task do not divide
+/// a group, and never heads of two groups.
+TEST_F(PlanTest, GivesTasksSeveralHeads) {
+  heddle_value Width = integerValue(10);
+  heddle_problem Problem = plainProblem(2, 10, 2, 33, 40, nullptr, &Width);
+  Owned<heddle_plan> Plan = makePlan(Window, Problem);
+  for (int64_t Heads : {1, 2, 3, 5}) {
+    std::set<std::tuple<int64_t, int64_t, int64_t>> Seen;
+    const int64_t NumTasks = Plan->numTasksOf(Heads);
+    EXPECT_EQ(NumTasks, 2 * 2 * ((5 + Heads - 1) / Heads) * 7);
+    for (int64_t I = 0; I < NumTasks; ++I) {
+      const Task T = Plan->task(I, Heads);
+      for (int64_t H = T.Head; H < T.Head + Heads && H / 5 == T.Head / 5; ++H)
+        EXPECT_TRUE(Seen.insert({T.Batch, H, T.Tile}).second);
+    }
+    EXPECT_EQ(static_cast<int64_t>(Seen.size()), Plan->numTasks());
+  }
+}
+
+/// As many heads as the code takes, in equal parts; fewer where threads would
+/// wait, and one where kept pairs differ from head to head.
+TEST_F(PlanTest, ChoosesHeadsPerTask) {
+  heddle_value Width = integerValue(10);
+  auto Choose = [&](const heddle_kernel *Kernel, int64_t Most, int64_t Group,
+                    int64_t Queries, int64_t Threads) {
+    heddle_problem Problem =
+        plainProblem(1, 2 * Group, 2, Queries, 40, nullptr, &Width);
+    Owned<heddle_plan> Plan = makePlan(Kernel, Problem);
+    heddle_code Code = *Plan->Code;
+    Code.heads = Most;
+    Plan->Code = &Code;
+    return Plan->headsPerTask(Threads);
+  };
+  EXPECT_EQ(Choose(Window, 1, 4, 500, 1), 1);
+  EXPECT_EQ(Choose(Window, 4, 1, 500, 1), 1);
+  EXPECT_EQ(Choose(Window, 4, 3, 500, 1), 3);
+  EXPECT_EQ(Choose(Window, 4, 4, 500, 1), 4);
+  EXPECT_EQ(Choose(Window, 4, 6, 500, 1), 3);
+  EXPECT_EQ(Choose(Window, 4, 8, 500, 2), 4);
+  // 2 x 2 tiles: four tasks of two heads are too few for two threads.
+  EXPECT_EQ(Choose(Window, 4, 4, 10, 1), 4);
+  EXPECT_EQ(Choose(Window, 4, 4, 10, 2), 1);
+  // 2 x 6 tiles: tasks of two heads are enough.
+  EXPECT_EQ(Choose(Window, 4, 4, 30, 2), 2);
+  EXPECT_EQ(Choose(Growing, 4, 4, 500, 1), 1);
+  EXPECT_EQ(Choose(Window, 4, 4, 0, 2), 1);
+}
+
 TEST_F(PlanTest, MemoryDoesNotGrowWithKeys) {
   heddle_value Width = integerValue(10);
   heddle_problem Short = plainProblem(1, 1, 1, 500, 500, nullptr, &Width);

@@ -173,6 +173,7 @@ static void stateTask(const heddle_args *Args, int64_t B, int64_t H,
    {0},                                                                        \
    {0},                                                                        \
    ValueDim * sizeof(double),                                                  \
+   1,                                                                          \
    NULL,                                                                       \
    NULL,                                                                       \
    NULL,                                                                       \
