@@ -125,7 +125,7 @@ struct KernelShape {
   bool HasSoftmax = true;
   /// Queries and keys are turned by their positions.
   bool Rotates = false;
-  /// All query heads keep the same pairs.
+  /// All query heads are known to keep the same pairs.
   bool HeadsAgree = false;
 
   // Of a linear attention, whose tiles are chunks of tokens; 0 for the others.

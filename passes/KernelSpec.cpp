@@ -153,9 +153,9 @@ KernelShape heddle::describeKernel(ArrayRef<attn::PatternOp> patterns,
   shape.ScoreOperations = countOperations(first);
   shape.HasSoftmax = first.getNormalization().isSoftmax();
   shape.Rotates = !first.getRotate().empty();
-  shape.HeadsAgree = llvm::none_of(patterns, [](attn::PatternOp pattern) {
+  shape.HeadsAgree = llvm::all_of(patterns, [](attn::PatternOp pattern) {
     attn::FormulaAttr formula = pattern.getFormulaAttr();
-    return !formula || attn::uses(formula, attn::DimH);
+    return formula && !attn::uses(formula, attn::DimH);
   });
   if (attn::FormulaAttr formula = first.getFormulaAttr()) {
     shape.QueryBlock = attn::queryBlock(formula);

@@ -168,7 +168,8 @@ def AttnTile : Pass<"attn-tile", "::mlir::ModuleOp"> {
   let description = [{
     Every function with `tile.entry` becomes kernel functions at the tile level
     (see the `tile` dialect for their arguments): `<name>_task`, which computes one
-    query tile of one head, `<name>_count`, which counts what that task visits,
+    query tile of one head (with `heads` in the schedule of several, each in a
+    `tile.each_head`), `<name>_count`, which counts what that task visits,
     and `<name>_check`, which says whether a problem meets the pattern's conditions
     and stays inside its tables; with column sums or block maxima further
     `<name>_columns`, which sweeps one tile of a source's keys when all tasks are

@@ -19,6 +19,7 @@ Blocking cpu::blockingOf(attn::ScheduleAttr Schedule) {
   B.Keys = Schedule.getKeyTile();
   B.Rows = Schedule.getRows();
   B.Lanes = Schedule.getLanes();
+  B.Heads = Schedule.getHeads();
   return B;
 }
 
@@ -88,6 +89,7 @@ private:
   int64_t tileBytes(int64_t Features) const {
     return cpu::tileBytes(Sizes, Features);
   }
+  double heads() const { return static_cast<double>(Sizes.Heads); }
   double scores() const {
     return static_cast<double>(Sizes.Keys * Sizes.vectors());
   }
@@ -101,6 +103,8 @@ private:
   Cost weights(bool IsLazy) const;
   Cost mask() const;
   Cost fetch() const;
+  /// Bringing back what other heads have displaced from L1.
+  Cost turns() const;
   Cost copies(bool IsGathered) const;
   Cost task() const;
 
@@ -202,9 +206,12 @@ Cost Estimate::mask() const {
   const auto Keys = static_cast<double>(Sizes.Keys);
   const double Asked =
       Shape.Axes > 1 ? std::pow(Keys, 1.0 / Shape.Axes) / Keys : 1;
+  // The heads of a task ask once.
   const double PerPair =
-      static_cast<double>(Shape.Conditions) * slots(ConditionPass) * Asked +
-      slots(WordPass) + slots(MaskPass);
+      (static_cast<double>(Shape.Conditions) * slots(ConditionPass) * Asked +
+       slots(WordPass)) /
+          heads() +
+      slots(MaskPass);
   // Each register tile of the second product reads the bits again.
   const int64_t Rows = registerBlock(M, Sizes, Shape.V).Rows;
   const int64_t Sweeps = llvm::divideCeil(Shape.V, Rows);
@@ -214,8 +221,22 @@ Cost Estimate::mask() const {
 
 Cost Estimate::fetch() const {
   Cost Result;
-  Result[Work::Fetch] = fetchSlots(
-      M, Sizes.Keys * (Shape.Qk + Shape.V) * Shape.ElementBytes, KeyBytes);
+  const int64_t Bytes = Sizes.Keys * (Shape.Qk + Shape.V) * Shape.ElementBytes;
+  // The first head of a task brings them to L2.
+  const double Later = lines(Bytes) * M.LineL2;
+  Result[Work::Fetch] =
+      (fetchSlots(M, Bytes, KeyBytes) + (heads() - 1) * Later) / heads();
+  return Result;
+}
+
+Cost Estimate::turns() const {
+  Cost Result;
+  if (Sizes.Heads == 1)
+    return Result;
+  const int64_t Queries = tileBytes(Shape.Qk), Output = tileBytes(Shape.V);
+  const double Here =
+      1 - missesOfL1(M, Queries + Output + tileBytes(Sizes.Keys));
+  Result[Work::Edges] = Here * M.LineL2 * lines(Queries + Output);
   return Result;
 }
 
@@ -233,18 +254,21 @@ Cost Estimate::copies(bool IsGathered) const {
                       : StageSlots + StageRowSlots / VectorsOf(Features));
   };
   const bool InProducts = M.ProductScratch == 0;
-  double Slots = 0;
-  if (All || Shape.Rotates)
-    Slots += CopyOf(Shape.Qk, InProducts && !Shape.Rotates);
+  // What a product copies, every head copies; the rest is made once per task.
+  double Slots = 0, OfTask = 0;
+  if (All || Shape.Rotates) {
+    const bool InProduct = InProducts && !Shape.Rotates;
+    (InProduct ? Slots : OfTask) += CopyOf(Shape.Qk, InProduct);
+  }
   if (All)
-    Slots += CopyOf(Shape.V, InProducts);
+    (InProducts ? Slots : OfTask) += CopyOf(Shape.V, InProducts);
   if (Shape.Rotates)
-    Slots += Keys * VectorsOf(Shape.Qk) * TurnSlots;
+    OfTask += Keys * VectorsOf(Shape.Qk) * TurnSlots;
   if (!All && (IsGathered || rowsAreListed()))
-    Slots += Keys * 2 * AddressSlots;
+    OfTask += Keys * 2 * AddressSlots;
   if (IsGathered)
-    Slots += Keys * CollectSlots;
-  Result[Work::Copies] = Slots;
+    OfTask += Keys * CollectSlots;
+  Result[Work::Copies] = Slots + OfTask / heads();
   return Result;
 }
 
@@ -274,6 +298,7 @@ KernelCost Estimate::run() const {
       M, tileBytes(Shape.V) + tileBytes(Shape.Qk) + tileBytes(Sizes.Keys));
   Step[Work::Edges] +=
       TileSlots + OutputMisses * M.LineL2 * lines(tileBytes(Shape.V));
+  Step.add(turns());
   const auto Parts = static_cast<double>(Sizes.Parts);
   // LazySoftmax.cpp.
   Cost Full = Step;

@@ -37,6 +37,8 @@ struct Blocking {
   int64_t Queries = 0, Parts = 1;
   int64_t Keys = 0;
   int64_t Rows = 0, Lanes = 0;
+  /// Query heads of a task.
+  int64_t Heads = 1;
 
   int64_t vectors() const { return (Queries + Lanes - 1) / Lanes; }
 };
@@ -69,6 +71,7 @@ double turnSlots(const Machine &M);
 /// reads in all.
 double fetchSlots(const Machine &M, int64_t Bytes, int64_t KeyBytes);
 
+/// Of one head, where those of a task share what is made of keys.
 KernelCost estimateCost(const Machine &M, const Blocking &Sizes,
                         const KernelShape &Shape, int64_t KeyBytes);
 

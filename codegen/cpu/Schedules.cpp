@@ -21,6 +21,9 @@ static constexpr double BlockDensity = 0.25;
 /// Tokens along an axis of a grid without a window.
 static constexpr double LongAxis = 64;
 
+/// Query heads of a task: beyond so many little is left to share.
+static constexpr int64_t MostHeads = 8;
+
 namespace {
 
 struct Candidate {
@@ -40,6 +43,7 @@ public:
     for (Candidate &C : All)
       weigh(C);
     choose();
+    shareKeys();
   }
 
   attn::ScheduleAttr schedule(mlir::MLIRContext *Context,
@@ -57,6 +61,7 @@ private:
   void weigh(Candidate &C) const;
   void weighByWindows(Candidate &C) const;
   void choose();
+  void shareKeys();
   double perPair(double Slots, const Candidate &Of) const {
     return Slots * Of.Waste /
            static_cast<double>(Of.Sizes.Queries * Of.Sizes.Keys);
@@ -187,6 +192,23 @@ void Choice::choose() {
   }
 }
 
+/// Tasks of several query heads, as many as leave half of L2 to keys, where
+/// what they share gains enough.
+void Choice::shareKeys() {
+  if (Shape.IsPacked || !Shape.HeadsAgree)
+    return;
+  Candidate C = All[Chosen];
+  const int64_t State = tileBytes(C.Sizes, Shape.Qk + Shape.V);
+  C.Sizes.Heads = std::min(M.L2 / 2 / State, MostHeads);
+  if (C.Sizes.Heads < 2)
+    return;
+  weigh(C);
+  const double Limit = All[Chosen].SlotsPerPair * (1 - NeededGain);
+  All.push_back(C);
+  if (C.SlotsPerPair < Limit)
+    Chosen = All.size() - 1;
+}
+
 /// What the chosen one has over that of the level.
 std::string Choice::gains() const {
   if (Chosen == 0)
@@ -221,12 +243,18 @@ std::string Choice::loses(const Candidate &Of) const {
 }
 
 std::string Choice::reason(const Candidate &Of) const {
+  // What only its heads tell from another.
+  const std::string Heads =
+      Of.Sizes.Heads > 1
+          ? llvm::formatv("with {0} heads per task ", Of.Sizes.Heads).str()
+          : "";
   if (&Of == &All[Chosen])
-    return gains();
+    return Heads + gains();
   // Tenths of a percent.
   const double Loss =
       std::round(1000 * (Of.SlotsPerPair / All[Chosen].SlotsPerPair - 1)) / 10;
-  std::string Text =
+  std::string Text = Heads;
+  Text +=
       Loss > 0 ? llvm::formatv("{0:f1} % slower: {1}", Loss, loses(Of)).str()
       : Loss < 0
           ? llvm::formatv("{0:f1} % faster, less than the model may err", -Loss)
@@ -244,11 +272,10 @@ std::string Choice::reason(const Candidate &Of) const {
 attn::ScheduleAttr Choice::schedule(mlir::MLIRContext *Context,
                                     const Candidate &Of) const {
   const Blocking &S = Of.Sizes;
-  return attn::ScheduleAttr::get(Context, S.Queries, S.Keys, S.Rows, S.Lanes,
-                                 largestDivisor(S.Keys, Level.Unroll),
-                                 boxOf(S.Queries, Shape.Axes),
-                                 boxOf(S.Keys, Shape.Axes), /*stages=*/0,
-                                 /*heads=*/1);
+  return attn::ScheduleAttr::get(
+      Context, S.Queries, S.Keys, S.Rows, S.Lanes,
+      largestDivisor(S.Keys, Level.Unroll), boxOf(S.Queries, Shape.Axes),
+      boxOf(S.Keys, Shape.Axes), /*stages=*/0, S.Heads);
 }
 
 std::vector<ScheduleChoice> cpu::weighSchedules(mlir::MLIRContext *Context,

@@ -67,9 +67,10 @@ LogicalResult EachHeadOp::verify() {
       getNumResults() < getCarries().size() ||
       TypeRange(getResultTypes()).take_front(getCarries().size()) !=
           getCarries().getTypes())
-    return emitOpError("[each_head-2] expected a result for every tile that the "
-                       "body yields, of its type, and first those of "
-                       "'carries'");
+    return emitOpError(
+        "[each_head-2] expected a result for every tile that the "
+        "body yields, of its type, and first those of "
+        "'carries'");
   llvm::append_range(all, getResultTypes());
   auto count = [](Type type) { return cast<HeadsType>(type).getCount(); };
   if (!all.empty() && !llvm::all_of(all, [&](Type type) {

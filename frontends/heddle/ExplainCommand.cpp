@@ -181,6 +181,15 @@ static ErrorText measure(const ExplainArguments &Args, const Scheduled &Kernel,
   return std::nullopt;
 }
 
+/// The schedule of tasks that take so many heads: groups may have fewer than
+/// it allows for.
+static attn::ScheduleAttr withHeads(attn::ScheduleAttr S, int64_t Heads) {
+  return attn::ScheduleAttr::get(S.getContext(), S.getQueryTile(),
+                                 S.getKeyTile(), S.getRows(), S.getLanes(),
+                                 S.getUnroll(), S.getQueryBox(), S.getKeyBox(),
+                                 S.getStages(), Heads);
+}
+
 static int explainPattern(const ExplainArguments &Args, const Scheduled &Kernel,
                           const Asked &What, const TensorTypes &Types,
                           Runner &Main) {
@@ -200,11 +209,12 @@ static int explainPattern(const ExplainArguments &Args, const Scheduled &Kernel,
           toText(heddle_plan_stats(Main.plan(), Main.pool(), &Out.Stats)))
     return fail(*Bad);
   Out.Threads = heddle_pool_threads(Main.pool());
-  Out.Tiles = countTiles(*Main.plan(), Kernel.Spec);
+  Out.Tiles = countTiles(*Main.plan(), Kernel.Spec, Out.Threads);
   Out.Bytes = tensorBytes(Out.Sizes, Out.Shape, Args.Output);
   Out.Predicted =
       predict(Out.Tiles,
-              Kernel.Of->estimateCost(Out.Schedule, Out.Level, Out.Shape,
+              Kernel.Of->estimateCost(withHeads(Out.Schedule, Out.Tiles.Heads),
+                                      Out.Level, Out.Shape,
                                       keyBytes(Out.Sizes, Out.Shape)),
               Out.Threads);
   if (ErrorText Bad = measure(Args, Kernel, Out.Sizes, Types, Main, Out))

@@ -87,6 +87,8 @@ static std::string scheduleText(attn::ScheduleAttr S) {
       fmt::format("query_tile={}, key_tile={}, rows={}, lanes={}, unroll={}",
                   S.getQueryTile(), S.getKeyTile(), S.getRows(), S.getLanes(),
                   S.getUnroll());
+  if (S.getHeads() > 1)
+    Text += fmt::format(", heads={}", S.getHeads());
   if (!S.getQueryBox().empty())
     Text += fmt::format(", query_box={}, key_box={}",
                         fmt::join(S.getQueryBox(), "x"),
@@ -190,6 +192,7 @@ static void writeSchedule(llvm::json::OStream &Json, attn::ScheduleAttr S) {
   Json.attribute("unroll", S.getUnroll());
   Json.attribute("query_box", llvm::json::Array(S.getQueryBox()));
   Json.attribute("key_box", llvm::json::Array(S.getKeyBox()));
+  Json.attribute("heads", S.getHeads());
 }
 
 void KernelExplanation::writeProblem(llvm::json::OStream &Json) const {

@@ -56,8 +56,8 @@ std::string PatternExplanation::bound() const {
     if (Predicted.Busy.Slots[I] > Predicted.Busy.Slots[First])
       First = I;
   if (Idle * All > Predicted.Busy.Slots[First])
-    return Tiles.tasks() < Threads
-               ? fmt::format("too few tasks: {} for {} threads", Tiles.tasks(),
+    return Tiles.parts() < Threads
+               ? fmt::format("too few tasks: {} for {} threads", Tiles.parts(),
                              Threads)
                : "imbalance: the longest tasks keep one thread busy while "
                  "others have nothing to do";
@@ -82,7 +82,7 @@ std::string PatternExplanation::suggestion() const {
   if (Total.tiles() == 0)
     return "";
   const int64_t Tile = Schedule.getQueryTile();
-  if (Tiles.tasks() < Threads)
+  if (Tiles.parts() < Threads)
     return fmt::format("{} threads need as many tasks, of {} queries of one "
                        "head each: launch more heads or sequences at once",
                        Threads, Tile);
@@ -103,7 +103,7 @@ std::string PatternExplanation::suggestion() const {
   if (idle() > Notable)
     return fmt::format("{} tasks do not divide evenly among {} threads: "
                        "launch more heads or sequences at once",
-                       Tiles.tasks(), Threads);
+                       Tiles.parts(), Threads);
   if (Share(Work::Queries) > 2 * Notable)
     return "rows keep few keys: reading queries and writing outputs costs as "
            "much for one key as for many";
@@ -137,8 +137,12 @@ void PatternExplanation::addWork(ExplainLines &Out) const {
                               Tiles.mostRuns()));
   const double All = Predicted.Busy.total();
   Out.add("tasks",
-          fmt::format("{} on {} thread{}, the longest {:.2f} % of the work",
-                      grouped(Tasks), Threads, Threads == 1 ? "" : "s",
+          fmt::format("{}{} on {} thread{}, the longest {:.2f} % of the work",
+                      grouped(Tiles.parts()),
+                      Tiles.Heads > 1
+                          ? fmt::format(" of {} heads each", Tiles.Heads)
+                          : "",
+                      Threads, Threads == 1 ? "" : "s",
                       All > 0 ? 100 * Predicted.Longest / All : 0.0));
   Out.add("work", fmt::format("{:.6g} useful FLOP, {:.6g} executed",
                               usefulFlop(), executedFlop()));
@@ -162,7 +166,7 @@ void PatternExplanation::writeWork(llvm::json::OStream &Json) const {
   Json.attribute("quantisation", quantisation());
   Json.attribute("runs", Total.Runs);
   Json.attribute("most_runs", Tiles.mostRuns());
-  Json.attribute("tasks", Tiles.tasks());
+  Json.attribute("tasks", Tiles.parts());
   Json.attribute("threads", Threads);
 }
 

@@ -116,12 +116,14 @@ void Walk::add(const runtime::Task &Task, TaskClass &Out) const {
   addAxis(Of, Task, First, Key, Out);
 }
 
-Tally cli::countTiles(const heddle_plan &Plan, const KernelSpec &Spec) {
+Tally cli::countTiles(const heddle_plan &Plan, const KernelSpec &Spec,
+                      int32_t Threads) {
   std::vector<Walk> Walks;
   for (unsigned I = 0; I < Spec.sources.size(); ++I)
     Walks.emplace_back(Plan, Spec, I);
   runtime::KernelArgs Args = Plan.emptyArgs();
   Tally Result;
+  Result.Heads = Plan.headsPerTask(Threads);
   for (uint32_t Number : Plan.Order) {
     const runtime::Task Task = Plan.representative(Number);
     TaskClass &Class = Result.Classes.emplace_back();
@@ -134,6 +136,7 @@ Tally cli::countTiles(const heddle_plan &Plan, const KernelSpec &Spec) {
     Class.Gathered = std::max<int64_t>(0, Counts[0] + Counts[1] - Class.Full -
                                               Class.Partial);
     Class.Copies = Plan.copies();
+    Class.Parts = Plan.numTasksOf(Result.Heads) / Plan.numClasses();
   }
   return Result;
 }
@@ -142,6 +145,13 @@ int64_t Tally::tasks() const {
   int64_t Sum = 0;
   for (const TaskClass &C : Classes)
     Sum += C.Copies;
+  return Sum;
+}
+
+int64_t Tally::parts() const {
+  int64_t Sum = 0;
+  for (const TaskClass &C : Classes)
+    Sum += C.Parts;
   return Sum;
 }
 
@@ -182,9 +192,10 @@ Prediction cli::predict(const Tally &Tiles, const KernelCost &Costs,
     One.add(Costs.Partial, static_cast<double>(Class.Partial));
     One.add(Costs.Gathered, static_cast<double>(Class.Gathered));
     Result.Busy.add(One, static_cast<double>(Class.Copies));
-    const double Slots = One.total();
+    const double Slots = One.total() * static_cast<double>(Class.Copies) /
+                         static_cast<double>(Class.Parts);
     Result.Longest = std::max(Result.Longest, Slots);
-    for (int64_t I = 0; I < Class.Copies; ++I) {
+    for (int64_t I = 0; I < Class.Parts; ++I) {
       const double Start = Free.top();
       Free.pop();
       Free.push(Start + Slots);

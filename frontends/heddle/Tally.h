@@ -19,8 +19,9 @@ struct TaskClass {
   int64_t Gathered = 0;
   /// Stretches of neighbouring tiles that are visited.
   int64_t Runs = 0;
-  /// How many such tasks there are.
-  int64_t Copies = 0;
+  /// How many such tasks of one head there are, and in how many parts threads
+  /// take them: fewer where a part has several heads.
+  int64_t Copies = 0, Parts = 0;
 
   int64_t tiles() const { return Full + Partial + Gathered; }
 };
@@ -28,21 +29,27 @@ struct TaskClass {
 /// The tiles of a plan, task by task, in the order in which tasks start.
 struct Tally {
   std::vector<TaskClass> Classes;
+  /// Query heads that a thread takes at once.
+  int64_t Heads = 1;
 
+  /// Of one head, and what threads take at once.
   int64_t tasks() const;
+  int64_t parts() const;
   /// The sum over all tasks.
   TaskClass total() const;
   int64_t mostRuns() const;
 };
 
-/// Counts as the kernel does, and asks the pattern about its stretches.
-Tally countTiles(const heddle_plan &Plan, const KernelSpec &Spec);
+/// Counts as the kernel does, and asks the pattern about its stretches; for so
+/// many threads.
+Tally countTiles(const heddle_plan &Plan, const KernelSpec &Spec,
+                 int32_t Threads);
 
 /// What a kernel does with these tiles on some threads.
 struct Prediction {
   /// Over all threads.
   Cost Busy;
-  /// Slots until the last thread is done, and of the longest task.
+  /// Slots until the last thread is done, and of the longest part.
   double Last = 0, Longest = 0;
   int32_t Threads = 1;
 

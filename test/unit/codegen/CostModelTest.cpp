@@ -250,6 +250,53 @@ TEST(Schedules, AWindowAlongOneAxisIsEnough) {
   }
 }
 
+TEST(CostModel, HeadsOfATaskShareCopiesAndQuestions) {
+  KernelShape Shape = head(64, 64);
+  auto Costs = [&](int64_t Heads) {
+    Blocking Sizes = tile(48, 64, 8);
+    Sizes.Heads = Heads;
+    return estimateCost(wideMachine(), Sizes, Shape, InMemory);
+  };
+  // What products copy themselves every head copies.
+  Shape.ElementBytes = 2;
+  EXPECT_EQ(Costs(4).Full[Work::Copies], Costs(1).Full[Work::Copies]);
+  Shape.ElementBytes = 4;
+  Shape.Rotates = true;
+  EXPECT_EQ(Costs(4).Full[Work::Copies], Costs(1).Full[Work::Copies] / 4);
+  EXPECT_EQ(Costs(4).Full[Work::Products], Costs(1).Full[Work::Products]);
+  EXPECT_LT(Costs(4).Partial[Work::Masks], Costs(1).Partial[Work::Masks]);
+  // The first head brings keys and values to L2.
+  EXPECT_LT(Costs(4).Full[Work::Fetch], Costs(1).Full[Work::Fetch]);
+  // What was in L1 for one head is brought back for each of several.
+  Shape.Qk = Shape.V = 16;
+  EXPECT_GT(Costs(4).Full[Work::Edges], Costs(1).Full[Work::Edges]);
+}
+
+/// Tasks of several heads pay where keys are turned, unless the heads keep
+/// different pairs; their state leaves half of L2 to keys.
+TEST(Schedules, HeadsShareKeysThatAreTurned) {
+  mlir::MLIRContext Context;
+  Context.loadDialect<attn::AttnDialect>();
+  for (const CpuLevel &L : cpuLevels())
+    for (int64_t D : {64, 128, 512}) {
+      SCOPED_TRACE(L.Name.str() + " " + std::to_string(D));
+      KernelShape Shape = head(D, D);
+      Shape.HeadsAgree = true;
+      auto Heads = [&] {
+        return chooseSchedule(&Context, L.Name, Shape).getHeads();
+      };
+      EXPECT_EQ(Heads(), 1);
+      Shape.Rotates = true;
+      const int64_t State = L.QueryTile * 2 * D * 4;
+      const int64_t Fit = assumedMachine(L).L2 / 2 / State;
+      EXPECT_EQ(Heads(), Fit < 2 ? 1 : std::min<int64_t>(Fit, 8));
+      Shape.IsPacked = true;
+      EXPECT_EQ(Heads(), 1);
+      Shape.IsPacked = Shape.HeadsAgree = false;
+      EXPECT_EQ(Heads(), 1);
+    }
+}
+
 TEST(Schedules, TilesDoNotCutBlocksOfKeys) {
   mlir::MLIRContext Context;
   Context.loadDialect<attn::AttnDialect>();
