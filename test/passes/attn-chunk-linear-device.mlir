@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
 // RUN: heddle-opt %s --attn-chunk-linear --cse | FileCheck %s
 
 // For a device queries with and without such keys are rows of one loop. The keys of
