@@ -11,7 +11,7 @@
 
 // One operand in the block.
 // CHECK-LABEL: llvm.func @packed(
-// CHECK-SAME: llvm.byval = !llvm.array<1120 x i8>
+// CHECK-SAME: llvm.byval = !llvm.array<1128 x i8>
 // CHECK-SAME: nvvm.maxntid = array<i32: 32>
 // CHECK: %[[TASK:.*]]:8 = scf.if
 // CHECK: %[[KEYHEAD:.*]] = arith.index_cast %[[TASK]]#1
@@ -41,7 +41,7 @@
 // What makes rows of rooms is launched with the same block. Without lse parts are
 // added up.
 // CHECK-LABEL: llvm.func @packed_merge(
-// CHECK-SAME: llvm.byval = !llvm.array<1120 x i8>
+// CHECK-SAME: llvm.byval = !llvm.array<1128 x i8>
 // CHECK-SAME: nv.shared_bytes = 512
 // CHECK-SAME: nv.threads = 128
 // CHECK-SAME: nvvm.maxntid = array<i32: 128>
