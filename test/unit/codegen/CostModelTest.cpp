@@ -202,52 +202,42 @@ TEST(Schedules, TheUsualOneWinsWhereNothingSpeaksAgainstIt) {
         }
 }
 
-TEST(Schedules, WindowsOnAGridMakeBoxesSmaller) {
+/// Queries of the boxes that are chosen on a grid with windows along its axes.
+static int64_t queriesOfBoxes(const CpuLevel &L,
+                              llvm::SmallVector<int64_t, 3> Windows) {
   mlir::MLIRContext Context;
   Context.loadDialect<attn::AttnDialect>();
+  KernelShape Shape = head(64, 64);
+  Shape.Axes = Windows.size();
+  Shape.Windows = std::move(Windows);
+  return chooseSchedule(&Context, L.Name, Shape).getQueryTile();
+}
+
+TEST(Schedules, WindowsOnAGridMakeBoxesSmaller) {
   for (const CpuLevel &L : cpuLevels())
     for (unsigned Axes : {2, 3})
       for (int64_t Window : {3, 5, 7, 13, 21, 31}) {
         // Boxes of three axes differ in one extent, by one.
         if (Axes == 3 && Window > 13)
           continue;
-        KernelShape Shape = head(64, 64);
-        Shape.Axes = Axes;
-        Shape.Windows.assign(Axes, Window);
-        attn::ScheduleAttr S = chooseSchedule(&Context, L.Name, Shape);
-        EXPECT_LT(S.getQueryTile(), L.QueryTile)
-            << L.Name.str() << " " << Window;
+        int64_t Queries =
+            queriesOfBoxes(L, llvm::SmallVector<int64_t, 3>(Axes, Window));
+        EXPECT_LT(Queries, L.QueryTile) << L.Name.str() << " " << Window;
         // One vector of queries has more loads than products, where registers
         // are as many as that.
         if (L.Lanes == 16)
-          EXPECT_EQ(S.getQueryTile(), 2 * L.Lanes) << Axes << " " << Window;
+          EXPECT_EQ(Queries, 2 * L.Lanes) << Axes << " " << Window;
       }
 }
 
 TEST(Schedules, LargeWindowsAreAsGoodAsNone) {
-  mlir::MLIRContext Context;
-  Context.loadDialect<attn::AttnDialect>();
-  for (const CpuLevel &L : cpuLevels()) {
-    KernelShape Shape = head(64, 64);
-    Shape.Axes = 2;
-    Shape.Windows = {4096, 4096};
-    EXPECT_GE(chooseSchedule(&Context, L.Name, Shape).getQueryTile(),
-              L.QueryTile)
-        << L.Name.str();
-  }
+  for (const CpuLevel &L : cpuLevels())
+    EXPECT_GE(queriesOfBoxes(L, {4096, 4096}), L.QueryTile) << L.Name.str();
 }
 
 TEST(Schedules, AWindowAlongOneAxisIsEnough) {
-  mlir::MLIRContext Context;
-  Context.loadDialect<attn::AttnDialect>();
-  for (const CpuLevel &L : cpuLevels()) {
-    KernelShape Shape = head(64, 64);
-    Shape.Axes = 2;
-    Shape.Windows = {3, 0};
-    EXPECT_LT(chooseSchedule(&Context, L.Name, Shape).getQueryTile(),
-              L.QueryTile)
-        << L.Name.str();
-  }
+  for (const CpuLevel &L : cpuLevels())
+    EXPECT_LT(queriesOfBoxes(L, {3, 0}), L.QueryTile) << L.Name.str();
 }
 
 TEST(CostModel, HeadsOfATaskShareCopiesAndQuestions) {
